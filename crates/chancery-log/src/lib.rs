@@ -1,1 +1,41 @@
-//! Empty for now.
+//! The running log: a bounded pool, one sequencer, a guard against rollback, signed checkpoints
+//! and reads, over any [`LogStore`].
+//!
+//! The log knows bytes and indices. What an entry means is its caller's business, which hands over
+//! a [`Leaf`] and the [`IndexTerm`]s to find it by.
+//!
+//! What is durable when, for one batch:
+//!
+//! 1. [`LogStore::sequence`] returns: entries, hash tiles, index terms and the unsigned head are
+//!    committed. Nobody outside has seen them.
+//! 2. The [`Guard`] has advanced: the head can no longer be rolled back unnoticed.
+//! 3. The checkpoint is signed and published; then the callers of [`Log::append`] get their
+//!    [`Sequenced`], from which alone an [`Sct`] can be made.
+//!
+//! A crash after 1 leaves entries that count as logged and were never answered; the next start
+//! catches up with 2 and 3.
+
+mod batch;
+pub mod clock;
+pub mod guard;
+mod leaf;
+mod log;
+mod publisher;
+mod read;
+mod sct;
+mod sequencer;
+mod store;
+
+#[cfg(any(test, feature = "test-util"))]
+pub mod memory;
+
+pub use guard::{Guard, GuardError};
+pub use leaf::{Delivery, EncodedLeaf, IndexTerm, Leaf};
+pub use log::{AppendError, Log, LogParts, LogStatus, OpenLogError, PoolLimits};
+pub use publisher::PublishError;
+pub use read::ReadError;
+pub use sct::{Sct, SctError};
+pub use sequencer::Sequenced;
+pub use store::{
+    Batch, Head, LogStore, NewEntry, Plan, PlanRefused, SequenceError, StoreError, Tip,
+};

@@ -1,0 +1,124 @@
+//! From waiting entries to one batch: assigns indices and times, hashes, and collects what to write.
+
+use chancery_tlog::ct::LeafIndex;
+use chancery_tlog::{Hash, RightEdge, TreeHead, leaf_hash};
+
+use crate::leaf::{Delivery, IndexTerm, Leaf};
+use crate::store::{Batch, Head, NewEntry, PlanRefused, Tip};
+
+/// How far the last head may be ahead of this clock, and the database's clock from it.
+pub(crate) const CLOCK_TOLERANCE_MS: u64 = 2_000;
+
+/// An entry that waits for its place.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a> {
+    pub(crate) leaf: &'a dyn Leaf,
+    pub(crate) terms: Vec<IndexTerm>,
+}
+
+/// An entry's place, known once the batch is planned, true once it is committed.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) leaf_index: LeafIndex,
+    pub(crate) merkle_leaf: Vec<u8>,
+}
+
+/// What the sequencer keeps of a planned batch, to be trusted only after the commit.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) parent: TreeHead,
+    pub(crate) head: Head,
+    pub(crate) edge: RightEdge,
+    pub(crate) placed: Vec<Placed>,
+}
+
+/// Plans a batch on top of `tip`.
+///
+/// `known` is the right edge that the caller holds for the head it told the store it knows.
+pub(crate) fn plan(
+    known: Option<RightEdge>,
+    tip: Tip,
+    now_ms: u64,
+    waiting: Vec<Waiting<'_>>,
+    deliveries: Vec<Delivery>,
+) -> Result<(Batch, Planned), PlanRefused> {
+    let timestamp_ms = next_timestamp(&tip, now_ms)?;
+    let parent = tip.head.tree;
+    let mut edge = edge_of(known, tip)?;
+
+    let mut entries = Vec::with_capacity(waiting.len());
+    let mut placed = Vec::with_capacity(waiting.len());
+    let mut hashes: Vec<Hash> = Vec::with_capacity(waiting.len());
+    for (index, Waiting { leaf, terms }) in (parent.tree_size..).zip(waiting) {
+        let leaf_index = LeafIndex::new(index).map_err(|_| PlanRefused::Full)?;
+        let encoded = leaf.encode(leaf_index, timestamp_ms);
+        hashes.push(leaf_hash(&encoded.merkle_leaf));
+        entries.push(NewEntry {
+            leaf_index: index,
+            tile_leaf: encoded.tile_leaf,
+            terms,
+        });
+        placed.push(Placed {
+            leaf_index,
+            merkle_leaf: encoded.merkle_leaf,
+        });
+    }
+    let tiles = edge.append(&hashes);
+    let head = Head {
+        tree: edge.tree_head(),
+        timestamp_ms,
+    };
+
+    Ok((
+        Batch {
+            head,
+            entries,
+            tiles,
+            deliveries,
+        },
+        Planned {
+            parent,
+            head,
+            edge,
+            placed,
+        },
+    ))
+}
+
+/// Returns the time of the next head: this clock's, but later than the last head's.
+fn next_timestamp(tip: &Tip, now_ms: u64) -> Result<u64, PlanRefused> {
+    let behind_ms = tip.head.timestamp_ms.saturating_sub(now_ms);
+    if behind_ms > CLOCK_TOLERANCE_MS {
+        return Err(PlanRefused::ClockBehind { behind_ms });
+    }
+    if let Some(database_ms) = tip.database_time_ms {
+        let apart_ms = database_ms.abs_diff(now_ms);
+        if apart_ms > CLOCK_TOLERANCE_MS {
+            return Err(PlanRefused::ClocksApart { apart_ms });
+        }
+    }
+    Ok(now_ms.max(tip.head.timestamp_ms + 1))
+}
+
+/// Takes the caller's right edge, or rebuilds it from the tiles read under the lock.
+fn edge_of(known: Option<RightEdge>, tip: Tip) -> Result<RightEdge, PlanRefused> {
+    let edge = match (tip.edge_tiles, known) {
+        (Some(tiles), _) => crate::read::edge_from_tiles(&tip.head.tree, &tiles)
+            .map_err(PlanRefused::DamagedEdge)?,
+        (None, Some(edge)) => edge,
+        (None, None) => {
+            return Err(PlanRefused::DamagedEdge(
+                "the store read no right edge".to_owned(),
+            ));
+        }
+    };
+    if edge.tree_head() == tip.head.tree {
+        Ok(edge)
+    } else {
+        Err(PlanRefused::DamagedEdge(format!(
+            "stored root {}, tiles give {}",
+            tip.head.tree.root_hash,
+            edge.tree_head().root_hash
+        )))
+    }
+}

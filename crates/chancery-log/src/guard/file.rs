@@ -1,0 +1,320 @@
+//! A guard in a file, for processes on one machine.
+//!
+//! The file has two slots of one disk block each; every move overwrites the older one and syncs,
+//! so a torn write leaves the other. A slot is one line of text, padded with spaces:
+//!
+//! ```text
+//! chancery-guard/1 <id> <sequence> <tree size> <root hash> <first 16 hex digits of SHA-256 of all before>
+//! ```
+//!
+//! A snapshot of the whole machine rolls back database and file together: only a guard elsewhere
+//! sees that.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_tlog::{Hash, TreeHead};
+use rand::RngExt;
+use sha2::{Digest, Sha256};
+
+use super::{Advance, Guard, GuardError};
+
+const MAGIC: &str = "chancery-guard/1";
+const SLOT_LEN: usize = 4096;
+
+/// A guard in a file. Several processes of one machine may share it: each move holds the file's
+/// lock.
+#[derive(Debug)]
+pub struct FileGuard {
+    id: String,
+    file: Arc<File>,
+}
+
+/// Why a guard file was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateGuardError {
+    /// There is a file already; a guard is never overwritten.
+    #[error("{} exists already, and a guard is never overwritten", .0.display())]
+    Exists(PathBuf),
+    /// The file could not be written.
+    #[error("cannot write the guard {}", .0.display())]
+    Io(PathBuf, #[source] io::Error),
+}
+
+/// Why a guard file was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenGuardError {
+    /// Neither slot holds a guard.
+    #[error("{} is not a guard file, or both of its slots are damaged", .0.display())]
+    Damaged(PathBuf),
+    /// The file could not be opened. A missing guard is never made anew: that is what it guards.
+    #[error("cannot open the guard {}", .0.display())]
+    Io(PathBuf, #[source] io::Error),
+}
+
+impl FileGuard {
+    /// Makes a guard for an empty log, with a random id, durable when this returns.
+    pub fn create(path: &Path) -> Result<Self, CreateGuardError> {
+        let failed = |e: io::Error| match e.kind() {
+            io::ErrorKind::AlreadyExists => CreateGuardError::Exists(path.to_owned()),
+            _ => CreateGuardError::Io(path.to_owned(), e),
+        };
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+
+        let id = hex::encode(rand::rng().random::<[u8; 16]>());
+        let first = Slot {
+            id: id.clone(),
+            sequence: 0,
+            head: TreeHead::EMPTY,
+        };
+        let mut contents = first.encode();
+        contents.resize(2 * SLOT_LEN, b' ');
+        (&file).write_all(&contents).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+
+        Ok(Self {
+            id,
+            file: Arc::new(file),
+        })
+    }
+
+    /// Opens a guard that [`FileGuard::create`] made.
+    pub fn open(path: &Path) -> Result<Self, OpenGuardError> {
+        let io = |e| OpenGuardError::Io(path.to_owned(), e);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(io)?;
+        let (_, newest) = read_newest(&file, None)
+            .map_err(io)?
+            .ok_or_else(|| OpenGuardError::Damaged(path.to_owned()))?;
+        Ok(Self {
+            id: newest.id,
+            file: Arc::new(file),
+        })
+    }
+
+    /// Runs `act` under the file's lock, off the async threads, with the newest slot.
+    async fn locked<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&File, u64, Slot) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, GuardError> {
+        let file = Arc::clone(&self.file);
+        let id = self.id.clone();
+        let outcome = tokio::task::spawn_blocking(move || {
+            file.lock()?;
+            let result = read_newest(&file, Some(&id)).and_then(|newest| match newest {
+                Some((position, slot)) => act(&file, position, slot).map(Some),
+                None => Ok(None),
+            });
+            file.unlock()?;
+            result
+        })
+        .await;
+        match outcome {
+            Ok(Ok(Some(value))) => Ok(value),
+            Ok(Ok(None)) => Err(GuardError::Damaged(format!(
+                "no readable slot of guard {}",
+                self.id
+            ))),
+            Ok(Err(e)) => Err(GuardError::Unavailable(e)),
+            Err(e) => Err(GuardError::Unavailable(io::Error::other(e))),
+        }
+    }
+}
+
+#[async_trait]
+impl Guard for FileGuard {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    async fn read(&self) -> Result<TreeHead, GuardError> {
+        self.locked(|_, _, newest| Ok(newest.head)).await
+    }
+
+    async fn advance(&self, from: &TreeHead, to: &TreeHead) -> Result<Advance, GuardError> {
+        let (from, to) = (*from, *to);
+        self.locked(move |file, position, newest| {
+            if newest.head != from {
+                return Ok(Advance::StandsAt(newest.head));
+            }
+            let next = Slot {
+                id: newest.id,
+                sequence: newest.sequence + 1,
+                head: to,
+            };
+            file.write_all_at(&next.encode(), (1 - position) * SLOT_LEN as u64)?;
+            file.sync_data()?;
+            Ok(Advance::Moved)
+        })
+        .await
+    }
+}
+
+/// Returns the newest readable slot and its position, 0 or 1.
+fn read_newest(file: &File, id: Option<&str>) -> io::Result<Option<(u64, Slot)>> {
+    let mut contents = vec![0; 2 * SLOT_LEN];
+    match file.read_exact_at(&mut contents, 0) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    Ok(contents
+        .chunks(SLOT_LEN)
+        .zip(0..)
+        .filter_map(|(bytes, position)| Some((position, Slot::decode(bytes)?)))
+        .filter(|(_, slot)| id.is_none_or(|id| id == slot.id))
+        .max_by_key(|(_, slot)| slot.sequence))
+}
+
+#[derive(Debug)]
+struct Slot {
+    id: String,
+    sequence: u64,
+    head: TreeHead,
+}
+
+impl Slot {
+    fn encode(&self) -> Vec<u8> {
+        let TreeHead {
+            tree_size,
+            root_hash,
+        } = &self.head;
+        let text = format!(
+            "{MAGIC} {} {} {tree_size} {root_hash}",
+            self.id, self.sequence
+        );
+        let mut line = format!("{text} {}\n", checksum(&text)).into_bytes();
+        line.resize(SLOT_LEN, b' ');
+        line
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let line = std::str::from_utf8(bytes).ok()?.lines().next()?;
+        let (text, sum) = line.rsplit_once(' ')?;
+        let mut fields = text.split(' ');
+        if sum != checksum(text) || fields.next()? != MAGIC {
+            return None;
+        }
+        let id = fields.next()?.to_owned();
+        let sequence = fields.next()?.parse().ok()?;
+        let tree_size = fields.next()?.parse().ok()?;
+        let root = hex::decode(fields.next()?).ok()?;
+        let root_hash = Hash::try_from(root.as_slice()).ok()?;
+        Some(Self {
+            id,
+            sequence,
+            head: TreeHead {
+                tree_size,
+                root_hash,
+            },
+        })
+    }
+}
+
+fn checksum(text: &str) -> String {
+    hex::encode(&Sha256::digest(text.as_bytes())[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(tree_size: u64) -> TreeHead {
+        TreeHead {
+            tree_size,
+            root_hash: chancery_tlog::leaf_hash(&tree_size.to_be_bytes()),
+        }
+    }
+
+    fn guard() -> (tempfile::TempDir, PathBuf, FileGuard) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("guard");
+        let guard = FileGuard::create(&path).unwrap();
+        (dir, path, guard)
+    }
+
+    #[tokio::test]
+    async fn it_moves_and_remembers_over_reopening() {
+        let (_dir, path, guard) = guard();
+        assert_eq!(guard.read().await.unwrap(), TreeHead::EMPTY);
+        assert_eq!(
+            guard.advance(&TreeHead::EMPTY, &head(1)).await.unwrap(),
+            Advance::Moved
+        );
+        assert_eq!(
+            guard.advance(&head(1), &head(5)).await.unwrap(),
+            Advance::Moved
+        );
+
+        let again = FileGuard::open(&path).unwrap();
+        assert_eq!(again.id(), guard.id());
+        assert_eq!(again.read().await.unwrap(), head(5));
+    }
+
+    #[tokio::test]
+    async fn it_stays_when_it_stands_elsewhere() {
+        let (_dir, path, guard) = guard();
+        guard.advance(&TreeHead::EMPTY, &head(7)).await.unwrap();
+        let stale = FileGuard::open(&path).unwrap();
+        let answer = stale.advance(&TreeHead::EMPTY, &head(3)).await.unwrap();
+        assert_eq!(answer, Advance::StandsAt(head(7)));
+        assert_eq!(guard.read().await.unwrap(), head(7));
+    }
+
+    #[tokio::test]
+    async fn a_torn_write_leaves_the_slot_before_it() {
+        let (_dir, path, guard) = guard();
+        guard.advance(&TreeHead::EMPTY, &head(1)).await.unwrap();
+        guard.advance(&head(1), &head(2)).await.unwrap();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(b"torn", 20).unwrap();
+        assert_eq!(
+            FileGuard::open(&path).unwrap().read().await.unwrap(),
+            head(1)
+        );
+    }
+
+    #[tokio::test]
+    async fn damage_to_both_slots_is_refused() {
+        let (_dir, path, guard) = guard();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(b"x", 5).unwrap();
+        file.write_all_at(b"x", SLOT_LEN as u64).unwrap();
+        assert!(matches!(guard.read().await, Err(GuardError::Damaged(_))));
+        assert!(matches!(
+            FileGuard::open(&path),
+            Err(OpenGuardError::Damaged(_))
+        ));
+    }
+
+    #[test]
+    fn a_guard_is_never_overwritten_and_never_made_by_opening() {
+        let (_dir, path, _guard) = guard();
+        assert!(matches!(
+            FileGuard::create(&path),
+            Err(CreateGuardError::Exists(_))
+        ));
+        let missing = path.with_extension("gone");
+        assert!(matches!(
+            FileGuard::open(&missing),
+            Err(OpenGuardError::Io(..))
+        ));
+    }
+}

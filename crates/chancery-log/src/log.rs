@@ -1,0 +1,260 @@
+//! A log that is open: the handle that the rest of the program holds.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chancery_keys::{PublicKey, Signer};
+use chancery_tlog::ct::LogId;
+use chancery_tlog::{Origin, TreeHead};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::guard::{Guard, GuardError};
+use crate::leaf::{Delivery, IndexTerm, Leaf};
+use crate::publisher::{PublishError, Publisher};
+use crate::read::ReadError;
+use crate::sct::{Sct, SctError};
+use crate::sequencer::{Pending, Sequenced, Sequencer};
+use crate::store::{LogStore, StoreError};
+
+/// What a log is made of.
+#[derive(Debug)]
+pub struct LogParts {
+    /// The path segment that names the log in URLs.
+    pub name: String,
+    /// The checkpoint's first line.
+    pub origin: Origin,
+    /// The log's database.
+    pub store: Arc<dyn LogStore>,
+    /// The guard that the database names.
+    pub guard: Arc<dyn Guard>,
+    /// The log's P-256 key.
+    pub signer: Arc<dyn Signer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How much may wait.
+    pub limits: PoolLimits,
+}
+
+/// How much may wait and how much is committed at once.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolLimits {
+    /// Entries that may wait for their place; more are answered [`AppendError::PoolFull`].
+    pub capacity: usize,
+    /// The most entries in one batch.
+    pub max_batch: usize,
+}
+
+impl Default for PoolLimits {
+    /// Returns 2,048 waiting entries and batches of at most 512.
+    fn default() -> Self {
+        Self {
+            capacity: 2_048,
+            max_batch: 512,
+        }
+    }
+}
+
+/// An open log. Dropping it stops the sequencer without waiting; see [`Log::close`].
+#[derive(Debug)]
+pub struct Log {
+    name: String,
+    pub(crate) publisher: Arc<Publisher>,
+    pool: mpsc::Sender<Pending>,
+    deliveries: Arc<Deliveries>,
+    stop: CancellationToken,
+    sequencer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Deliveries that wait for the next batch. There are never more than certificates issued since
+/// the last one that was committed.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries(Mutex<Vec<Delivery>>);
+
+impl Deliveries {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Delivery>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a log was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenLogError {
+    /// The guard could not be asked.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The stored head could not be guarded and signed.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The database could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an entry was not logged, as far as anybody can know: it may be in the log all the same.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Database and guard are at odds; only an operator can help.
+    #[error("the log is halted: {0}")]
+    Halted(String),
+    /// Too many entries wait already.
+    #[error("too many requests wait for the log")]
+    PoolFull,
+    /// The log is closing.
+    #[error("the log is closing")]
+    Closing,
+    /// The database, the guard or the key could not do its part now.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// How the log does, for probes and metrics.
+#[derive(Clone, Debug)]
+pub struct LogStatus {
+    /// The newest head that this process has published.
+    pub tree: TreeHead,
+    /// Its time, in milliseconds since the Unix epoch.
+    pub timestamp_ms: u64,
+    /// Entries that wait for their place.
+    pub waiting: usize,
+    /// Why nothing is signed any more, if so.
+    pub halted: Option<String>,
+}
+
+impl Log {
+    /// Opens a log: sees the guard at the stored head, publishes it, and starts the sequencer.
+    pub async fn open(parts: LogParts) -> Result<Self, OpenLogError> {
+        let LogParts {
+            name,
+            origin,
+            store,
+            guard,
+            signer,
+            clock,
+            limits,
+        } = parts;
+        let publisher = Arc::new(Publisher::new(Arc::clone(&store), guard, signer, origin));
+        publisher.look().await?;
+        publisher.publish(store.head().await?, None).await?;
+
+        let (pool, entries) = mpsc::channel(limits.capacity);
+        let deliveries = Arc::new(Deliveries::default());
+        let stop = CancellationToken::new();
+        let sequencer = Sequencer {
+            store,
+            publisher: Arc::clone(&publisher),
+            clock,
+            pool: entries,
+            deliveries: Arc::clone(&deliveries),
+            max_batch: limits.max_batch,
+            edge: None,
+        };
+        let running = tokio::spawn(sequencer.run(stop.clone()));
+        Ok(Self {
+            name,
+            publisher,
+            pool,
+            deliveries,
+            stop,
+            sequencer: Mutex::new(Some(running)),
+        })
+    }
+
+    /// Appends an entry and returns its place once it is committed, guarded, and covered by the
+    /// published checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// After any error but [`AppendError::PoolFull`] the entry may still be in the log. That is
+    /// harmless: nothing was released for it.
+    pub async fn append(
+        &self,
+        leaf: Box<dyn Leaf>,
+        terms: Vec<IndexTerm>,
+    ) -> Result<Sequenced, AppendError> {
+        let (answer, answered) = oneshot::channel();
+        self.pool
+            .try_send(Pending {
+                leaf,
+                terms,
+                answer,
+            })
+            .map_err(|e| match e {
+                mpsc::error::TrySendError::Closed(_) => AppendError::Closing,
+                mpsc::error::TrySendError::Full(_) => AppendError::PoolFull,
+            })?;
+        answered.await.unwrap_or(Err(AppendError::Closing))
+    }
+
+    /// Signs the SCT for a logged entry.
+    pub async fn sign_sct(&self, sequenced: &Sequenced) -> Result<Sct, SctError> {
+        Sct::sign(sequenced, *self.log_id(), &*self.publisher.signer).await
+    }
+
+    /// Notes what was handed out for an entry; it is recorded with the next batch.
+    pub fn deliver(&self, delivery: Delivery) {
+        self.deliveries.lock().push(delivery);
+    }
+
+    /// Takes no more entries, finishes what waits, records all deliveries, and returns.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        let running = self
+            .sequencer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(running) = running
+            && let Err(e) = running.await
+        {
+            tracing::error!(error = %e, "the sequencer did not end in order");
+        }
+    }
+
+    /// Returns how the log does.
+    pub fn status(&self) -> LogStatus {
+        let newest = self.publisher.newest();
+        LogStatus {
+            tree: newest.as_ref().map_or(TreeHead::EMPTY, |p| p.head.tree),
+            timestamp_ms: newest.as_ref().map_or(0, |p| p.head.timestamp_ms),
+            waiting: self.pool.max_capacity() - self.pool.capacity(),
+            halted: self.publisher.halted().map(str::to_owned),
+        }
+    }
+
+    /// Asks the database for its head: whether a batch could be sequenced now.
+    pub async fn probe(&self) -> Result<(), ReadError> {
+        if let Some(reason) = self.publisher.halted() {
+            return Err(ReadError::Unpublished(reason.to_owned()));
+        }
+        self.publisher.store.head().await?;
+        Ok(())
+    }
+
+    /// Returns the path segment that names the log in URLs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the checkpoint's first line.
+    pub fn origin(&self) -> &Origin {
+        &self.publisher.origin
+    }
+
+    /// Returns SHA-256 of the log's key (RFC 6962, section 3.2).
+    pub fn log_id(&self) -> &LogId {
+        &self.publisher.log_id
+    }
+
+    /// Returns the log's key.
+    pub fn public_key(&self) -> &PublicKey {
+        self.publisher.signer.public_key()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,169 @@
+//! A log store in memory whose writes can be made to fail, for tests.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chancery_tlog::{RightEdge, TileId, TreeHead};
+
+use crate::store::{Batch, Head, LogStore, Plan, SequenceError, StoreError, Tip};
+use crate::{Delivery, IndexTerm};
+
+/// What the next call of [`LogStore::sequence`] does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Fails before anything is written.
+    NotCommitted,
+    /// Writes, and loses the answer.
+    CommittedUnknown,
+    /// Does not write, and loses the answer.
+    LostUnknown,
+}
+
+/// A log in memory. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    faults: Arc<Mutex<Vec<Fault>>>,
+}
+
+/// All that is stored.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The stored head.
+    pub head: Head,
+    /// Data-tile bytes of each entry.
+    pub entries: Vec<Vec<u8>>,
+    /// Hash tiles.
+    pub tiles: BTreeMap<(u8, u64), Vec<u8>>,
+    /// Index terms with their entry.
+    pub terms: Vec<(IndexTerm, u64)>,
+    /// Deliveries by entry.
+    pub deliveries: BTreeMap<u64, Delivery>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            head: Head {
+                tree: TreeHead::EMPTY,
+                timestamp_ms: 0,
+            },
+            entries: Vec::new(),
+            tiles: BTreeMap::new(),
+            terms: Vec::new(),
+            deliveries: BTreeMap::new(),
+        }
+    }
+}
+
+impl MemoryStore {
+    /// Makes the next calls of `sequence` fail so, in this order.
+    pub fn fail_next(&self, faults: &[Fault]) {
+        let mut waiting = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(faults.iter().rev());
+    }
+
+    /// Gives access to all that is stored, to look at it or to damage it.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_fault(&self) -> Option<Fault> {
+        self.faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+    }
+}
+
+impl State {
+    fn write(&mut self, batch: Batch) {
+        self.head = batch.head;
+        for entry in batch.entries {
+            self.entries.push(entry.tile_leaf);
+            self.terms
+                .extend(entry.terms.into_iter().map(|term| (term, entry.leaf_index)));
+        }
+        for tile in batch.tiles {
+            self.tiles.insert((tile.level, tile.index), tile.hashes);
+        }
+        for delivery in batch.deliveries {
+            self.deliveries
+                .entry(delivery.leaf_index)
+                .or_insert(delivery);
+        }
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable("injected by a test".into())
+}
+
+#[async_trait]
+impl LogStore for MemoryStore {
+    async fn head(&self) -> Result<Head, StoreError> {
+        Ok(self.state().head)
+    }
+
+    async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError> {
+        let fault = self.next_fault();
+        if fault == Some(Fault::NotCommitted) {
+            return Err(SequenceError::NotCommitted(away()));
+        }
+        let mut state = self.state();
+        let head = state.head;
+        let edge_tiles = (known != Some(head.tree)).then(|| {
+            RightEdge::tiles_needed(head.tree.tree_size)
+                .into_iter()
+                .filter_map(|t| Some((t, state.tiles.get(&(t.level, t.index))?.clone())))
+                .collect()
+        });
+        let batch = plan(Tip {
+            head,
+            edge_tiles,
+            database_time_ms: None,
+        })?;
+        if fault != Some(Fault::LostUnknown) {
+            state.write(batch);
+        }
+        match fault {
+            Some(_) => Err(SequenceError::Unknown(away())),
+            None => Ok(()),
+        }
+    }
+
+    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for delivery in deliveries {
+            state
+                .deliveries
+                .entry(delivery.leaf_index)
+                .or_insert_with(|| delivery.clone());
+        }
+        Ok(())
+    }
+
+    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let state = self.state();
+        Ok(tiles
+            .iter()
+            .map(|t| state.tiles.get(&(t.level, t.index)).cloned())
+            .collect())
+    }
+
+    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let state = self.state();
+        let bound = |n: u64| {
+            usize::try_from(n)
+                .unwrap_or(usize::MAX)
+                .min(state.entries.len())
+        };
+        Ok(state.entries[bound(range.start)..bound(range.end)].to_vec())
+    }
+
+    async fn issuer(&self, _fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,216 @@
+//! From a committed head to a published checkpoint: the guard first, then the signature.
+//!
+//! Any process that shares the database may publish a committed head. `guarded` and the order of
+//! publication are owned by whoever holds `turn`.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use chancery_keys::{SignError, Signer};
+use chancery_tlog::ct::{DigitallySigned, LogId};
+use chancery_tlog::{
+    Checkpoint, Origin, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_signature_input,
+    verify_consistency,
+};
+use tokio::sync::Mutex;
+
+use crate::guard::{Advance, Guard, GuardError};
+use crate::read::{ReadError, consistency_proof};
+use crate::store::{Head, LogStore};
+
+/// A head that the guard stands at or past, signed.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) head: Head,
+    pub(crate) checkpoint: Bytes,
+}
+
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) guard: Arc<dyn Guard>,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) origin: Origin,
+    pub(crate) log_id: LogId,
+    published: ArcSwapOption<Published>,
+    turn: Mutex<Turn>,
+    /// Set once, when database and guard are at odds: nothing is signed any more.
+    halted: OnceLock<String>,
+}
+
+/// Where the guard stood when this process last looked.
+#[derive(Debug)]
+struct Turn {
+    guarded: TreeHead,
+}
+
+/// Why a committed head was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// What the key signed does not fit the structures of a checkpoint.
+    #[error("the checkpoint could not be encoded: {0}")]
+    Encode(String),
+    /// The guard could not be asked.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// Database and guard are at odds: one of them was rolled back, or the log forked.
+    #[error("{0}")]
+    Halted(String),
+    /// The tiles that a consistency proof needs could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The log's key could not sign.
+    #[error("the log's key could not sign the checkpoint")]
+    Sign(#[from] SignError),
+}
+
+impl Publisher {
+    pub(crate) fn new(
+        store: Arc<dyn LogStore>,
+        guard: Arc<dyn Guard>,
+        signer: Arc<dyn Signer>,
+        origin: Origin,
+    ) -> Self {
+        let log_id = LogId::of_spki(signer.public_key().spki_der());
+        Self {
+            store,
+            guard,
+            signer,
+            origin,
+            log_id,
+            published: ArcSwapOption::empty(),
+            turn: Mutex::new(Turn {
+                guarded: TreeHead::EMPTY,
+            }),
+            halted: OnceLock::new(),
+        }
+    }
+
+    /// Returns the newest head that this process has published.
+    pub(crate) fn newest(&self) -> Option<Arc<Published>> {
+        self.published.load_full()
+    }
+
+    /// Says why nothing is signed any more, if so.
+    pub(crate) fn halted(&self) -> Option<&str> {
+        self.halted.get().map(String::as_str)
+    }
+
+    /// Publishes `head`, which is committed, and returns the newest published head, which covers it.
+    ///
+    /// `extends` is the head that `head` was computed from by appending: where the guard stands
+    /// just there, that computation is the consistency proof.
+    pub(crate) async fn publish(
+        &self,
+        head: Head,
+        extends: Option<&TreeHead>,
+    ) -> Result<Arc<Published>, PublishError> {
+        let mut turn = self.turn.lock().await;
+        if let Some(reason) = self.halted() {
+            return Err(PublishError::Halted(reason.to_owned()));
+        }
+        if let Some(newest) = self.newest()
+            && newest.head.timestamp_ms >= head.timestamp_ms
+        {
+            return Ok(newest);
+        }
+        self.guard_past(&mut turn, &head.tree, extends).await?;
+
+        let published = Arc::new(Published {
+            head,
+            checkpoint: self.sign(&head).await?,
+        });
+        self.published.store(Some(Arc::clone(&published)));
+        Ok(published)
+    }
+
+    /// Sees the guard at `head`, or past it on a head consistent with it.
+    async fn guard_past(
+        &self,
+        turn: &mut Turn,
+        head: &TreeHead,
+        extends: Option<&TreeHead>,
+    ) -> Result<(), PublishError> {
+        let mut proven = extends == Some(&turn.guarded);
+        // Bounded: each round means that another process moved the guard in between.
+        for _ in 0..16 {
+            let from = turn.guarded;
+            if from.tree_size >= head.tree_size {
+                // At or past: what is stored must lead from `head` to where the guard stands.
+                return self.prove(head, &from).await;
+            }
+            if !proven {
+                self.prove(&from, head).await?;
+            }
+            match self.guard.advance(&from, head).await? {
+                Advance::Moved => {
+                    turn.guarded = *head;
+                    return Ok(());
+                }
+                Advance::StandsAt(elsewhere) => {
+                    turn.guarded = elsewhere;
+                    proven = false;
+                }
+            }
+        }
+        Err(GuardError::Unavailable(std::io::Error::other("the guard keeps moving")).into())
+    }
+
+    /// Proves from the stored tiles that `larger` extends `smaller`; halts the log if it does not.
+    async fn prove(&self, smaller: &TreeHead, larger: &TreeHead) -> Result<(), PublishError> {
+        if smaller == larger {
+            return Ok(());
+        }
+        let stored = self.store.head().await.map_err(ReadError::from)?;
+        if stored.tree.tree_size < larger.tree_size {
+            return Err(self.halt(&stored.tree, larger, "the database was rolled back"));
+        }
+        match consistency_proof(&*self.store, smaller.tree_size, larger.tree_size).await {
+            Ok(proof) if verify_consistency(smaller, larger, &proof).is_ok() => Ok(()),
+            Ok(_) => Err(self.halt(smaller, larger, "the two are not one log")),
+            Err(ReadError::Inconsistent(what)) => Err(self.halt(
+                smaller,
+                larger,
+                &format!("no proof from stored tiles ({what})"),
+            )),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn halt(&self, one: &TreeHead, other: &TreeHead, why: &str) -> PublishError {
+        let reason = format!(
+            "database and guard are at odds: {why}. One says size {} root {}, the other size {} \
+             root {}. Nothing is signed. Bring back the database that holds the larger head, or \
+             retire this log",
+            one.tree_size, one.root_hash, other.tree_size, other.root_hash
+        );
+        tracing::error!(log.origin = %self.origin, reason, "the log is halted");
+        let reason = self.halted.get_or_init(|| reason);
+        PublishError::Halted(reason.clone())
+    }
+
+    async fn sign(&self, head: &Head) -> Result<Bytes, PublishError> {
+        let input = rfc6962_signature_input(&head.tree, head.timestamp_ms);
+        let signature = self.signer.sign(&input).await?;
+        let encode = |e: &dyn std::fmt::Display| PublishError::Encode(e.to_string());
+        let signature = Rfc6962NoteSignature {
+            timestamp_ms: head.timestamp_ms,
+            signature: DigitallySigned::sha256_ecdsa(signature).map_err(|e| encode(&e))?,
+        };
+        let line = signature.to_note_signature(&self.origin, &self.log_id);
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            head: head.tree,
+        };
+        let note = SignedNote::new(checkpoint.body(), vec![line]).map_err(|e| encode(&e))?;
+        Ok(Bytes::from(note.encode()))
+    }
+
+    /// Learns where the guard stands, at start.
+    pub(crate) async fn look(&self) -> Result<TreeHead, GuardError> {
+        let stands = self.guard.read().await?;
+        self.turn.lock().await.guarded = stands;
+        Ok(stands)
+    }
+}

@@ -1,0 +1,137 @@
+//! The contract between the log and its database.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use chancery_tlog::{TileId, TileWrite, TreeHead};
+
+use crate::{Delivery, IndexTerm};
+
+/// A tree head with its time, not signed yet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// Size and root.
+    pub tree: TreeHead,
+    /// When the tree had this head, in milliseconds since the Unix epoch. Strictly greater than
+    /// that of any smaller head.
+    pub timestamp_ms: u64,
+}
+
+/// What a sequencer finds under the head lock.
+#[derive(Debug)]
+pub struct Tip {
+    /// The stored head.
+    pub head: Head,
+    /// The hash tiles of its right edge, in the order of [`chancery_tlog::RightEdge::tiles_needed`];
+    /// `None` if the head is the one that the caller said it knows.
+    pub edge_tiles: Option<Vec<(TileId, Vec<u8>)>>,
+    /// The database's own clock, where it is another machine's.
+    pub database_time_ms: Option<u64>,
+}
+
+/// A new entry, in its place.
+#[derive(Debug)]
+pub struct NewEntry {
+    /// The entry's place.
+    pub leaf_index: u64,
+    /// The bytes that a data tile holds.
+    pub tile_leaf: Vec<u8>,
+    /// What it can be found by.
+    pub terms: Vec<IndexTerm>,
+}
+
+/// All that one transaction writes.
+#[derive(Debug)]
+pub struct Batch {
+    /// The head after the batch.
+    pub head: Head,
+    /// New entries, in order, the first at the old tree size.
+    pub entries: Vec<NewEntry>,
+    /// Every hash tile that changed, whole.
+    pub tiles: Vec<TileWrite>,
+    /// Deliveries of earlier entries.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Makes a batch from what was found under the lock. Pure and short: the lock is held meanwhile.
+pub type Plan<'a> = Box<dyn FnOnce(Tip) -> Result<Batch, PlanRefused> + Send + 'a>;
+
+/// One log in a database.
+///
+/// Each method is one transaction. A future may be dropped at any await: that is an error whose
+/// effect is unknown.
+#[async_trait]
+pub trait LogStore: Debug + Send + Sync {
+    /// Reads the stored head.
+    async fn head(&self) -> Result<Head, StoreError>;
+
+    /// Appends a batch.
+    ///
+    /// Locks the head row against every other process, reads it (and its right edge, unless it is
+    /// `known`), calls `plan`, writes the whole batch, replaces the head by compare-and-swap and
+    /// commits. When it returns `Ok`, the batch is durable; concurrent calls are serialised.
+    async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError>;
+
+    /// Records deliveries without a batch. Recording one twice is no error.
+    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError>;
+
+    /// Reads hash tiles as they are stored, in the order asked for; `None` where there is none.
+    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
+
+    /// Reads the data-tile bytes of the entries in `range`, in order. Fewer are returned where the
+    /// log ends.
+    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Reads the DER of an issuer certificate by its SHA-256.
+    async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// Why a read or a small write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The stored data contradicts itself. Nothing should be built on it.
+    #[error("the database contradicts itself: {0}")]
+    Inconsistent(String),
+    /// The database is away, slow, full, or refused.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a batch was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum SequenceError {
+    /// Nothing was written.
+    #[error("nothing was written")]
+    NotCommitted(#[source] StoreError),
+    /// The plan refused to build on what it found; nothing was written.
+    #[error(transparent)]
+    Refused(#[from] PlanRefused),
+    /// COMMIT was sent and its answer never came: the batch may or may not be there. Nothing may be
+    /// released on the strength of it.
+    #[error("the commit's outcome is unknown")]
+    Unknown(#[source] StoreError),
+}
+
+/// Why a plan did not build on what it found under the lock.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanRefused {
+    /// This machine's clock is behind the log.
+    #[error("the clock is {behind_ms} ms behind the last tree head; wait or set the clock")]
+    ClockBehind {
+        /// By how much.
+        behind_ms: u64,
+    },
+    /// This machine and the database's disagree about the time.
+    #[error("the clocks of this process and of the database differ by {apart_ms} ms; set them")]
+    ClocksApart {
+        /// By how much.
+        apart_ms: u64,
+    },
+    /// The stored right edge does not hash to the stored head.
+    #[error("the stored tiles do not hash to the stored head: {0}")]
+    DamagedEdge(String),
+    /// The log has no room left (2^40 entries).
+    #[error("the log is full")]
+    Full,
+}
