@@ -1,1 +1,23 @@
-//! Empty for now.
+//! The authority: one request in, one logged certificate out.
+//!
+//! [`Authority::issue`] is the product's main act. Each step's output can be made only by that
+//! step and is moved into the next, so that no path leads to a final certificate without a
+//! committed log entry:
+//!
+//! ```text
+//! token ─► Principal ─► ProvenKey ─► LintedTbs ─► Precertificate ─► Sequenced ─► Sct ─► SigningCertificate
+//!     authenticate   verify      certify   sign_precertificate  append    sign_sct   sign_final
+//! ```
+
+mod authority;
+pub mod ceremony;
+mod error;
+mod issue;
+mod issuer;
+mod possession;
+
+pub use authority::{Authority, AuthorityParts};
+pub use error::{Class, IssueError};
+pub use issue::{IssueRequest, Issued};
+pub use issuer::{IssuingCa, IssuingCaError};
+pub use possession::{PossessionError, PossessionRequest, ProvenKey};

@@ -1,0 +1,79 @@
+//! The authority and the parts it is made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chancery_certs::{CertificateChain, Profile};
+use chancery_identity::Issuers;
+use chancery_log::Log;
+use chancery_log::clock::Clock;
+use tokio_util::task::TaskTracker;
+
+use crate::error::IssueError;
+use crate::issue::{IssueRequest, Issued};
+use crate::issuer::IssuingCa;
+
+/// What an authority is made of.
+pub struct AuthorityParts {
+    /// Whose tokens it takes.
+    pub issuers: Issuers,
+    /// What its certificates say.
+    pub profile: Profile,
+    /// Its own key and chain.
+    pub issuer: IssuingCa,
+    /// Where every certificate is entered before it is handed out.
+    pub log: Log,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A certificate authority that is open for business.
+pub struct Authority {
+    pub(crate) parts: AuthorityParts,
+    acts: TaskTracker,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("log", self.parts.log.origin()).finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// Opens the authority.
+    pub fn new(parts: AuthorityParts) -> Arc<Self> {
+        Arc::new(Self { parts, acts: TaskTracker::new() })
+    }
+
+    /// Issues a certificate.
+    ///
+    /// The act runs in a task of its own: a caller that goes away cannot stop it between log and
+    /// certificate.
+    pub async fn issue(self: &Arc<Self>, request: IssueRequest) -> Result<Issued, IssueError> {
+        let authority = Arc::clone(self);
+        let act = self.acts.spawn(async move { authority.act(request).await });
+        act.await.unwrap_or(Err(IssueError::Aborted))
+    }
+
+    /// Finishes every act that has begun, then closes the log.
+    pub async fn close(&self) {
+        self.acts.close();
+        self.acts.wait().await;
+        self.parts.log.close().await;
+    }
+
+    /// Returns the chain that certificates lead to: the issuing certificate first, the root last.
+    pub fn trust_bundle(&self) -> &CertificateChain {
+        self.parts.issuer.chain()
+    }
+
+    /// Returns the issuers whose tokens are taken.
+    pub fn issuers(&self) -> &Issuers {
+        &self.parts.issuers
+    }
+
+    /// Returns the log.
+    pub fn log(&self) -> &Log {
+        &self.parts.log
+    }
+}

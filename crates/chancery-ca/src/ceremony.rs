@@ -1,0 +1,134 @@
+//! The key ceremony: makes the root and the issuing intermediate, once, at `chancery init`.
+//!
+//! rcgen makes the CA's own certificates; everything that the CA then issues is built by
+//! `chancery-certs`.
+
+use std::time::{Duration, SystemTime};
+
+use chancery_certs::CertificateChain;
+use chancery_keys::{Algorithm, LocalKey, PublicKey, Signer};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyIdMethod, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PublicKeyData,
+    SerialNumber, SignatureAlgorithm, SigningKey,
+};
+use time::OffsetDateTime;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a root lives: longer than any intermediate, and than most disks.
+const ROOT_LIFETIME: Duration = Duration::from_secs(20 * 365 * DAY.as_secs());
+/// How long an issuing intermediate lives.
+const INTERMEDIATE_LIFETIME: Duration = Duration::from_secs(5 * 365 * DAY.as_secs());
+
+/// Whose CA it is, and since when.
+#[derive(Clone, Debug)]
+pub struct Ceremony<'a> {
+    /// The organization in both subjects.
+    pub organization: &'a str,
+    /// The common name of the root; the intermediate's is this with " intermediate".
+    pub common_name: &'a str,
+    /// When both certificates begin.
+    pub now: SystemTime,
+}
+
+/// Why no CA was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CeremonyError {
+    /// A certificate could not be made.
+    #[error("the CA certificate could not be made")]
+    Certificate(#[from] rcgen::Error),
+    /// What was made cannot be read back.
+    #[error("the CA certificates that were made cannot be read back: {0}")]
+    Chain(String),
+    /// Keys must be P-256 or P-384.
+    #[error("a {0} key cannot be a CA key here; use P-256 or P-384")]
+    KeyType(Algorithm),
+}
+
+impl Ceremony<'_> {
+    /// Makes a self-signed root for `root` and an issuing intermediate for `issuing`, as Fulcio's
+    /// certificate specification has them: the root without extended key usage, the intermediate
+    /// with code signing only and a path length of 0. Returns the intermediate first.
+    pub fn perform(
+        &self,
+        root: &LocalKey,
+        issuing: &LocalKey,
+    ) -> Result<CertificateChain, CeremonyError> {
+        let root_key = CeremonyKey::new(root)?;
+        let issuing_key = CeremonyKey::new(issuing)?;
+
+        let mut params = self.params(self.common_name, ROOT_LIFETIME);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+        let root_certificate = params.self_signed(&root_key)?;
+        let root_issuer = rcgen::Issuer::new(params, &root_key);
+
+        let name = format!("{} intermediate", self.common_name);
+        let mut params = self.params(&name, INTERMEDIATE_LIFETIME);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+        params.use_authority_key_identifier_extension = true;
+        let issuing_certificate = params.signed_by(&issuing_key, &root_issuer)?;
+
+        let ders = vec![issuing_certificate.der().to_vec(), root_certificate.der().to_vec()];
+        CertificateChain::from_ders(ders).map_err(|e| CeremonyError::Chain(e.to_string()))
+    }
+
+    fn params(&self, common_name: &str, lifetime: Duration) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        let mut name = DistinguishedName::new();
+        name.push(DnType::OrganizationName, self.organization);
+        name.push(DnType::CommonName, common_name);
+        params.distinguished_name = name;
+        // A minute back: verifiers' clocks are not ours.
+        params.not_before = OffsetDateTime::from(self.now - Duration::from_secs(60));
+        params.not_after = OffsetDateTime::from(self.now + lifetime);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.key_identifier_method = KeyIdMethod::Sha256;
+        params.serial_number = Some(SerialNumber::from(serial()));
+        params
+    }
+}
+
+/// Returns a positive serial number of 19 random octets (RFC 5280, 4.1.2.2).
+fn serial() -> Vec<u8> {
+    let mut octets: [u8; 19] = rand::random();
+    octets[0] = octets[0] & 0x7f | 0x40;
+    octets.to_vec()
+}
+
+/// Lends a key to rcgen without handing it over.
+struct CeremonyKey<'a> {
+    key: &'a LocalKey,
+    algorithm: &'static SignatureAlgorithm,
+    point: Vec<u8>,
+}
+
+impl<'a> CeremonyKey<'a> {
+    fn new(key: &'a LocalKey) -> Result<Self, CeremonyError> {
+        let public: &PublicKey = key.public_key();
+        let algorithm = match public.algorithm() {
+            Algorithm::EcdsaP256Sha256 => &PKCS_ECDSA_P256_SHA256,
+            Algorithm::EcdsaP384Sha384 => &PKCS_ECDSA_P384_SHA384,
+            other => return Err(CeremonyError::KeyType(other)),
+        };
+        let spki = spki::SubjectPublicKeyInfoRef::try_from(public.spki_der())
+            .map_err(|e| CeremonyError::Chain(e.to_string()))?;
+        Ok(Self { key, algorithm, point: spki.subject_public_key.raw_bytes().to_vec() })
+    }
+}
+
+impl PublicKeyData for CeremonyKey<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.algorithm
+    }
+}
+
+impl SigningKey for CeremonyKey<'_> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        self.key.sign_now(message).map_err(|_| rcgen::Error::RemoteKeyError)
+    }
+}

@@ -1,0 +1,143 @@
+//! Why no certificate was issued, and what a caller may be told of it.
+
+use std::time::Duration;
+
+use chancery_certs::CertifyError;
+use chancery_identity::{AuthenticateError, FailureClass};
+use chancery_log::{AppendError, SctError};
+use chancery_tlog::ct::EntryError;
+
+use crate::issuer::CaSignError;
+use crate::possession::PossessionError;
+
+/// Why no certificate was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The task was aborted from outside; its effect is unknown.
+    #[error("the act was aborted")]
+    Aborted,
+    /// The log did not take the entry.
+    #[error("the log did not take the entry")]
+    Append(#[from] AppendError),
+    /// The identity does not fit a certificate, or the CA cannot issue now.
+    #[error("the certificate could not be drawn up")]
+    Certify(#[from] CertifyError),
+    /// The precertificate does not fit a log entry.
+    #[error("the precertificate does not fit a log entry")]
+    Entry(#[from] EntryError),
+    /// Possession of the key was not proven.
+    #[error("possession was not proven")]
+    Possession(#[from] PossessionError),
+    /// The log did not sign the receipt.
+    #[error("the log did not sign the receipt")]
+    Sct(#[from] SctError),
+    /// The CA's key did not sign.
+    #[error("the CA did not sign")]
+    Sign(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The token was refused, or its issuer is away.
+    #[error("the token was refused")]
+    Token(#[from] AuthenticateError),
+}
+
+impl From<CaSignError> for IssueError {
+    fn from(e: CaSignError) -> Self {
+        Self::Sign(Box::new(e))
+    }
+}
+
+/// Who is at fault, and whether to try again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Class {
+    /// We are; nothing is known to help.
+    Internal,
+    /// The caller is; the same request will be refused again.
+    Refused,
+    /// Something that we need is away; the same request may succeed later.
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+const SOON: Duration = Duration::from_secs(1);
+
+/// Tells whether other values in the token would make a certificate possible.
+fn is_callers_fault(error: &CertifyError) -> bool {
+    matches!(error, CertifyError::Extension(_) | CertifyError::SubjectKey(_))
+}
+
+impl IssueError {
+    /// Returns who is at fault.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => Class::Internal,
+            Self::Append(_) => Class::Unavailable { retry_after: SOON },
+            Self::Certify(e) if is_callers_fault(e) => Class::Refused,
+            Self::Certify(_) => Class::Internal,
+            Self::Possession(_) => Class::Refused,
+            Self::Token(e) => match e.class() {
+                FailureClass::Unavailable { retry_after } => Class::Unavailable { retry_after },
+                FailureClass::Refused => Class::Refused,
+            },
+        }
+    }
+
+    /// Returns a stable code for the reason.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => "internal",
+            Self::Append(AppendError::Closing) => "shutting-down",
+            Self::Append(AppendError::Halted(_)) => "log-halted",
+            Self::Append(AppendError::PoolFull) => "overloaded",
+            Self::Append(AppendError::Unavailable(_)) => "log-unavailable",
+            Self::Certify(e) if is_callers_fault(e) => "identity-not-certifiable",
+            Self::Certify(_) => "internal",
+            Self::Possession(PossessionError::Csr(_)) => "csr-malformed",
+            Self::Possession(PossessionError::InsecureKey(_)) => "key-insecure",
+            Self::Possession(PossessionError::Key(_)) => "key-malformed",
+            Self::Possession(PossessionError::Proof(_)) => "proof-invalid",
+            Self::Token(e) => e.code(),
+        }
+    }
+
+    /// Returns the sentence that Fulcio says in this case, which clients' users know.
+    pub fn fulcio_sentence(&self) -> &'static str {
+        match self {
+            Self::Aborted | Self::Certify(_) | Self::Sign(_) => {
+                "error communicating with CA backend"
+            }
+            Self::Append(_) | Self::Entry(_) | Self::Sct(_) => "Error entering certificate in CTL",
+            Self::Possession(PossessionError::Csr(_)) => {
+                "The certificate signing request could not be parsed"
+            }
+            Self::Possession(PossessionError::InsecureKey(_)) => {
+                "The public key supplied in the request is insecure"
+            }
+            Self::Possession(PossessionError::Key(_)) => {
+                "The public key supplied in the request could not be parsed"
+            }
+            Self::Possession(PossessionError::Proof(_)) => {
+                "The signature supplied in the request could not be verified"
+            }
+            Self::Token(_) => "There was an error processing the identity token",
+        }
+    }
+
+    /// Returns the reason as the caller may read it. Nothing internal is in it.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => {
+                "internal error".to_owned()
+            }
+            Self::Append(AppendError::PoolFull) => {
+                "too many requests wait already; try again".to_owned()
+            }
+            Self::Append(AppendError::Closing) => "the server is shutting down".to_owned(),
+            Self::Append(_) => "the log is unavailable; try again".to_owned(),
+            Self::Certify(e) if is_callers_fault(e) => e.to_string(),
+            Self::Certify(_) => "internal error".to_owned(),
+            Self::Possession(e) => e.to_string(),
+            Self::Token(e) => e.to_string(),
+        }
+    }
+}

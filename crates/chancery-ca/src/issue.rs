@@ -1,0 +1,124 @@
+//! The act of issuing.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chancery_certs::{CertificateChain, Precertificate, SerialNumber, SigningCertificate};
+use chancery_identity::Principal;
+use chancery_log::{Delivery, IndexTerm, Sequenced};
+use chancery_tlog::TreeHead;
+use chancery_tlog::ct::{EntryError, PrecertEntry};
+
+use crate::authority::{Authority, AuthorityParts};
+use crate::error::IssueError;
+use crate::issuer::IssuingCa;
+use crate::possession::PossessionRequest;
+
+/// What a caller sends: who they are, and that they hold a key.
+pub struct IssueRequest {
+    /// The OpenID Connect identity token, a JWT in compact form.
+    pub token: String,
+    /// The key and the proof that the caller holds it.
+    pub possession: PossessionRequest,
+}
+
+/// What a caller gets.
+#[derive(Debug)]
+pub struct Issued {
+    /// The final certificate, with its SCT.
+    pub certificate: SigningCertificate,
+    /// The chain it leads to: the issuing certificate first, the root last.
+    pub chain: CertificateChain,
+    /// The entry's place in the log.
+    pub leaf_index: u64,
+    /// A published tree head that covers the entry.
+    pub tree: TreeHead,
+}
+
+impl Authority {
+    /// Does what [`Authority::issue`] promises, in the caller's task.
+    pub(crate) async fn act(&self, request: IssueRequest) -> Result<Issued, IssueError> {
+        let AuthorityParts { issuers, profile, issuer, log, clock } = &self.parts;
+        let mut watch = Stopwatch::start();
+
+        let now = clock.now();
+        let principal = issuers.authenticate(&request.token, now).await?;
+        let key = request.possession.verify(&principal)?;
+        let authenticated = watch.lap();
+
+        let (san, extensions) = (principal.san(), principal.extensions());
+        let serial = SerialNumber::from_random(rand::random());
+        let tbs = profile.certify(issuer.certificate(), san, extensions, key.spki_der(), serial, now)?;
+        let precertificate = issuer.sign_precertificate(tbs).await?;
+        let precertified = watch.lap();
+
+        let entry = Box::new(entry(&precertificate, issuer)?);
+        let sequenced = log.append(entry, terms(&principal, &precertificate)).await?;
+        let logged = watch.lap();
+
+        let sct = log.sign_sct(&sequenced).await?;
+        let certificate = issuer.sign_final(precertificate, &sct).await?;
+        log.deliver(delivery(&sequenced, &certificate));
+        let finished = watch.lap();
+
+        tracing::info!(
+            principal.identity = %san,
+            principal.issuer = principal.issuer(),
+            certificate.serial = %certificate.serial(),
+            log.leaf_index = sequenced.leaf_index().get(),
+            authenticate_us = authenticated,
+            precertificate_us = precertified,
+            log_us = logged,
+            final_us = finished,
+            "certificate issued"
+        );
+        Ok(Issued {
+            certificate,
+            chain: issuer.chain().clone(),
+            leaf_index: sequenced.leaf_index().get(),
+            tree: *sequenced.tree(),
+        })
+    }
+}
+
+/// Returns the log entry of a precertificate (RFC 6962, section 3.2).
+fn entry(precertificate: &Precertificate, issuer: &IssuingCa) -> Result<PrecertEntry, EntryError> {
+    PrecertEntry::new(
+        precertificate.issuer_key_hash(),
+        precertificate.tbs_for_log().to_vec(),
+        precertificate.der().to_vec(),
+        issuer.fingerprints().to_vec(),
+    )
+}
+
+/// Returns what auditors can find the entry by.
+fn terms(principal: &Principal, precertificate: &Precertificate) -> Vec<IndexTerm> {
+    vec![
+        IndexTerm { name: "serial", value: precertificate.serial().to_string() },
+        IndexTerm { name: "san", value: principal.san().to_string() },
+        IndexTerm { name: "issuer", value: principal.issuer().to_owned() },
+    ]
+}
+
+fn delivery(sequenced: &Sequenced, certificate: &SigningCertificate) -> Delivery {
+    Delivery {
+        leaf_index: sequenced.leaf_index().get(),
+        body: Bytes::copy_from_slice(certificate.der()),
+        sha256: certificate.sha256(),
+    }
+}
+
+/// Measures the stages of one act, in microseconds.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self) -> u64 {
+        let elapsed: Duration = self.0.elapsed();
+        self.0 = Instant::now();
+        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+    }
+}
