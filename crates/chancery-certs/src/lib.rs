@@ -1,1 +1,41 @@
-//! Empty for now.
+//! What a code-signing certificate says: profile, extensions, precertificates, lints.
+//!
+//! Pure: no I/O, no async, no clock, no keys. A certificate comes into being by moving one value
+//! through these steps, each of which can be made only by the one before:
+//!
+//! ```text
+//! Profile::certify → LintedTbs → Precertificate → FinalTbs → SigningCertificate
+//!                      CA signs ↗      log's SCT ↗    CA signs ↗
+//! ```
+
+mod algorithm;
+mod chain;
+mod correspond;
+mod details;
+mod extensions;
+mod issuer;
+mod lint;
+mod oid;
+mod precert;
+mod profile;
+mod raw;
+mod serial;
+mod signing;
+mod subject;
+mod tbs;
+
+pub use algorithm::{SignatureAlgorithm, UnsupportedCaKey};
+pub use chain::{CertificateChain, ChainError};
+pub use correspond::{CorrespondError, correspond};
+pub use details::{CertificateDetails, ReadCertificateError, RebuildError, precert_tbs_of_final};
+pub use extensions::{ExtensionValueError, FulcioExtensions, ReadExtensionsError};
+pub use issuer::{IssuingCertificate, IssuingCertificateError};
+pub use lint::LintFailure;
+pub use precert::{LintedTbs, Precertificate};
+pub use profile::{CertifyError, Profile, ProfileConfig, ProfileError};
+pub use raw::RawError;
+pub use serial::SerialNumber;
+pub use signing::{FinalTbs, SigningCertificate};
+pub use subject::{
+    Email, ReadSubjectError, SubjectAlternativeName, SubjectNameError, Uri, Username,
+};

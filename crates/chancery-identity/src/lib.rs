@@ -1,1 +1,38 @@
-//! Empty for now.
+//! Who is asking: OIDC issuers and tokens become principals in the certificate's vocabulary.
+//!
+//! ```text
+//! text → UnverifiedToken → (issuer by `iss`) → VerifiedClaims → Identity → Principal
+//!         form             configuration        signature         type
+//! ```
+//! Nothing here asks the network before a token of a configured issuer, for the configured audience
+//! and the present time, has come; and nothing that a token says decides how it is verified.
+
+mod address;
+mod algorithm;
+mod config;
+mod error;
+mod go_url;
+mod issuer;
+mod issuers;
+mod jwks;
+mod key_cache;
+mod kind;
+mod meta_issuer;
+mod network;
+mod principal;
+mod provider;
+mod quoted;
+mod signature;
+mod token;
+mod wildcard;
+
+pub use config::{ConfigError, EntryFault, IdentityConfig};
+pub use error::{AuthenticateError, FailureClass};
+pub use issuers::{HttpPolicy, IssuerAddress, IssuerDescription, Issuers, IssuersOptions};
+pub use key_cache::Timings;
+pub use kind::{IdentityError, KindError};
+pub use principal::Principal;
+pub use signature::SignatureError;
+pub use token::TokenError;
+pub use token::claims::{ClaimFault, ClaimsError};
+pub use wildcard::WildcardError;

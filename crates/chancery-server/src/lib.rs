@@ -1,1 +1,28 @@
-//! Empty for now.
+//! HTTP: decode, call, encode.
+//!
+//! [`public_router`] holds everything that clients see, [`admin_router`] what operators probe and
+//! scrape, and [`serve`] runs either on a listener within limits. The work itself is done by
+//! `chancery-ca` and `chancery-log`; a handler here decodes, calls and encodes.
+
+mod admin;
+mod ct;
+pub mod dev_oidc;
+mod error;
+mod html;
+mod lenient_base64;
+mod listener;
+mod metrics;
+mod middleware;
+mod page;
+mod request_body;
+mod rest;
+mod router;
+mod state;
+mod trust_documents;
+
+pub use listener::{ServeLimits, serve};
+pub use metrics::Metrics;
+pub use request_body::RequestLimits;
+pub use router::{admin_router, public_router};
+pub use state::{AdminState, AppState, LogRead};
+pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject};

@@ -1,0 +1,163 @@
+//! Tests of what is read from a configuration, and of what is refused before the first token.
+
+use super::*;
+use crate::{HttpPolicy, IssuerAddress, Issuers, IssuersOptions};
+
+fn load(document: &str) -> Result<Issuers, ConfigError> {
+    load_with(document, HttpPolicy::Refuse)
+}
+
+fn load_with(document: &str, allow_http: HttpPolicy) -> Result<Issuers, ConfigError> {
+    let options = IssuersOptions { allow_http, ..IssuersOptions::default() };
+    Issuers::new(IdentityConfig::parse(document.as_bytes(), "issuers.yaml")?, options)
+}
+
+fn message(document: &str) -> String {
+    load(document).err().map_or_else(String::new, |error| error.to_string())
+}
+
+/// One issuer of that URL, with these members.
+fn one(url: &str, members: &str) -> String {
+    format!("oidc-issuers:\n  {url}:\n    issuer-url: {url}\n    {{}}\n").replace("{}", members)
+}
+
+const EMAIL: &str = "client-id: sigstore\n    type: email";
+
+#[test]
+fn a_yaml_file_of_fulcios_is_read_with_anchors_merges_and_unknown_keys() {
+    let issuers = load(
+        "define:
+  - &people
+    client-id: sigstore
+    type: email
+    contact: somebody@example.test
+oidc-issuers:
+  https://a.example.test:
+    <<: *people
+    issuer-url: https://a.example.test
+  https://b.example.test:
+    <<: *people
+    issuer-url: https://b.example.test
+    client-id: other
+    challenge-claim: sub
+    new-key-of-fulcios: 1
+meta-issuers:
+  https://kubernetes.*.example.test/id/*:
+    client-id: sigstore
+    type: kubernetes
+ci-issuer-metadata:
+  github-workflow:
+    extension-templates: {issuer: x}
+",
+    )
+    .unwrap();
+    let [a, b, meta] = issuers.configured() else { panic!("three issuers") };
+    assert_eq!(a.address, IssuerAddress::Url("https://a.example.test".into()));
+    assert_eq!((a.audience.as_str(), a.challenge_claim.as_str()), ("sigstore", "email"));
+    assert_eq!((b.audience.as_str(), b.challenge_claim.as_str()), ("other", "sub"));
+    let pattern = "https://kubernetes.*.example.test/id/*".to_owned();
+    assert_eq!(meta.address, IssuerAddress::Wildcard(pattern));
+    assert_eq!((meta.issuer_type, meta.challenge_claim.as_str()), ("kubernetes", "sub"));
+}
+
+#[test]
+fn a_json_file_of_fulcios_is_read_in_any_case() {
+    for (issuers, url, client) in
+        [("OIDCIssuers", "IssuerURL", "ClientID"), ("oidcIssuers", "issuerUrl", "clientid")]
+    {
+        let document = format!(
+            r#"{{"{issuers}": {{"https://a.test": {{"{url}": "https://a.test",
+                "{client}": "sigstore", "Type": "email", "Description": "x"}}}}}}"#
+        );
+        assert_eq!(load(&document).unwrap().configured().len(), 1, "{issuers}");
+    }
+}
+
+#[test]
+fn files_that_are_no_configuration_are_refused_with_the_place() {
+    assert!(message("oidc-issuers: [").starts_with("issuers.yaml is not"));
+    assert!(message("oidc-issuers: 5").contains("issuers.yaml"));
+    assert!(message("{\"OIDCIssuers\": {}").contains("JSON"));
+    assert!(message("{\"OIDCIssuers\": {}, \"OIDCIssuers\": {}}").contains("twice"));
+    for empty in ["", "{}", "oidc-issuers:", "other: 1"] {
+        assert!(!message(empty).is_empty(), "{empty}");
+    }
+    let twice = one("https://a.test", EMAIL) + "    type: uri\n";
+    assert!(message(&twice).contains("duplicate"), "{}", message(&twice));
+}
+
+#[test]
+fn a_type_of_fulcios_that_is_not_there_yet_is_named() {
+    for kind in [
+        "github-workflow",
+        "gitlab-pipeline",
+        "buildkite-job",
+        "codefresh-workflow",
+        "chainguard-identity",
+        "ci-provider",
+    ] {
+        let said = message(&one("https://a.test", &format!("client-id: x\n    type: {kind}")));
+        for part in ["https://a.test", kind, "not yet supported by this version"] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_type_that_is_misspelt_is_refused() {
+    for kind in ["e-mail", "Email", "\"\""] {
+        let said = message(&one("https://a.test", &format!("client-id: x\n    type: {kind}")));
+        assert!(said.contains("the type is unknown"), "{said}");
+    }
+    assert!(message(&one("https://a.test", "client-id: x")).contains("the type is unknown"));
+}
+
+#[test]
+fn entries_that_would_refuse_every_token_are_refused() {
+    for (members, part) in [
+        ("type: email", "client-id is empty"),
+        ("client-id: ''\n    type: email", "client-id is empty"),
+        ("client-id: x\n    type: email\n    issuer-claim: $.a", "not yet supported"),
+        ("client-id: x\n    type: kubernetes\n    issuer-claim: $.a", "only be used with"),
+        ("client-id: x\n    type: spiffe", "spiffe-trust-domain"),
+        ("client-id: x\n    type: uri", "subject-domain"),
+        ("client-id: x\n    type: username", "subject-domain"),
+        ("client-id: x\n    type: email\n    ca-cert: nonsense", "ca-cert"),
+    ] {
+        let said = message(&one("https://a.test", members));
+        assert!(said.contains(part) && said.contains("https://a.test"), "{members}: {said}");
+    }
+    let differs = "oidc-issuers: {https://a.test: {issuer-url: https://a.test/, client-id: x, type: email}}";
+    assert!(message(differs).contains("must be the same"));
+}
+
+#[test]
+fn urls_that_could_lead_elsewhere_are_refused() {
+    for url in [
+        "ftp://a.test",
+        "a.test",
+        "https://",
+        "https://u@a.test",
+        "https://a.test?x",
+        "https://a.test#x",
+        "https://a.test/ü",
+        "https://*.a.test",
+    ] {
+        assert!(load(&one(&format!("'{url}'"), EMAIL)).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn plain_http_needs_consent() {
+    let http = one("http://a.test", EMAIL);
+    assert!(message(&http).contains("allow-http: true"));
+    assert!(load_with(&http, HttpPolicy::Allow).is_ok());
+    assert!(load(&(http + "    allow-http: true\n")).is_ok());
+}
+
+#[test]
+fn spiffe_needs_an_issuer_by_name() {
+    let meta = "meta-issuers: {'https://*.a.example.test/x': {client-id: x, type: spiffe, \
+                spiffe-trust-domain: example.test}}";
+    assert!(message(meta).contains("cannot be used with wildcards"));
+}

@@ -1,0 +1,102 @@
+//! Issuers by pattern: those that have been seen are kept, a bounded number of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use crate::issuer::Issuer;
+use crate::key_cache::{KeyCache, Timings};
+use crate::kind::Kind;
+use crate::network::Network;
+use crate::provider::Provider;
+use crate::wildcard::Wildcard;
+
+/// The most issuers that are kept for all patterns together.
+const MAX_SEEN: usize = 100;
+
+/// The entry of a pattern.
+pub(crate) struct MetaIssuer {
+    pub(crate) pattern: Wildcard,
+    pub(crate) audience: Arc<str>,
+    pub(crate) kind: Arc<Kind>,
+    pub(crate) network: Arc<Network>,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) timings: Timings,
+}
+
+/// All patterns, and the issuers that they have been found to stand for.
+pub(crate) struct MetaIssuers {
+    patterns: Vec<MetaIssuer>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    issuers: HashMap<String, (u64, Arc<Issuer>)>,
+    /// Grows with each look-up; the lowest is the one that was not asked for longest.
+    tick: u64,
+}
+
+impl MetaIssuers {
+    /// The pattern that fixes most comes first, so that which of two is meant does not depend on
+    /// chance, as it does in Fulcio.
+    pub(crate) fn new(mut patterns: Vec<MetaIssuer>) -> Self {
+        patterns.sort_by_key(|meta| std::cmp::Reverse(meta.pattern.fixed()));
+        Self {
+            patterns,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Returns the issuer of that name, if a pattern stands for it. Nobody is asked yet.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Issuer>> {
+        let meta = self
+            .patterns
+            .iter()
+            .find(|meta| meta.pattern.matches(name))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.tick += 1;
+        let tick = seen.tick;
+        if let Some((used, issuer)) = seen.issuers.get_mut(name) {
+            *used = tick;
+            return Some(Arc::clone(issuer));
+        }
+        let issuer = Arc::new(meta.issuer(name)?);
+        if seen.issuers.len() >= MAX_SEEN {
+            seen.forget_one();
+        }
+        seen.issuers
+            .insert(name.to_owned(), (tick, Arc::clone(&issuer)));
+        Some(issuer)
+    }
+}
+
+impl MetaIssuer {
+    fn issuer(&self, name: &str) -> Option<Issuer> {
+        let network = Arc::clone(&self.network);
+        let permits = Some(Arc::clone(&self.permits));
+        let provider = Provider::new(name, network, permits, self.timings.fetch).ok()?;
+        let keys = Arc::new(KeyCache::new(provider, self.timings));
+        Some(Issuer::new(
+            Arc::clone(&self.audience),
+            Arc::clone(&self.kind),
+            keys,
+        ))
+    }
+}
+
+impl Seen {
+    /// Forgets one that never answered rather than one that has: names are free to invent, and
+    /// must not push out those that are in use.
+    fn forget_one(&mut self) {
+        let oldest = self
+            .issuers
+            .iter()
+            .min_by_key(|(_, (used, issuer))| (issuer.is_known(), *used))
+            .map(|(name, _)| name.clone());
+        if let Some(name) = oldest {
+            self.issuers.remove(&name);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Who may have a certificate, in the certificate's vocabulary.
+
+use chancery_certs::{FulcioExtensions, SubjectAlternativeName};
+
+use crate::error::AuthenticateError;
+use crate::issuer::VerifiedClaims;
+use crate::kind::{Identity, IdentityError};
+
+/// The holder of a verified token. There is no way to one but
+/// [`Issuers::authenticate`](crate::Issuers::authenticate).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    name: String,
+    email: Option<String>,
+    san: SubjectAlternativeName,
+    extensions: FulcioExtensions,
+}
+
+impl Principal {
+    pub(crate) fn new(
+        issuer: &str,
+        identity: Identity,
+        claims: &VerifiedClaims,
+    ) -> Result<Self, AuthenticateError> {
+        let subject = claims
+            .text("sub")
+            .map_err(|fault| IdentityError::Claim {
+                claim: "sub",
+                fault,
+            })?
+            .filter(|subject| !subject.is_empty());
+        Ok(Self {
+            name: identity.name,
+            // Only a candidate for proofs: a claim that could not be certified is none.
+            email: claims.text("email").ok().flatten().map(str::to_owned),
+            san: identity.san,
+            extensions: FulcioExtensions {
+                issuer: issuer.to_owned(),
+                subject: subject.map(str::to_owned),
+                ..FulcioExtensions::default()
+            },
+        })
+    }
+
+    /// Returns what a client signs to prove that it holds its key: the e-mail address for issuers of
+    /// type `email`, the token's `sub` for all others.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the token's `email`, verified or not.
+    pub fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
+    /// Returns the token's `sub`; empty if it has none, which only type `email` allows.
+    pub fn subject(&self) -> &str {
+        self.extensions.subject.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the issuer's identifier, the token's `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.extensions.issuer
+    }
+
+    /// Returns the name that the certificate is for.
+    pub const fn san(&self) -> &SubjectAlternativeName {
+        &self.san
+    }
+
+    /// Returns what the certificate says besides the name.
+    pub const fn extensions(&self) -> &FulcioExtensions {
+        &self.extensions
+    }
+
+    /// Returns the texts that a proof of possession may be over, each once: the name, the token's
+    /// `email`, its `sub`. Clients choose by claim and not by issuer type.
+    pub fn proof_candidates(&self) -> impl Iterator<Item = &str> {
+        let name = Some(self.name());
+        let email = self.email().filter(|&email| Some(email) != name);
+        let subject =
+            Some(self.subject()).filter(|&subject| Some(subject) != name && Some(subject) != email);
+        [name, email, subject]
+            .into_iter()
+            .flatten()
+            .filter(|candidate| !candidate.is_empty())
+    }
+}

@@ -1,0 +1,146 @@
+//! An issuer as OpenID Connect Discovery 1.0 describes it: its configuration document and its keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use crate::algorithm::Algorithm;
+use crate::jwks::{KeySet, KeySetError};
+use crate::network::{FetchError, Network};
+
+/// Why an issuer's keys are not known. The issuer's fault, or the network's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DiscoveryError {
+    #[error("the fetch was interrupted")]
+    Interrupted,
+    #[error("its configuration names another issuer")]
+    IssuerDiffers,
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    #[error("its jwks_uri is not an http(s) URL")]
+    KeysUrl,
+    #[error("its configuration is not JSON with `issuer` and `jwks_uri`")]
+    Malformed(#[source] serde_json::Error),
+    #[error("no answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    #[error("its {what} could not be fetched")]
+    Unreachable {
+        what: &'static str,
+        #[source]
+        source: FetchError,
+    },
+}
+
+/// The part of the configuration document that matters; issuers of machine tokens have little more.
+#[derive(Deserialize)]
+struct Configuration {
+    issuer: String,
+    jwks_uri: String,
+    #[serde(default)]
+    id_token_signing_alg_values_supported: Vec<String>,
+}
+
+/// What an issuer said about itself, and when.
+#[derive(Debug)]
+pub(crate) struct ProviderKeys {
+    pub(crate) keys: KeySet,
+    pub(crate) algorithms: Arc<[Algorithm]>,
+    pub(crate) fetched: Instant,
+    keys_url: Url,
+}
+
+/// Where an issuer's keys come from.
+pub(crate) struct Provider {
+    /// The issuer's identifier, as tokens have it.
+    pub(crate) issuer: String,
+    configuration_url: Url,
+    network: Arc<Network>,
+    /// Bounds how many hosts are asked at a time where tokens choose the host.
+    permits: Option<Arc<Semaphore>>,
+    /// Over both documents.
+    time_limit: Duration,
+}
+
+impl Provider {
+    pub(crate) fn new(
+        issuer: &str,
+        network: Arc<Network>,
+        permits: Option<Arc<Semaphore>>,
+        time_limit: Duration,
+    ) -> Result<Self, url::ParseError> {
+        // OpenID Connect Discovery 1.0, section 4: one terminating slash is removed first.
+        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        let configuration_url = Url::parse(&format!("{base}/.well-known/openid-configuration"))?;
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            configuration_url,
+            network,
+            permits,
+            time_limit,
+        })
+    }
+
+    /// Fetches the configuration and the keys, or only the keys if the configuration is known.
+    pub(crate) async fn fetch(
+        &self,
+        known: Option<&ProviderKeys>,
+    ) -> Result<ProviderKeys, DiscoveryError> {
+        let fetching = async {
+            let _permit = match &self.permits {
+                Some(permits) => Some(
+                    permits
+                        .acquire()
+                        .await
+                        .map_err(|_| DiscoveryError::Interrupted)?,
+                ),
+                None => None,
+            };
+            let (keys_url, algorithms) = match known {
+                Some(known) => (known.keys_url.clone(), Arc::clone(&known.algorithms)),
+                None => self.configuration().await?,
+            };
+            let keys = KeySet::parse(&self.get("key set", &keys_url).await?)?;
+            Ok(ProviderKeys {
+                keys,
+                algorithms,
+                fetched: Instant::now(),
+                keys_url,
+            })
+        };
+        timeout(self.time_limit, fetching)
+            .await
+            .unwrap_or(Err(DiscoveryError::TimedOut(self.time_limit)))
+    }
+
+    async fn configuration(&self) -> Result<(Url, Arc<[Algorithm]>), DiscoveryError> {
+        let document = self.get("configuration", &self.configuration_url).await?;
+        let configuration: Configuration =
+            serde_json::from_slice(&document).map_err(DiscoveryError::Malformed)?;
+        // Section 4.3: identical, or anybody's document could vouch for this issuer.
+        if configuration.issuer != self.issuer {
+            return Err(DiscoveryError::IssuerDiffers);
+        }
+        let keys_url = Url::parse(&configuration.jwks_uri).map_err(|_| DiscoveryError::KeysUrl)?;
+        let names = &configuration.id_token_signing_alg_values_supported;
+        let algorithms = if names.is_empty() {
+            vec![Algorithm::Rs256]
+        } else {
+            names
+                .iter()
+                .filter_map(|name| Algorithm::from_name(name))
+                .collect()
+        };
+        Ok((keys_url, algorithms.into()))
+    }
+
+    async fn get(&self, what: &'static str, url: &Url) -> Result<Vec<u8>, DiscoveryError> {
+        self.network
+            .get(url)
+            .await
+            .map_err(|source| DiscoveryError::Unreachable { what, source })
+    }
+}

@@ -1,0 +1,217 @@
+//! What a token says: for whom it is, how long it holds (RFC 7519, section 4.1), and who is meant.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Number, Value};
+
+use crate::quoted::quoted;
+
+/// Claims that are read, and so must not occur in another case.
+pub(crate) const REGISTERED: [&str; 10] = [
+    "aud",
+    "email",
+    "email_verified",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "kubernetes.io",
+    "nbf",
+    "sub",
+];
+
+/// The most octets of a claim that enters a certificate.
+pub(crate) const MAX_CLAIM: usize = 4096;
+
+/// How far ahead of our clock the issuer's may be when it says "not before", as in Fulcio.
+const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
+/// The most audiences a token may be for.
+const MAX_AUDIENCES: usize = 64;
+
+/// The last second of the year 9999, the latest time that X.509 can write.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// Why a token of a known form is not for us, or not for now. The caller's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimsError {
+    /// `aud` is neither a text nor a list of texts.
+    #[error("the token's \"aud\" is neither a text nor a list of at most {MAX_AUDIENCES} texts")]
+    AudienceMalformed,
+    /// The token is for somebody else.
+    #[error(
+        "the token is for the audience {found}, but this issuer's tokens must be for {expected}"
+    )]
+    AudienceMismatch {
+        /// The client id of the issuer's configuration, quoted.
+        expected: String,
+        /// The token's audiences, quoted.
+        found: String,
+    },
+    /// The token is no longer valid.
+    #[error("the token expired {} s ago; ask the issuer for a new one", .by.as_secs())]
+    Expired {
+        /// For how long it has been expired.
+        by: Duration,
+    },
+    /// There is no `exp`.
+    #[error("the token has no \"exp\"; only tokens that expire are accepted")]
+    ExpiryMissing,
+    /// There is no `iss`, or it is no text.
+    #[error("the token has no \"iss\" that is a text")]
+    IssuerMissing,
+    /// The token is not valid yet.
+    #[error("the token is not valid before {} s from now; compare the clocks", .wait.as_secs())]
+    NotYetValid {
+        /// How long it takes until it is.
+        wait: Duration,
+    },
+    /// A time is no number of seconds between the years 1970 and 9999.
+    #[error("the token's \"{claim}\" is not a number of seconds between the years 1970 and 9999")]
+    TimeMalformed {
+        /// The claim.
+        claim: &'static str,
+    },
+}
+
+impl ClaimsError {
+    /// Returns the stable code of the reason.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::AudienceMalformed | Self::AudienceMismatch { .. } => "audience-mismatch",
+            Self::Expired { .. } => "token-expired",
+            Self::ExpiryMissing => "token-expiry-missing",
+            Self::IssuerMissing => "issuer-missing",
+            Self::NotYetValid { .. } => "token-not-yet-valid",
+            Self::TimeMalformed { .. } => "token-time-malformed",
+        }
+    }
+}
+
+/// Why a claim's value cannot enter a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimFault {
+    /// It holds a character that does not print and could hide or reorder the rest.
+    #[error("holds a control character")]
+    ControlCharacter,
+    /// It is a number, a truth value, a list or an object.
+    #[error("is not a text")]
+    NotText,
+    /// It is longer than 4 KiB.
+    #[error("is longer than {MAX_CLAIM} octets")]
+    TooLong,
+}
+
+/// The payload of a token, not believed yet.
+#[derive(Debug)]
+pub(crate) struct Claims(Map<String, Value>);
+
+impl Claims {
+    pub(crate) const fn new(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// Returns the claim; null counts as missing.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Returns a claim that is to enter a certificate.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ClaimFault> {
+        self.get(name).map(certifiable).transpose()
+    }
+
+    /// Returns who says that he made the token.
+    pub(crate) fn issuer(&self) -> Result<&str, ClaimsError> {
+        self.get("iss")
+            .and_then(Value::as_str)
+            .ok_or(ClaimsError::IssuerMissing)
+    }
+
+    /// Refuses a token that does not name `expected` among its audiences.
+    pub(crate) fn require_audience(&self, expected: &str) -> Result<(), ClaimsError> {
+        let audiences = self.audiences()?;
+        if audiences.contains(&expected) {
+            return Ok(());
+        }
+        let found: Vec<String> = audiences
+            .iter()
+            .take(4)
+            .map(|&found| quoted(found))
+            .collect();
+        Err(ClaimsError::AudienceMismatch {
+            expected: quoted(expected),
+            found: if found.is_empty() {
+                "of nobody".into()
+            } else {
+                found.join(", ")
+            },
+        })
+    }
+
+    fn audiences(&self) -> Result<Vec<&str>, ClaimsError> {
+        match self.get("aud") {
+            None => Ok(Vec::new()),
+            Some(Value::String(one)) => Ok(vec![one]),
+            Some(Value::Array(many)) if many.len() <= MAX_AUDIENCES => many
+                .iter()
+                .map(|audience| audience.as_str().ok_or(ClaimsError::AudienceMalformed))
+                .collect(),
+            Some(_) => Err(ClaimsError::AudienceMalformed),
+        }
+    }
+
+    /// Refuses a token that has expired, without leeway, or is not valid yet. `iat` is not looked
+    /// at: issuers leave it out.
+    pub(crate) fn require_time(&self, now: SystemTime) -> Result<(), ClaimsError> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let expiry = self.time("exp")?.ok_or(ClaimsError::ExpiryMissing)?;
+        if now >= expiry {
+            return Err(ClaimsError::Expired { by: now - expiry });
+        }
+        let wait = self.time("nbf")?.unwrap_or_default().saturating_sub(now);
+        if wait > NOT_BEFORE_LEEWAY {
+            return Err(ClaimsError::NotYetValid { wait });
+        }
+        Ok(())
+    }
+
+    fn time(&self, claim: &'static str) -> Result<Option<Duration>, ClaimsError> {
+        self.get(claim)
+            .map(|value| {
+                value
+                    .as_number()
+                    .and_then(numeric_date)
+                    .ok_or(ClaimsError::TimeMalformed { claim })
+            })
+            .transpose()
+    }
+}
+
+/// Reads a `NumericDate`, which may have a fraction (RFC 7519, section 2), as time since 1970.
+fn numeric_date(number: &Number) -> Option<Duration> {
+    if let Some(seconds) = number.as_u64() {
+        return (seconds <= LAST_SECOND.unsigned_abs()).then(|| Duration::from_secs(seconds));
+    }
+    Duration::try_from_secs_f64(number.as_f64()?)
+        .ok()
+        .filter(|date| date.as_secs() <= LAST_SECOND.unsigned_abs())
+}
+
+/// Returns a claim's value if it may enter a certificate.
+pub(crate) fn certifiable(value: &Value) -> Result<&str, ClaimFault> {
+    let text = value.as_str().ok_or(ClaimFault::NotText)?;
+    if text.len() > MAX_CLAIM {
+        return Err(ClaimFault::TooLong);
+    }
+    if text.chars().any(is_control) {
+        return Err(ClaimFault::ControlCharacter);
+    }
+    Ok(text)
+}
+
+/// Control characters, line separators, and the ones that turn the direction of the rest.
+fn is_control(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}

@@ -1,0 +1,63 @@
+//! Probes and metrics for operators.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::error::ApiError;
+use crate::state::AdminState;
+
+/// How long the log may take to say that it is there.
+const PROBE: Duration = Duration::from_secs(2);
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Says that the process answers; a failure means that it should be restarted.
+pub(crate) async fn livez() -> Json<serde_json::Value> {
+    Json(json!({ "status": "alive" }))
+}
+
+/// Says whether this process can issue, and if not, why; a failure means that requests should go
+/// elsewhere.
+pub(crate) async fn readyz(State(admin): State<AdminState>) -> Response {
+    match unready(&admin).await {
+        None => Json(json!({ "status": "ready" })).into_response(),
+        Some(reason) => {
+            let body = json!({ "status": "not ready", "reason": reason });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    }
+}
+
+async fn unready(admin: &AdminState) -> Option<String> {
+    if admin.draining.is_cancelled() {
+        return Some("shutting down".to_owned());
+    }
+    match timeout(PROBE, admin.authority.log().probe()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("the log cannot issue: {error}")),
+        Err(_) => Some(format!(
+            "the log does not answer within {} s",
+            PROBE.as_secs()
+        )),
+    }
+}
+
+/// Exposes the metrics.
+pub(crate) async fn metrics(State(admin): State<AdminState>) -> Result<Response, ApiError> {
+    let status = admin.authority.log().status();
+    let age_ms = chancery_log::clock::unix_ms(std::time::SystemTime::now())
+        .saturating_sub(status.timestamp_ms);
+    let (size, age) = (status.tree.tree_size, Duration::from_millis(age_ms));
+    admin
+        .metrics
+        .log_is(size, status.waiting, status.halted.is_some(), age);
+    let text = admin.metrics.encode();
+    let text = text.map_err(|e| ApiError::internal("Metrics", &e.to_string(), "internal"))?;
+    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
+}

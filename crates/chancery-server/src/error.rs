@@ -1,0 +1,268 @@
+//! Errors as clients see them: the gRPC gateway's JSON, Fulcio's sentence, our reason, its code.
+//!
+//! ```json
+//! {"code":3,"message":"<Fulcio's sentence>: <reason> [<stable-code>]","details":[]}
+//! ```
+//!
+//! This file holds the only table from an error's class to an HTTP status and a gRPC code.
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use chancery_ca::{Class, IssueError};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// How long clients should wait after a failure whose end we cannot know.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A canonical gRPC status code, as the gateway writes it into `code`.
+///
+/// See <https://grpc.io/docs/guides/status-codes/>.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum GrpcCode {
+    InvalidArgument = 3,
+    NotFound = 5,
+    PermissionDenied = 7,
+    Unimplemented = 12,
+    Internal = 13,
+    Unavailable = 14,
+}
+
+impl GrpcCode {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidArgument => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::PermissionDenied => StatusCode::FORBIDDEN,
+            Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// The stable code of an answered error; answers carry it as an extension, to be counted by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct StableCode(pub(crate) &'static str);
+
+/// An error that is ready to be answered.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: GrpcCode,
+    message: String,
+    stable: Option<StableCode>,
+    retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    fn new(code: GrpcCode, sentence: &str, reason: &str, stable: &'static str) -> Self {
+        Self {
+            code,
+            message: format!("{sentence}: {reason} [{stable}]"),
+            stable: Some(StableCode(stable)),
+            retry_after: (code == GrpcCode::Unavailable).then_some(RETRY_AFTER),
+        }
+    }
+
+    /// The request itself is at fault.
+    pub(crate) fn refused(sentence: &str, reason: &str, stable: &'static str) -> Self {
+        Self::new(GrpcCode::InvalidArgument, sentence, reason, stable)
+    }
+
+    /// There is nothing here; the gateway's own words.
+    pub(crate) fn not_found() -> Self {
+        Self::bare(GrpcCode::NotFound, "Not Found")
+    }
+
+    /// The path is known, the method is not; the gateway's own words.
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::bare(GrpcCode::Unimplemented, "Method Not Allowed")
+    }
+
+    /// The log's entries are not for everybody.
+    pub(crate) fn entries_restricted() -> Self {
+        Self::new(
+            GrpcCode::PermissionDenied,
+            "Permission denied",
+            "this log is configured with log.read: restricted, its entries are not public; \
+             checkpoint, hash tiles and issuers are",
+            "log-read-restricted",
+        )
+    }
+
+    /// The request took longer than we let any request take.
+    pub(crate) fn timed_out(limit: Duration) -> Self {
+        let reason = format!("no answer within {} s, try again", limit.as_secs_f64());
+        Self::new(
+            GrpcCode::Unavailable,
+            "The server is overloaded",
+            &reason,
+            "timed-out",
+        )
+    }
+
+    /// Something that only works with what others keep running does not work now.
+    ///
+    /// Logs `cause`, which stays here.
+    pub(crate) fn unavailable(what: &'static str, cause: &(dyn Error + 'static)) -> Self {
+        tracing::warn!(cause = chain(cause), "{what} is unavailable");
+        let reason = "it does not answer now, try again";
+        Self::new(
+            GrpcCode::Unavailable,
+            &format!("{what} is unavailable"),
+            reason,
+            "unavailable",
+        )
+    }
+
+    /// Our own fault.
+    ///
+    /// Logs `cause`, which stays here; the request's span ties it to the answer's `x-request-id`.
+    pub(crate) fn internal(sentence: &str, cause: &str, stable: &'static str) -> Self {
+        tracing::error!(cause, code = stable, "request failed");
+        let reason = "an internal error, which the server's log tells under this x-request-id";
+        Self::new(GrpcCode::Internal, sentence, reason, stable)
+    }
+
+    fn bare(code: GrpcCode, message: &str) -> Self {
+        Self {
+            code,
+            message: message.to_owned(),
+            stable: None,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<IssueError> for ApiError {
+    fn from(error: IssueError) -> Self {
+        let (sentence, stable) = (error.fulcio_sentence(), error.code());
+        match error.class() {
+            Class::Refused => Self::refused(sentence, &error.reason(), stable),
+            Class::Unavailable { retry_after } => {
+                tracing::warn!(
+                    cause = chain(&error),
+                    code = stable,
+                    "issuance is unavailable"
+                );
+                Self {
+                    retry_after: Some(retry_after),
+                    ..Self::new(GrpcCode::Unavailable, sentence, &error.reason(), stable)
+                }
+            }
+            Class::Internal => Self::internal(sentence, &chain(&error), stable),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = Body {
+            code: self.code as u8,
+            message: &self.message,
+            details: [],
+        };
+        let mut response = (self.code.status(), Json(body)).into_response();
+        if let Some(wait) = self.retry_after {
+            // Whole seconds (RFC 9110, section 10.2.3), rounded up: too early is refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if let Some(stable) = self.stable {
+            response.extensions_mut().insert(stable);
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    code: u8,
+    message: &'a str,
+    details: [(); 0],
+}
+
+/// Returns an error and what it came from, on one line, for the log.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn answer(error: ApiError) -> (StatusCode, Option<String>, serde_json::Value) {
+        let response = error.into_response();
+        let retry = response.headers().get(header::RETRY_AFTER);
+        let retry = retry.map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 4096)
+            .await
+            .unwrap();
+        (status, retry, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_refusal_begins_with_fulcios_sentence_and_ends_with_the_stable_code() {
+        let error = ApiError::refused(
+            "There was an error processing the identity token",
+            "the token expired 12 s ago",
+            "token-expired",
+        );
+        let (status, retry, body) = answer(error).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(retry, None);
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "code": 3,
+                "message": "There was an error processing the identity token: \
+                            the token expired 12 s ago [token-expired]",
+                "details": [],
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn an_internal_error_keeps_its_cause() {
+        let error = ApiError::internal("Error entering certificate in CTL", "disk 7", "internal");
+        let (status, _, body) = answer(error).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(body["code"], 13);
+        assert!(!body["message"].as_str().unwrap().contains("disk"));
+    }
+
+    #[tokio::test]
+    async fn unavailable_says_when_to_come_back_in_whole_seconds() {
+        let mut error = ApiError::timed_out(Duration::from_secs(30));
+        error.retry_after = Some(Duration::from_millis(2_100));
+        let (status, retry, body) = answer(error).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(retry.as_deref(), Some("3"));
+        assert_eq!(body["code"], 14);
+    }
+
+    #[test]
+    fn the_gateways_codes_have_the_gateways_statuses() {
+        let table = [
+            (GrpcCode::InvalidArgument, 400),
+            (GrpcCode::NotFound, 404),
+            (GrpcCode::PermissionDenied, 403),
+            (GrpcCode::Unimplemented, 501),
+            (GrpcCode::Internal, 500),
+            (GrpcCode::Unavailable, 503),
+        ];
+        for (code, status) in table {
+            assert_eq!(code.status(), status, "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The accept loop: connections served within limits, and a drain that finishes what is in flight.
+//!
+//! `axum::serve` has no knobs against slow or hostile peers, so connections are driven here through
+//! hyper-util's builder, which speaks HTTP/1 and HTTP/2 with prior knowledge on the same port.
+//!
+//! What bounds a connection, from its first byte on:
+//!
+//! - its first request head must be whole within [`ServeLimits::first_head`];
+//! - no read and no head of a later request may take longer than [`ServeLimits::idle`];
+//! - no write may stall longer than [`ServeLimits::write_stall`];
+//! - heads, streams and resets are counted and sized.
+//!
+//! Request bodies and the time to answer are the router's business, see
+//! [`RequestLimits`](crate::RequestLimits).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+/// How long the accept loop waits after an error that is its own, such as running out of file
+/// descriptors; connections that end meanwhile give some back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What one listener grants its peers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServeLimits {
+    /// Connections at the same time; more wait in the kernel's queue. Default 1024.
+    pub max_connections: usize,
+    /// Time from accepting a connection to its first whole request head. Default 10 s.
+    pub first_head: Duration,
+    /// Longest silence of a peer, between requests or within one; longer than any request may take
+    /// ([`RequestLimits::total`](crate::RequestLimits::total)), or answers would be cut off.
+    /// Default 60 s.
+    pub idle: Duration,
+    /// Longest time for which a peer may leave our bytes unread. Default 30 s.
+    pub write_stall: Duration,
+    /// Time after the shutdown signal in which requests in flight may finish. Default 30 s.
+    pub drain: Duration,
+    /// Header fields in an HTTP/1 request; more are answered 431. Default 64.
+    pub max_headers: usize,
+    /// Bytes of a request head, and of the buffer that it is read into. At least 8 KiB, default
+    /// 64 KiB.
+    pub max_head_bytes: usize,
+    /// Streams at the same time on one HTTP/2 connection. Default 100.
+    pub max_streams: u32,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            first_head: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            write_stall: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+            max_headers: 64,
+            max_head_bytes: 64 * 1024,
+            max_streams: 100,
+        }
+    }
+}
+
+impl ServeLimits {
+    fn builder(&self) -> auto::Builder<TokioExecutor> {
+        // hyper panics below 8 KiB.
+        let head_bytes = self.max_head_bytes.max(8 * 1024);
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.idle)
+            .max_headers(self.max_headers)
+            .max_buf_size(head_bytes);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.max_streams)
+            .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
+            .max_send_buf_size(256 * 1024)
+            // Rapid reset (CVE-2023-44487): the peer's resets that we have not seen yet, and
+            // those that its errors made us send.
+            .max_pending_accept_reset_streams(20)
+            .max_local_error_reset_streams(128);
+        builder
+    }
+}
+
+/// Serves `router` on `listener` until `shutdown` is cancelled, then drains.
+///
+/// After the signal no connection is accepted, requests in flight are finished and idle connections
+/// closed. What is still open when [`ServeLimits::drain`] is over is cut off. The function returns
+/// when no connection is left.
+///
+/// # Errors
+///
+/// Fails only if the listener is unusable from the start. Errors of single connections are theirs,
+/// and when file descriptors run out the loop waits for some to come back.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let server = Arc::new(Server {
+        builder: limits.builder(),
+        limits,
+        router,
+        shutdown: shutdown.clone(),
+        cut: CancellationToken::new(),
+    });
+    let connections = TaskTracker::new();
+    while let Some((stream, slot)) = next(&listener, &slots, &shutdown).await {
+        connections.spawn(Arc::clone(&server).drive(stream, slot));
+    }
+    // What the kernel has already accepted for us would be reset when the listener closes.
+    while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await
+        && let Ok(slot) = Arc::clone(&slots).try_acquire_owned()
+    {
+        connections.spawn(Arc::clone(&server).drive(stream, slot));
+    }
+    drop(listener);
+    connections.close();
+    if timeout(server.limits.drain, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(%address, open = connections.len(), "drain limit reached, cutting off");
+        server.cut.cancel();
+        connections.wait().await;
+    }
+    Ok(())
+}
+
+/// Waits for a free slot and then for a connection to fill it; `None` after the shutdown signal.
+async fn next(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    shutdown: &CancellationToken,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let waiting = async {
+        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+        Some((accept(listener).await, slot))
+    };
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => None,
+        connection = waiting => connection,
+    }
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections, waiting");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Tells an error of the one connection that was about to be accepted from one of ours.
+fn is_the_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// What every connection of a listener shares.
+struct Server {
+    builder: auto::Builder<TokioExecutor>,
+    limits: ServeLimits,
+    router: Router,
+    shutdown: CancellationToken,
+    /// Cancelled when the drain is over.
+    cut: CancellationToken,
+}
+
+impl Server {
+    async fn drive(self: Arc<Self>, stream: TcpStream, _slot: OwnedSemaphorePermit) {
+        let begun = Arc::new(AtomicBool::new(false));
+        let service = service_fn({
+            let (begun, router) = (Arc::clone(&begun), self.router.clone());
+            move |request| {
+                begun.store(true, Ordering::Relaxed);
+                router.clone().call(request)
+            }
+        });
+        let connection = self.builder.serve_connection(self.timed(stream), service);
+        let first_head = sleep(self.limits.first_head);
+        tokio::pin!(connection, first_head);
+        let (mut head_awaited, mut draining) = (true, false);
+        loop {
+            tokio::select! {
+                // The connection first: what it has already received is served before it is told
+                // to close.
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::trace!(error, "connection ended");
+                    }
+                    return;
+                }
+                () = self.cut.cancelled() => return,
+                () = self.shutdown.cancelled(), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = &mut first_head, if head_awaited => {
+                    if !begun.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    head_awaited = false;
+                }
+            }
+        }
+    }
+
+    /// Bounds each read and write of `stream`.
+    fn timed(&self, stream: TcpStream) -> TokioIo<std::pin::Pin<Box<TimeoutStream<TcpStream>>>> {
+        // An answer is one small write; waiting for more would only delay it. A socket that is
+        // closed already says so at the first read.
+        let _ = stream.set_nodelay(true);
+        let mut timed = TimeoutStream::new(stream);
+        timed.set_read_timeout(Some(self.limits.idle));
+        timed.set_write_timeout(Some(self.limits.write_stall));
+        TokioIo::new(Box::pin(timed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_descriptors_is_ours_and_a_reset_is_the_peers() {
+        const EMFILE: i32 = 24;
+        assert!(!is_the_peers(&io::Error::from_raw_os_error(EMFILE)));
+        assert!(is_the_peers(&io::ErrorKind::ConnectionReset.into()));
+    }
+}

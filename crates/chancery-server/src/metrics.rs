@@ -1,0 +1,188 @@
+//! Counters, gauges and histograms, exposed as `OpenMetrics` text.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// What this process counts; one for both routers.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
+    issued: Counter,
+    issuance: Histogram,
+    log: LogGauges,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct RequestLabels {
+    route: String,
+    method: &'static str,
+    code: u16,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct RefusalLabels {
+    code: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct LogGauges {
+    tree_size: Gauge,
+    waiting: Gauge,
+    halted: Gauge,
+    checkpoint_age: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Makes the metrics of a process of this version.
+    pub fn new(version: &str) -> Self {
+        let mut registry = Registry::with_prefix("chancery");
+        let metrics = Self {
+            requests: Family::default(),
+            refusals: Family::default(),
+            issued: Counter::default(),
+            // 0.5 ms to 16 s.
+            issuance: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
+            log: LogGauges::default(),
+            registry: Registry::default(),
+        };
+        let build = Info::new(vec![("version", version.to_owned())]);
+        registry.register("build", "What is running", build);
+        registry.register(
+            "http_requests",
+            "Requests by route template, method and HTTP status",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "refusals",
+            "Requests not granted, by the stable code of the reason",
+            metrics.refusals.clone(),
+        );
+        registry.register(
+            "certificates_issued",
+            "Certificates issued",
+            metrics.issued.clone(),
+        );
+        registry.register(
+            "issuance_duration_seconds",
+            "Time from a decoded request to its logged certificate",
+            metrics.issuance.clone(),
+        );
+        metrics
+            .log
+            .register(registry.sub_registry_with_prefix("log"));
+        Self {
+            registry,
+            ..metrics
+        }
+    }
+
+    /// Counts an answered request.
+    pub(crate) fn answered(&self, route: &str, method: &'static str, code: u16) {
+        let labels = RequestLabels {
+            route: route.to_owned(),
+            method,
+            code,
+        };
+        self.requests.get_or_create(&labels).inc();
+    }
+
+    /// Counts a request that was not granted.
+    pub(crate) fn refused(&self, code: &'static str) {
+        self.refusals.get_or_create(&RefusalLabels { code }).inc();
+    }
+
+    /// Counts an issued certificate.
+    pub(crate) fn issued(&self, took: Duration) {
+        self.issued.inc();
+        self.issuance.observe(took.as_secs_f64());
+    }
+
+    /// Takes over what the log says about itself.
+    pub(crate) fn log_is(&self, tree_size: u64, waiting: usize, halted: bool, age: Duration) {
+        self.log
+            .tree_size
+            .set(i64::try_from(tree_size).unwrap_or(i64::MAX));
+        self.log
+            .waiting
+            .set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.log.halted.set(i64::from(halted));
+        self.log.checkpoint_age.set(age.as_secs_f64());
+    }
+
+    /// Returns everything as `OpenMetrics` text.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a metric cannot be written to memory, which none of ours does.
+    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+        let mut encoded = String::new();
+        text::encode(&mut encoded, &self.registry)?;
+        Ok(encoded)
+    }
+}
+
+impl LogGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "tree_size",
+            "Entries under the newest head",
+            self.tree_size.clone(),
+        );
+        registry.register(
+            "pool_waiting",
+            "Entries that wait to be logged",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "halted",
+            "1 if nothing is signed any more",
+            self.halted.clone(),
+        );
+        registry.register(
+            "checkpoint_age_seconds",
+            "Time since the newest head; grows while nothing is issued",
+            self.checkpoint_age.clone(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_exposed_as_openmetrics() {
+        let metrics = Metrics::new("1.2.3");
+        metrics.answered("/ct/{log}/tile/{*tile}", "GET", 200);
+        metrics.refused("token-expired");
+        metrics.issued(Duration::from_millis(3));
+        metrics.log_is(70_000, 7, false, Duration::from_millis(1_500));
+        let text = metrics.encode().unwrap();
+        let lines = [
+            r#"chancery_build_info{version="1.2.3"} 1"#,
+            r#"chancery_http_requests_total{route="/ct/{log}/tile/{*tile}",method="GET",code="200"} 1"#,
+            r#"chancery_refusals_total{code="token-expired"} 1"#,
+            "chancery_certificates_issued_total 1",
+            r#"chancery_issuance_duration_seconds_bucket{le="0.004"} 1"#,
+            "chancery_log_tree_size 70000",
+            "chancery_log_pool_waiting 7",
+            "chancery_log_halted 0",
+            "chancery_log_checkpoint_age_seconds 1.5",
+            "# EOF",
+        ];
+        for line in lines {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+}

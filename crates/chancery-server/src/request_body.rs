@@ -1,0 +1,114 @@
+//! Request bodies, read within a size and a time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRef, FromRequest, Request};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+
+use crate::error::ApiError;
+
+/// How many times the size limit is read and thrown away before we stop listening: a client that
+/// is still writing when the connection closes would see a reset and not our answer.
+const OVERRUN: usize = 8;
+
+/// What a single request may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RequestLimits {
+    /// Bytes of a request's body. Default 256 KiB.
+    pub body_bytes: usize,
+    /// Time to read a request's body in. Default 10 s.
+    pub body_read: Duration,
+    /// Time to answer a request in, its body included. Default 30 s.
+    pub total: Duration,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 256 * 1024,
+            body_read: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A request's body, whole and within [`RequestLimits`].
+///
+/// `Content-Type` does not matter, and neither does `Content-Encoding`: what was compressed is not
+/// decompressed, so it cannot grow here.
+#[derive(Debug)]
+pub(crate) struct RequestBody(pub(crate) Bytes);
+
+impl<S> FromRequest<S> for RequestBody
+where
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let limits = RequestLimits::from_ref(state);
+        let reading = read(request.into_body(), limits.body_bytes);
+        let body = timeout(limits.body_read, reading).await;
+        body.unwrap_or_else(|_| Err(too_slow(limits.body_read)))
+            .map(Self)
+    }
+}
+
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut whole = BytesMut::new();
+    let mut seen = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| broken_off())?.into_data() else {
+            continue;
+        };
+        seen = seen.saturating_add(data.len());
+        if seen <= limit {
+            whole.extend_from_slice(&data);
+        } else if seen > limit.saturating_mul(OVERRUN) {
+            break;
+        }
+    }
+    if seen > limit {
+        Err(too_large(limit))
+    } else {
+        Ok(whole.freeze())
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let reason = format!("at most {limit} bytes are read");
+    ApiError::refused("http: request body too large", &reason, "body-too-large")
+}
+
+fn too_slow(limit: Duration) -> ApiError {
+    let reason = format!("it was not whole within {} s", limit.as_secs_f64());
+    ApiError::refused(
+        "The request body could not be read",
+        &reason,
+        "body-too-slow",
+    )
+}
+
+fn broken_off() -> ApiError {
+    ApiError::refused(
+        "The request body could not be read",
+        "it broke off",
+        "body-broken-off",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_of_exactly_the_limit_is_read_and_one_byte_more_is_not() {
+        assert_eq!(read(Body::from("1234"), 4).await.unwrap(), "1234");
+        assert!(read(Body::from("12345"), 4).await.is_err());
+        assert_eq!(read(Body::empty(), 4).await.unwrap(), "");
+    }
+}

@@ -1,0 +1,65 @@
+//! `GET /api/v2/configuration`: whose tokens are taken.
+
+use axum::Json;
+use axum::extract::State;
+use chancery_identity::{IssuerAddress, IssuerDescription};
+use serde::Serialize;
+
+use crate::state::AppState;
+
+/// `Configuration`, with the members that Fulcio prints, empty ones too.
+#[derive(Serialize)]
+pub(crate) struct Configuration {
+    issuers: Vec<Issuer>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Issuer {
+    #[serde(flatten)]
+    address: Address,
+    audience: String,
+    challenge_claim: String,
+    spiffe_trust_domain: String,
+    issuer_type: &'static str,
+    subject_domain: String,
+    skip_email_verification: bool,
+}
+
+/// One of two members, as protobuf's `oneof` has it.
+#[derive(Serialize)]
+#[serde(rename_all_fields = "camelCase", untagged)]
+enum Address {
+    Url { issuer_url: String },
+    Wildcard { wildcard_issuer_url: String },
+}
+
+/// Answers the configured issuers, fixed ones first.
+pub(crate) async fn get(State(app): State<AppState>) -> Json<Configuration> {
+    let mut issuers: Vec<Issuer> = app
+        .authority
+        .issuers()
+        .configured()
+        .iter()
+        .map(of)
+        .collect();
+    issuers.sort_by_key(|issuer| matches!(issuer.address, Address::Wildcard { .. }));
+    Json(Configuration { issuers })
+}
+
+fn of(issuer: &IssuerDescription) -> Issuer {
+    Issuer {
+        address: match issuer.address.clone() {
+            IssuerAddress::Url(issuer_url) => Address::Url { issuer_url },
+            IssuerAddress::Wildcard(wildcard_issuer_url) => Address::Wildcard {
+                wildcard_issuer_url,
+            },
+        },
+        audience: issuer.audience.clone(),
+        challenge_claim: issuer.challenge_claim.clone(),
+        spiffe_trust_domain: issuer.spiffe_trust_domain.clone(),
+        issuer_type: issuer.issuer_type,
+        subject_domain: issuer.subject_domain.clone(),
+        skip_email_verification: issuer.skip_email_verification,
+    }
+}

@@ -1,0 +1,73 @@
+//! `POST /api/v2/signingCert`: a certificate for who holds this token and this key.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use chancery_ca::Issued;
+use http::{HeaderMap, HeaderName};
+use serde::Serialize;
+
+use super::signing_cert_request::decode;
+use crate::error::ApiError;
+use crate::request_body::RequestBody;
+use crate::state::AppState;
+
+/// The certificate's place in the log, in decimal.
+const LOG_INDEX: HeaderName = HeaderName::from_static("x-chancery-log-index");
+/// The certificate's serial number, in lower hex.
+const SERIAL: HeaderName = HeaderName::from_static("x-chancery-serial");
+
+/// Answers 200 and the chain with an embedded SCT.
+///
+/// 200 and no other status, because sigstore-go takes no other.
+pub(crate) async fn create(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    RequestBody(body): RequestBody,
+) -> Result<Response, ApiError> {
+    let request = decode(&headers, &body)?;
+    let started = Instant::now();
+    let issued = app.authority.issue(request).await?;
+    app.metrics.issued(started.elapsed());
+    let facts = [
+        (LOG_INDEX, issued.leaf_index.to_string()),
+        (SERIAL, issued.certificate.serial().to_string()),
+    ];
+    Ok((facts, Json(SigningCertificate::of(&issued))).into_response())
+}
+
+/// `SigningCertificate` with its only member.
+///
+/// sigstore-rs reads it as an enum, so a second member, even one that is null, breaks it: whatever
+/// else there is to say goes into headers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SigningCertificate {
+    signed_certificate_embedded_sct: EmbeddedSct,
+}
+
+#[derive(Serialize)]
+struct EmbeddedSct {
+    chain: CertificateChain,
+}
+
+#[derive(Serialize)]
+struct CertificateChain {
+    /// PEM without a final newline, the leaf first, the root last.
+    certificates: Vec<String>,
+}
+
+impl SigningCertificate {
+    fn of(issued: &Issued) -> Self {
+        let issuers = issued.chain.pems().into_iter();
+        let certificates = std::iter::once(issued.certificate.pem()).chain(issuers);
+        let certificates = certificates.map(|pem| pem.trim_end().to_owned()).collect();
+        Self {
+            signed_certificate_embedded_sct: EmbeddedSct {
+                chain: CertificateChain { certificates },
+            },
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `CreateSigningCertificateRequest` of Fulcio's API v2, from JSON.
+//!
+//! ```json
+//! { "credentials": { "oidcIdentityToken": "<JWT>" },
+//!   "publicKeyRequest": { "publicKey": { "algorithm": …, "content": "<PEM>" },
+//!                         "proofOfPossession": "<base64>" },
+//!   "certificateSigningRequest": "<base64 of PEM>" }
+//! ```
+//!
+//! As protobuf's JSON mapping has it: names in camel or snake case, `null` and the empty string as
+//! good as absent, unknown members ignored, a member twice refused. `publicKey.algorithm` is not
+//! read, because what clients write there is not what their key is.
+
+use chancery_ca::{IssueRequest, PossessionRequest};
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::json_object::JsonObject;
+use super::token;
+use crate::error::ApiError;
+use crate::lenient_base64;
+
+/// Decodes a request's headers and body.
+///
+/// A token in the body wins over one in the `Authorization` header, as with Fulcio. A request
+/// without a token or without a key is not refused here: the token is judged before the key.
+///
+/// # Errors
+///
+/// Refuses two `Authorization` headers, and a body that cannot be read or that has both a public
+/// key and a certificate signing request.
+pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<IssueRequest, ApiError> {
+    let from_header = token::from_authorization(headers)?;
+    let JsonObject(request) = parse(body)?;
+    let from_body = request
+        .credentials
+        .map(|credentials| credentials.0.oidc_identity_token);
+    let token = from_body
+        .flatten()
+        .filter(|token| !token.is_empty())
+        .unwrap_or(from_header);
+    let possession = possession(
+        request.public_key_request,
+        request.certificate_signing_request,
+    )?;
+    Ok(IssueRequest { token, possession })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    credentials: Option<JsonObject<Credentials>>,
+    #[serde(alias = "public_key_request")]
+    public_key_request: Option<JsonObject<PublicKeyRequest>>,
+    #[serde(alias = "certificate_signing_request")]
+    certificate_signing_request: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Credentials {
+    #[serde(alias = "oidc_identity_token")]
+    oidc_identity_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PublicKeyRequest {
+    #[serde(alias = "public_key")]
+    public_key: Option<JsonObject<PublicKey>>,
+    #[serde(alias = "proof_of_possession")]
+    proof_of_possession: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PublicKey {
+    content: Option<String>,
+}
+
+/// Parses a body; an empty one is an empty message, as for the gRPC gateway.
+fn parse(body: &[u8]) -> Result<JsonObject<Request>, ApiError> {
+    if body.is_empty() {
+        return Ok(JsonObject::default());
+    }
+    // The JSON parser does not look at the text of members that it skips.
+    let text = std::str::from_utf8(body)
+        .map_err(|error| malformed(&format!("no UTF-8 from byte {} on", error.valid_up_to())))?;
+    serde_json::from_str(text).map_err(|error| malformed(&describe(&error)))
+}
+
+/// Says what is wrong and where, without the parser's quotes of what was sent: a token, perhaps.
+fn describe(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    if error.is_data() && !said.starts_with("duplicate field") {
+        let (line, column) = (error.line(), error.column());
+        return format!("a value of the wrong type at line {line} column {column}");
+    }
+    said
+}
+
+fn possession(
+    key: Option<JsonObject<PublicKeyRequest>>,
+    csr: Option<String>,
+) -> Result<PossessionRequest, ApiError> {
+    match (key, csr) {
+        (Some(_), Some(_)) => Err(malformed(
+            "publicKeyRequest and certificateSigningRequest exclude each other, send one",
+        )),
+        (None, Some(csr)) => Ok(PossessionRequest::Csr(bytes(
+            "certificateSigningRequest",
+            &csr,
+        )?)),
+        (Some(JsonObject(key)), None) => {
+            let proof = key.proof_of_possession.unwrap_or_default();
+            let proof = bytes("publicKeyRequest.proofOfPossession", &proof)?;
+            let content = key
+                .public_key
+                .and_then(|key| key.0.content)
+                .filter(|c| !c.is_empty());
+            Ok(content.map_or(PossessionRequest::Missing, |content| {
+                PossessionRequest::PublicKey { content, proof }
+            }))
+        }
+        (None, None) => Ok(PossessionRequest::Missing),
+    }
+}
+
+fn bytes(member: &str, text: &str) -> Result<Vec<u8>, ApiError> {
+    lenient_base64::decode(text).map_err(|error| malformed(&format!("{member}: {error}")))
+}
+
+fn malformed(reason: &str) -> ApiError {
+    ApiError::refused(
+        "The request body could not be parsed",
+        reason,
+        "request-malformed",
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! All routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+use crate::request_body::RequestLimits;
+use crate::state::{AdminState, AppState};
+use crate::{admin, ct, middleware, page, rest, trust_documents};
+
+/// Returns everything that clients see.
+pub fn public_router(app: AppState) -> Router {
+    let (limits, metrics) = (app.limits, Arc::clone(&app.metrics));
+    let dev_oidc = app.dev_oidc.clone();
+    let router = Router::new()
+        .route("/", get(page::get))
+        .route("/healthz", get(healthz))
+        // Fulcio
+        .route("/api/v2/configuration", get(rest::configuration::get))
+        .route("/api/v2/signingCert", post(rest::signing_cert::create))
+        .route("/api/v2/trustBundle", get(rest::trust_bundle::get))
+        // what clients are configured with
+        .route(
+            "/client_trust_config.json",
+            get(trust_documents::client_trust_config),
+        )
+        .route(
+            "/signing_config.v0.2.json",
+            get(trust_documents::signing_config),
+        )
+        .route("/trusted_root.json", get(trust_documents::trusted_root))
+        // c2sp.org/static-ct-api
+        .route("/ct/{log}/checkpoint", get(ct::checkpoint))
+        .route("/ct/{log}/issuer/{fingerprint}", get(ct::issuer))
+        .route("/ct/{log}/tile/{*tile}", get(ct::tile))
+        .with_state(app);
+    let router = match dev_oidc {
+        Some(provider) => router.nest("/dev-oidc", provider.router(limits)),
+        None => router,
+    };
+    finished(router, limits, metrics)
+}
+
+/// Returns what operators probe and scrape.
+pub fn admin_router(admin: AdminState) -> Router {
+    let metrics = Arc::clone(&admin.metrics);
+    let router = Router::new()
+        .route("/livez", get(admin::livez))
+        .route("/metrics", get(admin::metrics))
+        .route("/readyz", get(admin::readyz))
+        .with_state(admin);
+    finished(router, RequestLimits::default(), metrics)
+}
+
+/// Adds what holds for every route, the unknown ones included.
+fn finished(router: Router, limits: RequestLimits, metrics: Arc<Metrics>) -> Router {
+    let router = router
+        .fallback(async || ApiError::not_found())
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed());
+    middleware::apply(router, limits, metrics)
+}
+
+/// Says that the process answers, whatever the state of log and database; see `/readyz`.
+async fn healthz() -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({ "status": "SERVING" }))
+}

@@ -1,0 +1,61 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chancery_ca::Authority;
+use tokio_util::sync::CancellationToken;
+
+use crate::dev_oidc::DevOidc;
+use crate::metrics::Metrics;
+use crate::request_body::RequestLimits;
+use crate::trust_documents::TrustDocuments;
+
+/// Who may read the log's entries; chosen when the log is made, because entries cannot be erased.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogRead {
+    /// Everybody reads everything.
+    #[default]
+    Open,
+    /// Data tiles are refused; checkpoint, hash tiles and issuers stay open, so that anybody can
+    /// still verify proofs.
+    Restricted,
+}
+
+/// What the public router serves from.
+#[derive(Clone)]
+pub struct AppState {
+    /// Issues certificates, and holds the log.
+    pub authority: Arc<Authority>,
+    /// The public base URL, without a slash at its end.
+    pub url: Arc<str>,
+    /// The documents that clients are configured with.
+    pub documents: TrustDocuments,
+    /// Who may read the log's entries.
+    pub log_read: LogRead,
+    /// What a single request may take.
+    pub limits: RequestLimits,
+    /// Counts what happens; shared with [`AdminState`].
+    pub metrics: Arc<Metrics>,
+    /// The development identity provider, in `chancery dev` and `chancery demo` only.
+    pub dev_oidc: Option<DevOidc>,
+}
+
+impl FromRef<AppState> for RequestLimits {
+    fn from_ref(app: &AppState) -> Self {
+        app.limits
+    }
+}
+
+/// What the admin router serves from.
+#[derive(Clone)]
+pub struct AdminState {
+    /// The authority whose log is watched.
+    pub authority: Arc<Authority>,
+    /// What is exposed under `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when this process is to take no new requests: `/readyz` fails from then on. Cancel
+    /// it before the token that [`serve`](crate::serve) waits for, if load balancers are to notice
+    /// first.
+    pub draining: CancellationToken,
+}

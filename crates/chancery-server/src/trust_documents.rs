@@ -1,0 +1,122 @@
+//! The documents that clients are configured with: trusted root, signing configuration, and both in
+//! one.
+//!
+//! Formats: `sigstore_trustroot.proto` of <https://github.com/sigstore/protobuf-specs>, in
+//! protobuf's JSON mapping. Clients refuse members that they do not know, so nothing of ours is in
+//! them.
+
+use std::time::SystemTime;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use chancery_certs::CertificateChain;
+use chancery_keys::{Algorithm, PublicKey};
+use http::header;
+use url::Url;
+
+mod format;
+
+use crate::state::AppState;
+use format::{ClientTrustConfig, SigningConfig, TrustedRoot};
+
+/// What the documents are about.
+#[derive(Debug)]
+pub struct TrustSubject<'a> {
+    /// The public base URL of this authority.
+    pub url: &'a Url,
+    /// Who runs it, as the trusted root says it.
+    pub organization: &'a str,
+    /// The chain that certificates are issued under.
+    pub chain: &'a CertificateChain,
+    /// The log's key.
+    pub log_key: &'a PublicKey,
+    /// Where the log is read: what its `checkpoint` and `tile/` are appended to.
+    pub log_url: &'a Url,
+    /// From when certificates and receipts count.
+    pub valid_from: SystemTime,
+    /// The issuers where people log in.
+    pub oidc_issuers: &'a [Url],
+}
+
+/// Why there are no trust documents.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustDocumentsError {
+    /// The URL names no host, which clients know us by.
+    #[error("{0} names no host")]
+    NoHost(Url),
+    /// Clients verify receipts with ECDSA P-256 and nothing else.
+    #[error("clients cannot verify the log's receipts: its key is {0:?}, make one on P-256")]
+    LogKey(Algorithm),
+    /// The root certificate's subject cannot be read.
+    #[error("the root certificate cannot be read")]
+    Root(#[source] der::Error),
+    /// The time is beyond what RFC 3339 can say.
+    #[error("valid_from is no time that RFC 3339 can say")]
+    ValidFrom(#[source] time::error::Format),
+}
+
+/// The documents, as bytes that are served as they are.
+#[derive(Clone, Debug)]
+pub struct TrustDocuments {
+    trusted_root: Bytes,
+    signing_config: Bytes,
+    client_trust_config: Bytes,
+}
+
+impl TrustDocuments {
+    /// Writes the documents.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no client could work with what they would say.
+    pub fn new(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
+        let trusted_root = TrustedRoot::of(subject)?;
+        let signing_config = SigningConfig::of(subject)?;
+        Ok(Self {
+            trusted_root: format::pretty(&trusted_root),
+            signing_config: format::pretty(&signing_config),
+            client_trust_config: format::pretty(&ClientTrustConfig::of(
+                trusted_root,
+                signing_config,
+            )),
+        })
+    }
+
+    /// Returns `trusted_root.json`: what verifiers trust.
+    pub fn trusted_root(&self) -> &Bytes {
+        &self.trusted_root
+    }
+
+    /// Returns `signing_config.v0.2.json`: whom signers ask.
+    pub fn signing_config(&self) -> &Bytes {
+        &self.signing_config
+    }
+
+    /// Returns `client_trust_config.json`: both in one, as sigstore-python takes them.
+    pub fn client_trust_config(&self) -> &Bytes {
+        &self.client_trust_config
+    }
+}
+
+/// `GET /trusted_root.json`
+pub(crate) async fn trusted_root(State(app): State<AppState>) -> Response {
+    json(app.documents.trusted_root)
+}
+
+/// `GET /signing_config.v0.2.json`
+pub(crate) async fn signing_config(State(app): State<AppState>) -> Response {
+    json(app.documents.signing_config)
+}
+
+/// `GET /client_trust_config.json`
+pub(crate) async fn client_trust_config(State(app): State<AppState>) -> Response {
+    json(app.documents.client_trust_config)
+}
+
+fn json(document: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
+}
+
+#[cfg(test)]
+mod tests;

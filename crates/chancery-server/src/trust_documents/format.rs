@@ -1,0 +1,240 @@
+//! The shapes of the trust documents, members in the specification's order.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use chancery_keys::Algorithm;
+use der::Decode as _;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use url::Url;
+use x509_cert::Certificate;
+
+use super::{TrustDocumentsError, TrustSubject};
+
+/// Version 0.1 of the media type: cosign, sigstore-python and sigstore-java refuse the newer 0.2.
+const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
+const SIGNING_CONFIG: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
+const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json";
+
+/// Fulcio's API, of which v2 is one of the paths of major version 1.
+const CA_API: u32 = 1;
+const OIDC_API: u32 = 1;
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TrustedRoot {
+    media_type: &'static str,
+    /// Empty as long as there is no ledger here.
+    tlogs: [(); 0],
+    certificate_authorities: [CertificateAuthority; 1],
+    ctlogs: [TransparencyLog; 1],
+    /// Empty as long as there is no timestamp authority here.
+    timestamp_authorities: [(); 0],
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CertificateAuthority {
+    subject: DistinguishedName,
+    uri: String,
+    cert_chain: CertChain,
+    valid_for: ValidFor,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DistinguishedName {
+    organization: String,
+    common_name: String,
+}
+
+#[derive(Clone, Serialize)]
+struct CertChain {
+    certificates: Vec<RawBytes>,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBytes {
+    raw_bytes: String,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TransparencyLog {
+    base_url: String,
+    hash_algorithm: &'static str,
+    public_key: LogKey,
+    log_id: LogId,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogKey {
+    raw_bytes: String,
+    key_details: &'static str,
+    valid_for: ValidFor,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogId {
+    key_id: String,
+}
+
+/// No `end`: it is written when something is retired.
+#[derive(Clone, Serialize)]
+struct ValidFor {
+    start: String,
+}
+
+/// The lists of ledgers and timestamp authorities are left out together with their selectors:
+/// sigstore-js refuses a selector of nothing, and sigstore-go breaks on a list without selector.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SigningConfig {
+    media_type: &'static str,
+    ca_urls: [Service; 1],
+    oidc_urls: Vec<Service>,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Service {
+    url: String,
+    major_api_version: u32,
+    valid_for: ValidFor,
+    operator: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClientTrustConfig {
+    media_type: &'static str,
+    trusted_root: TrustedRoot,
+    signing_config: SigningConfig,
+}
+
+impl TrustedRoot {
+    pub(super) fn of(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
+        let valid_for = ValidFor::from(subject)?;
+        let algorithm = subject.log_key.algorithm();
+        if algorithm != Algorithm::EcdsaP256Sha256 {
+            return Err(TrustDocumentsError::LogKey(algorithm));
+        }
+        let certificates = subject.chain.ders().iter();
+        let authority = CertificateAuthority {
+            subject: DistinguishedName {
+                organization: subject.organization.to_owned(),
+                common_name: root_common_name(subject)?,
+            },
+            uri: without_final_slash(subject.url),
+            cert_chain: CertChain {
+                certificates: certificates
+                    .map(|der| RawBytes {
+                        raw_bytes: STANDARD.encode(der),
+                    })
+                    .collect(),
+            },
+            valid_for: valid_for.clone(),
+        };
+        let log = TransparencyLog {
+            base_url: without_final_slash(subject.log_url),
+            hash_algorithm: "SHA2_256",
+            public_key: LogKey {
+                raw_bytes: STANDARD.encode(subject.log_key.spki_der()),
+                key_details: "PKIX_ECDSA_P256_SHA_256",
+                valid_for,
+            },
+            // RFC 6962, section 3.2: SHA-256 of the key's SubjectPublicKeyInfo.
+            log_id: LogId {
+                key_id: STANDARD.encode(subject.log_key.sha256()),
+            },
+        };
+        Ok(Self {
+            media_type: TRUSTED_ROOT,
+            tlogs: [],
+            certificate_authorities: [authority],
+            ctlogs: [log],
+            timestamp_authorities: [],
+        })
+    }
+}
+
+impl SigningConfig {
+    pub(super) fn of(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
+        let valid_for = ValidFor::from(subject)?;
+        let issuers = subject.oidc_issuers.iter();
+        Ok(Self {
+            media_type: SIGNING_CONFIG,
+            ca_urls: [Service::at(subject.url, CA_API, &valid_for)?],
+            oidc_urls: issuers
+                .map(|url| Service::at(url, OIDC_API, &valid_for))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl ClientTrustConfig {
+    pub(super) fn of(trusted_root: TrustedRoot, signing_config: SigningConfig) -> Self {
+        Self {
+            media_type: CLIENT_TRUST_CONFIG,
+            trusted_root,
+            signing_config,
+        }
+    }
+}
+
+impl ValidFor {
+    fn from(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
+        let start = OffsetDateTime::from(subject.valid_from).truncate_to_second();
+        let start = start
+            .format(&Rfc3339)
+            .map_err(TrustDocumentsError::ValidFrom)?;
+        Ok(Self { start })
+    }
+}
+
+impl Service {
+    fn at(url: &Url, version: u32, valid_for: &ValidFor) -> Result<Self, TrustDocumentsError> {
+        let host = url
+            .host_str()
+            .ok_or_else(|| TrustDocumentsError::NoHost(url.clone()))?;
+        Ok(Self {
+            url: without_final_slash(url),
+            major_api_version: version,
+            valid_for: valid_for.clone(),
+            operator: host.to_owned(),
+        })
+    }
+}
+
+/// Clients append paths to URLs as text.
+fn without_final_slash(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// Returns the common name of the chain's last certificate; empty if it has none.
+fn root_common_name(subject: &TrustSubject<'_>) -> Result<String, TrustDocumentsError> {
+    let Some(root) = subject.chain.ders().last() else {
+        return Ok(String::new());
+    };
+    let root = Certificate::from_der(root).map_err(TrustDocumentsError::Root)?;
+    let name = root
+        .tbs_certificate()
+        .subject()
+        .common_name()
+        .map_err(TrustDocumentsError::Root)?;
+    Ok(name
+        .map(|name| name.value().into_owned())
+        .unwrap_or_default())
+}
+
+/// Writes a document as it is served: indented by two, one newline at the end.
+pub(super) fn pretty(document: &impl Serialize) -> Bytes {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    text.into()
+}

@@ -1,0 +1,107 @@
+//! The documents, member by member and byte by byte.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_keys::{KeyType, LocalKey, Signer as _};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// 2026-10-01T00:00:00Z
+const OCTOBER: Duration = Duration::from_secs(1_790_812_800);
+
+/// A document whose like every client took.
+const EXPECTED: &str = include_str!("../../tests/fixtures/trusted_root.json");
+
+fn bytes(base64: &Value) -> Vec<u8> {
+    STANDARD
+        .decode(base64["rawBytes"].as_str().unwrap())
+        .unwrap()
+}
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
+
+fn documents() -> TrustDocuments {
+    let expected: Value = serde_json::from_str(EXPECTED).unwrap();
+    let chain = &expected["certificateAuthorities"][0]["certChain"]["certificates"];
+    let chain = chain.as_array().unwrap().iter().map(bytes).collect();
+    let log_key = bytes(&expected["ctlogs"][0]["publicKey"]);
+    TrustDocuments::new(&TrustSubject {
+        url: &url("https://ca.chancery.test/"),
+        organization: "chancery.test",
+        chain: &CertificateChain::from_ders(chain).unwrap(),
+        log_key: &PublicKey::from_spki_der(&log_key).unwrap(),
+        log_url: &url("https://ctlog.chancery.test/2026h2"),
+        valid_from: UNIX_EPOCH + OCTOBER + Duration::from_millis(900),
+        oidc_issuers: &[
+            url("https://issuer.chancery.test"),
+            url("http://localhost:5555/dev-oidc"),
+        ],
+    })
+    .unwrap()
+}
+
+#[test]
+fn the_trusted_root_is_the_one_that_clients_take_byte_for_byte() {
+    assert_eq!(
+        std::str::from_utf8(documents().trusted_root()).unwrap(),
+        EXPECTED
+    );
+}
+
+#[test]
+fn the_signing_configuration_names_neither_ledger_nor_timestamps_nor_their_selectors() {
+    let written = documents().signing_config().clone();
+    let service = |url: &str, operator: &str| {
+        json!({
+            "url": url,
+            "majorApiVersion": 1,
+            "validFor": { "start": "2026-10-01T00:00:00Z" },
+            "operator": operator,
+        })
+    };
+    let expected = json!({
+        "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+        "caUrls": [service("https://ca.chancery.test", "ca.chancery.test")],
+        "oidcUrls": [
+            service("https://issuer.chancery.test", "issuer.chancery.test"),
+            service("http://localhost:5555/dev-oidc", "localhost"),
+        ],
+    });
+    assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), expected);
+    assert!(written.ends_with(b"}\n") && !written.ends_with(b"\n\n"));
+}
+
+#[test]
+fn the_client_trust_config_holds_both() {
+    let documents = documents();
+    let parse = |bytes: &Bytes| serde_json::from_slice::<Value>(bytes).unwrap();
+    let expected = json!({
+        "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+        "trustedRoot": parse(documents.trusted_root()),
+        "signingConfig": parse(documents.signing_config()),
+    });
+    assert_eq!(parse(documents.client_trust_config()), expected);
+}
+
+#[test]
+fn a_log_key_that_clients_cannot_verify_with_is_refused() {
+    let expected: Value = serde_json::from_str(EXPECTED).unwrap();
+    let chain = &expected["certificateAuthorities"][0]["certChain"]["certificates"];
+    let chain = chain.as_array().unwrap().iter().map(bytes).collect();
+    let key = LocalKey::generate(KeyType::P384).unwrap();
+    let error = TrustDocuments::new(&TrustSubject {
+        url: &url("https://ca.chancery.test"),
+        organization: "chancery.test",
+        chain: &CertificateChain::from_ders(chain).unwrap(),
+        log_key: key.public_key(),
+        log_url: &url("https://ca.chancery.test/ct/log"),
+        valid_from: UNIX_EPOCH,
+        oidc_issuers: &[],
+    });
+    assert!(matches!(error, Err(TrustDocumentsError::LogKey(_))));
+}

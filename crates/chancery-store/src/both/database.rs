@@ -1,0 +1,183 @@
+//! One database: its schema, its installation, its logs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_log::{LogStore, StoreError};
+use chancery_tlog::TreeHead;
+use sha2::{Digest, Sha256};
+use sqlx::Executor;
+use sqlx::migrate::Migrator;
+
+use super::log::Log;
+use super::writers::Writers;
+use super::{BEGIN, Connection, Pool, durability, sql, tables_exist};
+use crate::error::{CreateError, DurabilityError, SchemaError};
+use crate::instance::{Instance, NewInstance, Purpose, RecordedLog};
+use crate::limits::{COMMIT, OPERATION, within};
+use crate::{migrate, rows};
+
+/// The number of the log that an installation begins with.
+const FIRST_LOG: i64 = 1;
+
+/// One database.
+pub(crate) struct Database {
+    pub(super) migrator: Migrator,
+    pub(super) readers: Pool,
+    pub(super) writers: Arc<Writers>,
+}
+
+#[async_trait]
+impl crate::Database for Database {
+    async fn migrate(&self) -> Result<(), SchemaError> {
+        let mut loan = self.writers.lend().await?;
+        migrate::apply(&self.migrator, loan.connection()).await?;
+        loan.give_back();
+        Ok(())
+    }
+
+    async fn check_schema(&self) -> Result<(), SchemaError> {
+        let mut loan = self.writers.lend().await?;
+        if !within(OPERATION, tables_exist(loan.connection())).await? {
+            return Err(SchemaError::Missing);
+        }
+        migrate::check(&self.migrator, loan.connection()).await?;
+        loan.give_back();
+        Ok(())
+    }
+
+    async fn check_durability(&self) -> Result<(), DurabilityError> {
+        let mut loan = self.writers.lend().await?;
+        durability::check(loan.connection()).await?;
+        loan.give_back();
+        Ok(())
+    }
+
+    async fn create_instance(&self, new: &NewInstance) -> Result<(), CreateError> {
+        let mut loan = self.writers.lend().await?;
+        if within(OPERATION, insert_instance(loan.connection(), new)).await? {
+            return Ok(within(COMMIT, loan.commit()).await?);
+        }
+        loan.roll_back().await;
+        Err(CreateError::Exists)
+    }
+
+    async fn instance(&self) -> Result<Option<Instance>, StoreError> {
+        within(OPERATION, async {
+            let instance = sqlx::query_as(sql::INSTANCE)
+                .fetch_optional(&self.readers)
+                .await?;
+            let chain = sqlx::query_scalar(sql::AUTHORITIES)
+                .fetch_all(&self.readers)
+                .await?;
+            let logs = sqlx::query_as(sql::LOGS).fetch_all(&self.readers).await?;
+            Ok((instance, chain, logs))
+        })
+        .await
+        .and_then(|(instance, chain, logs)| match instance {
+            Some(instance) => read_instance(instance, chain, logs).map(Some),
+            None => Ok(None),
+        })
+    }
+
+    fn log_store(&self, log: i64) -> Arc<dyn LogStore> {
+        let readers = self.readers.clone();
+        Arc::new(Log {
+            log,
+            readers,
+            writers: Arc::clone(&self.writers),
+        })
+    }
+
+    async fn close(&self) {
+        self.writers.close().await;
+        // A pool waits for its connections to come back, and one of them may wait for the server.
+        let _ = tokio::time::timeout(OPERATION, self.readers.close()).await;
+    }
+}
+
+/// Begins a transaction and inserts all of an installation in it; `false` if there is one already.
+async fn insert_instance(connection: &mut Connection, new: &NewInstance) -> sqlx::Result<bool> {
+    let now_ms = new.now_ms.cast_signed();
+    connection.execute(BEGIN).await?;
+    let inserted = sqlx::query(sql::INSERT_INSTANCE)
+        .bind(new.purpose.as_str())
+        .bind(now_ms)
+        .bind(&*new.guard_id)
+        .bind(&*new.url)
+        .execute(&mut *connection)
+        .await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    insert_log(connection, new).await?;
+
+    for (position, der) in (0_i64..).zip(&new.chain) {
+        let fingerprint = Sha256::digest(der).to_vec();
+        sqlx::query(sql::INSERT_AUTHORITY)
+            .bind(position)
+            .bind(fingerprint.as_slice())
+            .bind(der.as_slice())
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query(sql::INSERT_ISSUER)
+            .bind(FIRST_LOG)
+            .bind(fingerprint.as_slice())
+            .bind(der.as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(true)
+}
+
+async fn insert_log(connection: &mut Connection, new: &NewInstance) -> sqlx::Result<()> {
+    let now_ms = new.now_ms.cast_signed();
+    sqlx::query(sql::INSERT_LOG)
+        .bind(FIRST_LOG)
+        .bind(&*new.log.name)
+        .bind(&*new.log.origin)
+        .bind(new.log.log_id.as_slice())
+        .bind(new.log.public_key.as_slice())
+        .bind(now_ms)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(sql::INSERT_HEAD)
+        .bind(FIRST_LOG)
+        .bind(TreeHead::EMPTY.tree_size.cast_signed())
+        .bind(TreeHead::EMPTY.root_hash.as_bytes().as_slice())
+        .bind(now_ms)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+type InstanceRow = (String, i64, String, String);
+type LogRow = (i64, String, String, Vec<u8>, Vec<u8>, i64);
+
+fn read_instance(
+    (purpose, created_ms, guard_id, url): InstanceRow,
+    chain: Vec<Vec<u8>>,
+    logs: Vec<LogRow>,
+) -> Result<Instance, StoreError> {
+    let read_log = |(log, name, origin, log_id, public_key, created_ms): LogRow| {
+        Ok(RecordedLog {
+            log,
+            name,
+            origin,
+            log_id: rows::digest("log_id", log_id)?,
+            public_key,
+            created_ms: rows::unsigned("created_ms", created_ms)?,
+        })
+    };
+    Ok(Instance {
+        purpose: Purpose::parse(&purpose)?,
+        created_ms: rows::unsigned("created_ms", created_ms)?,
+        guard_id,
+        url,
+        chain,
+        logs: logs
+            .into_iter()
+            .map(read_log)
+            .collect::<Result<_, StoreError>>()?,
+    })
+}

@@ -1,0 +1,197 @@
+//! One log.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_log::{Delivery, Head, LogStore, Plan, SequenceError, StoreError, Tip};
+use chancery_tlog::{RightEdge, TileId, TreeHead};
+
+use super::write::{lock_head, write};
+use super::writers::{Loan, Writers};
+use super::{Connection, Pool, sql, tiles};
+use crate::error::{connection_lost, store_error};
+use crate::limits::{BEFORE_COMMIT, COMMIT, OPERATION, timed_out, within};
+use crate::rows::{self, HeadSwap, Rows};
+
+/// One log in this database.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) log: i64,
+    pub(super) readers: Pool,
+    pub(super) writers: Arc<Writers>,
+}
+
+/// What [`lock_head`] found.
+pub(super) struct LockedHead {
+    pub(super) row: Option<rows::HeadRow>,
+    pub(super) database_time_ms: Option<i64>,
+}
+
+#[async_trait]
+impl LogStore for Log {
+    async fn head(&self) -> Result<Head, StoreError> {
+        let query = sqlx::query_as(sql::HEAD).bind(self.log);
+        rows::head(
+            self.log,
+            within(OPERATION, query.fetch_optional(&self.readers)).await?,
+        )
+    }
+
+    async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError> {
+        let transaction = tokio::time::timeout(BEFORE_COMMIT, self.write_batch(known, plan))
+            .await
+            .map_err(|_| SequenceError::NotCommitted(timed_out(BEFORE_COMMIT)))??;
+        within(COMMIT, transaction.commit())
+            .await
+            .map_err(SequenceError::Unknown)
+    }
+
+    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        let rows = Rows {
+            entries: Vec::new(),
+            tiles: Vec::new(),
+            deliveries: deliveries.to_vec(),
+            head: None,
+        };
+        let transaction = tokio::time::timeout(BEFORE_COMMIT, async {
+            let (mut loan, _) = self.begin().await?;
+            write(loan.connection(), self.log, rows)
+                .await
+                .map_err(store_error)?;
+            Ok(loan)
+        })
+        .await
+        .map_err(|_| timed_out(BEFORE_COMMIT))??;
+        within(COMMIT, transaction.commit()).await
+    }
+
+    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let query = tiles::query(self.log, tiles);
+        within(OPERATION, query.fetch_all(&self.readers)).await
+    }
+
+    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let query = sqlx::query_as::<_, (i64, Vec<u8>)>(sql::ENTRIES)
+            .bind(self.log)
+            .bind(range.start.cast_signed())
+            .bind(range.end.cast_signed());
+        let found = within(OPERATION, query.fetch_all(&self.readers)).await?;
+        let places = range.start.cast_signed()..;
+        places
+            .zip(found)
+            .map(|(place, (leaf_index, tile_leaf))| {
+                if leaf_index != place {
+                    return Err(StoreError::Inconsistent(format!(
+                        "entry {place} is missing"
+                    )));
+                }
+                Ok(tile_leaf)
+            })
+            .collect()
+    }
+
+    async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = sqlx::query_scalar(sql::ISSUER)
+            .bind(self.log)
+            .bind(fingerprint.as_slice());
+        within(OPERATION, query.fetch_optional(&self.readers)).await
+    }
+}
+
+impl Log {
+    /// Everything that comes before COMMIT. The head stays locked until the loan ends.
+    async fn write_batch(
+        &self,
+        known: Option<TreeHead>,
+        plan: Plan<'_>,
+    ) -> Result<Loan<'_>, SequenceError> {
+        let (mut loan, locked) = self.begin().await.map_err(SequenceError::NotCommitted)?;
+        let tip = self.tip(loan.connection(), known, locked).await;
+        let tip = tip.map_err(SequenceError::NotCommitted)?;
+        let from = tip.head.tree;
+        let batch = match plan(tip) {
+            Ok(batch) => batch,
+            Err(refused) => {
+                loan.roll_back().await;
+                return Err(refused.into());
+            }
+        };
+        let rows = Rows {
+            entries: batch.entries,
+            tiles: batch.tiles,
+            deliveries: batch.deliveries,
+            head: Some(HeadSwap {
+                from,
+                to: batch.head,
+            }),
+        };
+        let swapped = write(loan.connection(), self.log, rows).await;
+        match swapped
+            .map_err(store_error)
+            .map_err(SequenceError::NotCommitted)?
+        {
+            1 => Ok(loan),
+            n => Err(SequenceError::NotCommitted(StoreError::Inconsistent(
+                format!(
+                    "{n} heads of log {} were replaced under its lock, not 1",
+                    self.log
+                ),
+            ))),
+        }
+    }
+
+    /// Begins a transaction and locks the head in it. An idle connection that has died since its
+    /// last use is replaced: nothing has been asked of it yet.
+    async fn begin(&self) -> Result<(Loan<'_>, LockedHead), StoreError> {
+        let mut loan = self.writers.lend().await?;
+        let locked = match lock_head(loan.connection(), self.log).await {
+            Err(error) if loan.reused() && connection_lost(&error) => {
+                loan.renew().await?;
+                lock_head(loan.connection(), self.log).await
+            }
+            other => other,
+        };
+        Ok((loan, locked.map_err(store_error)?))
+    }
+
+    async fn tip(
+        &self,
+        connection: &mut Connection,
+        known: Option<TreeHead>,
+        locked: LockedHead,
+    ) -> Result<Tip, StoreError> {
+        let head = rows::head(self.log, locked.row)?;
+        let edge_tiles = match known {
+            Some(known) if known == head.tree => None,
+            _ => Some(self.edge_tiles(connection, head.tree.tree_size).await?),
+        };
+        let database_time_ms = match locked.database_time_ms {
+            Some(time) => Some(rows::unsigned("the database's clock", time)?),
+            None => None,
+        };
+        Ok(Tip {
+            head,
+            edge_tiles,
+            database_time_ms,
+        })
+    }
+
+    async fn edge_tiles(
+        &self,
+        connection: &mut Connection,
+        tree_size: u64,
+    ) -> Result<Vec<(TileId, Vec<u8>)>, StoreError> {
+        let needed = RightEdge::tiles_needed(tree_size);
+        let query = tiles::query(self.log, &needed);
+        let found = query.fetch_all(connection).await.map_err(store_error)?;
+        let present = |(tile, hashes): (TileId, Option<Vec<u8>>)| match hashes {
+            Some(hashes) => Ok((tile, hashes)),
+            None => Err(StoreError::Inconsistent(format!(
+                "hash tile {} of level {} is missing at the right edge of log {}",
+                tile.index, tile.level, self.log
+            ))),
+        };
+        needed.into_iter().zip(found).map(present).collect()
+    }
+}

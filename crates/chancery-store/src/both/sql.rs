@@ -1,0 +1,65 @@
+//! The statements that are the same in both databases.
+
+/// A log's head.
+pub(crate) const HEAD: &str = "\
+    SELECT tree_size, root_hash, timestamp_ms
+      FROM log_head
+     WHERE log = $1";
+
+/// A range of entries, with their places, so that a gap shows.
+pub(crate) const ENTRIES: &str = "\
+    SELECT leaf_index, tile_leaf
+      FROM log_entry
+     WHERE log = $1 AND leaf_index >= $2 AND leaf_index < $3
+     ORDER BY leaf_index";
+
+/// An issuer certificate.
+pub(crate) const ISSUER: &str = "\
+    SELECT der
+      FROM log_issuer
+     WHERE log = $1 AND fingerprint = $2";
+
+/// Claims the database for an installation: changes no row if it has one.
+pub(crate) const INSERT_INSTANCE: &str = "\
+    INSERT INTO instance (id, purpose, created_ms, guard_id, url)
+    VALUES (1, $1, $2, $3, $4)
+        ON CONFLICT (id) DO NOTHING";
+
+/// One certificate of the CA chain.
+pub(crate) const INSERT_AUTHORITY: &str = "\
+    INSERT INTO authority (position, fingerprint, der)
+    VALUES ($1, $2, $3)";
+
+/// A log.
+pub(crate) const INSERT_LOG: &str = "\
+    INSERT INTO log (log, name, origin, log_id, public_key, created_ms)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+/// A log's first head.
+pub(crate) const INSERT_HEAD: &str = "\
+    INSERT INTO log_head (log, tree_size, root_hash, timestamp_ms)
+    VALUES ($1, $2, $3, $4)";
+
+/// A certificate that entries will name in their chains.
+pub(crate) const INSERT_ISSUER: &str = "\
+    INSERT INTO log_issuer (log, fingerprint, der)
+    VALUES ($1, $2, $3)
+        ON CONFLICT (log, fingerprint) DO NOTHING";
+
+/// The installation.
+pub(crate) const INSTANCE: &str = "\
+    SELECT purpose, created_ms, guard_id, url
+      FROM instance
+     WHERE id = 1";
+
+/// The CA chain, issuing certificate first.
+pub(crate) const AUTHORITIES: &str = "\
+    SELECT der
+      FROM authority
+     ORDER BY position";
+
+/// All logs.
+pub(crate) const LOGS: &str = "\
+    SELECT log, name, origin, log_id, public_key, created_ms
+      FROM log
+     ORDER BY log";

@@ -1,0 +1,137 @@
+//! The connections that write.
+//!
+//! A connection is lent for one transaction and comes back only when that has ended cleanly. After
+//! anything else, be it an error, a time-out or a dropped future, it is closed, and the database
+//! rolls back what it held: a connection can never be reused in the midst of a transaction. An
+//! sqlx pool would reuse it, and would ping it before and after each transaction.
+
+use std::fmt;
+use std::fs::File;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chancery_log::StoreError;
+use sqlx::{ConnectOptions, Connection as _, Executor};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{Connection, Options, WRITERS, begin_session};
+use crate::limits::{ACQUIRE, timed_out, within};
+
+/// Up to [`WRITERS`] connections.
+pub(super) struct Writers {
+    options: Options,
+    permits: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+    /// The lock on an SQLite file: held as long as anybody can write.
+    _lock: Option<File>,
+}
+
+/// A connection on loan. Dropping it closes it.
+pub(super) struct Loan<'a> {
+    writers: &'a Writers,
+    connection: Connection,
+    reused: bool,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Writers {
+    /// Opens the first connection.
+    pub(super) async fn open(options: Options, lock: Option<File>) -> Result<Self, StoreError> {
+        let first = connect(&options).await?;
+        Ok(Self {
+            options,
+            permits: Semaphore::new(WRITERS),
+            idle: Mutex::new(vec![first]),
+            _lock: lock,
+        })
+    }
+
+    pub(super) async fn lend(&self) -> Result<Loan<'_>, StoreError> {
+        let permit = tokio::time::timeout(ACQUIRE, self.permits.acquire())
+            .await
+            .map_err(|_| timed_out(ACQUIRE))?
+            .map_err(|closed| StoreError::Unavailable(Box::new(closed)))?;
+        let idle = self.idle().pop();
+        let reused = idle.is_some();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.options).await?,
+        };
+        Ok(Loan {
+            writers: self,
+            connection,
+            reused,
+            _permit: permit,
+        })
+    }
+
+    /// Closes what is idle, and lends nothing any more.
+    pub(super) async fn close(&self) {
+        self.permits.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for connection in idle {
+            // The last words to a server that may be gone; there is nothing left to lose.
+            let _ = within(ACQUIRE, connection.close()).await;
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn connect(options: &Options) -> Result<Connection, StoreError> {
+    within(ACQUIRE, async {
+        let mut connection = options.connect().await?;
+        begin_session(&mut connection).await?;
+        Ok(connection)
+    })
+    .await
+}
+
+impl Loan<'_> {
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Tells whether the connection has been idle, and may have died meanwhile.
+    pub(super) fn reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Puts a new connection in the place of a dead one.
+    pub(super) async fn renew(&mut self) -> Result<(), StoreError> {
+        self.connection = connect(&self.writers.options).await?;
+        self.reused = false;
+        Ok(())
+    }
+
+    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
+        self.connection.execute("COMMIT").await?;
+        self.give_back();
+        Ok(())
+    }
+
+    /// Ends the transaction without effect. If that fails, closing the connection will do it.
+    pub(super) async fn roll_back(mut self) {
+        if self.connection.execute("ROLLBACK").await.is_ok() {
+            self.give_back();
+        }
+    }
+
+    /// Gives back a connection that has no transaction open.
+    pub(super) fn give_back(self) {
+        let Self {
+            writers,
+            connection,
+            ..
+        } = self;
+        writers.idle().push(connection);
+    }
+}
+
+impl fmt::Debug for Writers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The options hold the password.
+        f.debug_struct("Writers").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! The installation that a database belongs to.
+//!
+//! A process compares what it was started with against what is recorded here, and refuses to
+//! start on any difference: that is what binds it to its log.
+
+use std::fmt;
+
+use chancery_log::StoreError;
+
+use crate::error::CreateError;
+
+/// What an installation may be used for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// Trying things out: its keys are not protected.
+    Development,
+    /// The real thing.
+    Production,
+}
+
+/// A new installation, to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewInstance {
+    /// What it may be used for.
+    pub purpose: Purpose,
+    /// The id of its rollback guard.
+    pub guard_id: String,
+    /// Where its clients reach it.
+    pub url: String,
+    /// The DER of the CA certificates: the issuing one first, the root last.
+    pub chain: Vec<Vec<u8>>,
+    /// Its log.
+    pub log: NewLog,
+    /// Now, in milliseconds since the Unix epoch; also the time of the log's empty head.
+    pub now_ms: u64,
+}
+
+/// A new log, to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewLog {
+    /// Its segment in URL paths.
+    pub name: String,
+    /// Its checkpoint origin.
+    pub origin: String,
+    /// SHA-256 of `public_key`.
+    pub log_id: [u8; 32],
+    /// Its key, as a DER `SubjectPublicKeyInfo`.
+    pub public_key: Vec<u8>,
+}
+
+/// An installation as it is recorded.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Instance {
+    /// What it may be used for.
+    pub purpose: Purpose,
+    /// When it was recorded, in milliseconds since the Unix epoch.
+    pub created_ms: u64,
+    /// The id of its rollback guard.
+    pub guard_id: String,
+    /// Where its clients reach it.
+    pub url: String,
+    /// The DER of the CA certificates: the issuing one first, the root last.
+    pub chain: Vec<Vec<u8>>,
+    /// Its logs, oldest first.
+    pub logs: Vec<RecordedLog>,
+}
+
+/// A log as it is recorded.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RecordedLog {
+    /// Its number in the database, for [`Store::log_store`](crate::Store::log_store).
+    pub log: i64,
+    /// Its segment in URL paths.
+    pub name: String,
+    /// Its checkpoint origin.
+    pub origin: String,
+    /// SHA-256 of `public_key`.
+    pub log_id: [u8; 32],
+    /// Its key, as a DER `SubjectPublicKeyInfo`.
+    pub public_key: Vec<u8>,
+    /// When it was recorded, in milliseconds since the Unix epoch.
+    pub created_ms: u64,
+}
+
+impl Purpose {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        match text {
+            "development" => Ok(Self::Development),
+            "production" => Ok(Self::Production),
+            _ => Err(StoreError::Inconsistent(format!(
+                "an installation's purpose is {text:?}"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl NewInstance {
+    /// Refuses what could not be used later.
+    pub(crate) fn refuse_unusable(&self) -> Result<(), CreateError> {
+        if self.chain.is_empty() {
+            return Err(CreateError::EmptyChain);
+        }
+        let name = &self.log.name;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
+            return Err(CreateError::LogName(name.clone()));
+        }
+        Ok(())
+    }
+}

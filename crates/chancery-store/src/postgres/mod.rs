@@ -1,0 +1,99 @@
+//! PostgreSQL.
+//!
+//! Several processes may share a database: the row of a log's head is the lock between them. All
+//! sessions are READ COMMITTED, so that a statement after the lock sees what the holder before
+//! committed. A process that froze or vanished with the lock loses it by one of the session's
+//! time-outs.
+
+mod durability;
+mod sql;
+mod tiles;
+mod write;
+
+#[path = "../both/database.rs"]
+mod database;
+#[path = "../both/log.rs"]
+mod log;
+#[path = "../both/writers.rs"]
+mod writers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_log::StoreError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
+
+use self::database::Database;
+use self::writers::Writers;
+use crate::limits::{ACQUIRE, STATEMENT};
+use crate::migrate::{Embedded, migrator};
+
+use PgConnectOptions as Options;
+use sqlx::{PgConnection as Connection, PgPool as Pool};
+
+const MIGRATIONS: &[Embedded] = &[(
+    1,
+    "log",
+    include_str!("../../../../migrations/postgres/0001_log.sql"),
+)];
+
+const BEGIN: &str = "BEGIN";
+
+/// One log's sequencer needs one connection; the other is for a second log.
+const WRITERS: usize = 2;
+const READERS: u32 = 8;
+
+/// How long a pooled connection may have been idle and still be taken for alive.
+const SURELY_ALIVE: Duration = Duration::from_secs(1);
+
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<Database, StoreError> {
+    let options = options
+        .clone()
+        .application_name("chancery")
+        .disable_statement_logging();
+    let writers = Writers::open(options.clone(), None).await?;
+    let readers = PgPoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, usage| {
+            Box::pin(async move {
+                if usage.idle_for > SURELY_ALIVE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|connection, _| Box::pin(begin_session(connection)))
+        .connect_lazy_with(options);
+    Ok(Database {
+        migrator: migrator(MIGRATIONS),
+        readers,
+        writers: Arc::new(writers),
+    })
+}
+
+/// Bounds what a session can hold, also when its process or machine is gone. Set by statement, not
+/// as a connection parameter, which connection poolers refuse.
+async fn begin_session(connection: &mut Connection) -> sqlx::Result<()> {
+    let (ms, s) = (STATEMENT.as_millis(), STATEMENT.as_secs());
+    let statements = format!(
+        "SET default_transaction_isolation = 'read committed';
+         SET statement_timeout = {ms};
+         SET lock_timeout = {ms};
+         SET idle_in_transaction_session_timeout = {ms};
+         SET tcp_user_timeout = {ms};
+         SET tcp_keepalives_idle = {s};
+         SET tcp_keepalives_interval = 1;
+         SET tcp_keepalives_count = 2"
+    );
+    connection.execute(AssertSqlSafe(statements)).await?;
+    Ok(())
+}
+
+async fn tables_exist(connection: &mut Connection) -> sqlx::Result<bool> {
+    sqlx::query_scalar(sql::TABLES_EXIST)
+        .fetch_one(connection)
+        .await
+}

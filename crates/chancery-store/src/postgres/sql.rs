@@ -1,0 +1,64 @@
+//! PostgreSQL's statements.
+
+#[path = "../both/sql.rs"]
+mod both;
+
+pub(super) use both::{
+    AUTHORITIES, ENTRIES, HEAD, INSERT_AUTHORITY, INSERT_HEAD, INSERT_INSTANCE, INSERT_ISSUER,
+    INSERT_LOG, INSTANCE, ISSUER, LOGS,
+};
+
+/// Locks a log's head and reads it. The clock is read outside the sub-select, thus after the lock
+/// was granted: a wait for it must not look like a clock that is behind.
+pub(super) const LOCK_HEAD: &str = "\
+    WITH head AS MATERIALIZED (
+          SELECT tree_size, root_hash, timestamp_ms
+            FROM log_head
+           WHERE log = $1
+             FOR UPDATE)
+    SELECT tree_size, root_hash, timestamp_ms,
+           (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT
+      FROM head";
+
+/// Hash tiles in the order asked for, NULL where there is none.
+pub(super) const HASH_TILES: &str = "\
+    SELECT t.hashes
+      FROM UNNEST($2::BIGINT[], $3::BIGINT[]) WITH ORDINALITY AS w (level, tile_index, place)
+      LEFT JOIN log_tile AS t
+        ON t.log = $1 AND t.level = w.level AND t.tile_index = w.tile_index
+     ORDER BY w.place";
+
+/// A whole batch in one round trip. Its row count is that of the UPDATE.
+pub(super) const WRITE: &str = "\
+    WITH entry AS (
+          INSERT INTO log_entry (log, leaf_index, tile_leaf)
+          SELECT $1, leaf_index, tile_leaf
+            FROM UNNEST($2::BIGINT[], $3::BYTEA[]) AS e (leaf_index, tile_leaf)),
+         tile AS (
+          INSERT INTO log_tile (log, level, tile_index, hashes)
+          SELECT $1, level, tile_index, hashes
+            FROM UNNEST($4::BIGINT[], $5::BIGINT[], $6::BYTEA[]) AS t (level, tile_index, hashes)
+              ON CONFLICT (log, level, tile_index) DO UPDATE SET hashes = EXCLUDED.hashes),
+         term AS (
+          INSERT INTO log_term (log, name, value, leaf_index)
+          SELECT $1, name, value, leaf_index
+            FROM UNNEST($7::TEXT[], $8::TEXT[], $9::BIGINT[]) AS i (name, value, leaf_index)
+              ON CONFLICT DO NOTHING),
+         delivery AS (
+          INSERT INTO log_delivery (log, leaf_index, sha256, body)
+          SELECT $1, leaf_index, sha256, body
+            FROM UNNEST($10::BIGINT[], $11::BYTEA[], $12::BYTEA[]) AS d (leaf_index, sha256, body)
+              ON CONFLICT DO NOTHING)
+    UPDATE log_head
+       SET tree_size = $15, root_hash = $16, timestamp_ms = $17
+     WHERE log = $1 AND tree_size = $13 AND root_hash = $14";
+
+/// Whether any migration has been here.
+pub(super) const TABLES_EXIST: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+
+/// The settings that durability depends on.
+pub(super) const DURABILITY: &str = "\
+    SELECT pg_is_in_recovery(),
+           current_setting('fsync'),
+           current_setting('full_page_writes'),
+           current_setting('synchronous_commit')";

@@ -1,0 +1,86 @@
+//! SQLite.
+//!
+//! One process, one connection that writes, a few that read. Every transaction that writes begins
+//! with BEGIN IMMEDIATE, and is on the disk when COMMIT returns (WAL, `synchronous = FULL`).
+//!
+//! Each statement crosses to the connection's own thread and back, which costs more than most of
+//! them do: a batch is three crossings, whatever its size.
+
+mod claim;
+mod durability;
+mod sql;
+mod tiles;
+mod write;
+
+#[path = "../both/database.rs"]
+mod database;
+#[path = "../both/log.rs"]
+mod log;
+#[path = "../both/writers.rs"]
+mod writers;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use chancery_log::StoreError;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub(crate) use self::claim::claim;
+use self::database::Database;
+use self::writers::Writers;
+use crate::limits::{ACQUIRE, STATEMENT};
+use crate::migrate::{Embedded, migrator};
+
+use SqliteConnectOptions as Options;
+use sqlx::{SqliteConnection as Connection, SqlitePool as Pool};
+
+const MIGRATIONS: &[Embedded] = &[(
+    1,
+    "log",
+    include_str!("../../../../migrations/sqlite/0001_log.sql"),
+)];
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+const WRITERS: usize = 1;
+const READERS: u32 = 4;
+
+/// Opens a file that was [claimed](claim()).
+pub(crate) async fn connect(path: &Path, lock: File) -> Result<Database, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(STATEMENT)
+        .disable_statement_logging();
+    let writing = options
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // macOS: fsync alone leaves the data in the disk's own cache.
+        .pragma("fullfsync", "1")
+        .pragma("checkpoint_fullfsync", "1");
+    let writers = Writers::open(writing, Some(lock)).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.read_only(true));
+    Ok(Database {
+        migrator: migrator(MIGRATIONS),
+        readers,
+        writers: Arc::new(writers),
+    })
+}
+
+/// SQLite's sessions are all in their options.
+async fn begin_session(_: &mut Connection) -> sqlx::Result<()> {
+    Ok(())
+}
+
+async fn tables_exist(connection: &mut Connection) -> sqlx::Result<bool> {
+    sqlx::query_scalar(sql::TABLES_EXIST)
+        .fetch_one(connection)
+        .await
+}

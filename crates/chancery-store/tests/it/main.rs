@@ -1,0 +1,32 @@
+//! The store on real databases: the same tests over SQLite and PostgreSQL.
+//!
+//! SQLite needs nothing. The PostgreSQL half runs where `CHANCERY_TEST_POSTGRES` names a server,
+//! such as `postgres://user@localhost/postgres?host=/socket/folder`, in databases that it creates
+//! and drops. Without it those tests say so and pass, or fail if `CHANCERY_REQUIRE_POSTGRES` is
+//! set.
+
+/// Runs each test on both databases.
+macro_rules! on_both_databases {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $name() {
+                crate::harness::on_sqlite(super::$name).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $name() {
+                crate::harness::on_postgres(super::$name).await;
+            })*
+        }
+    };
+}
+
+mod append;
+mod cut_off;
+mod damage;
+mod harness;
+mod instance;
+mod postgres;
+mod schema;
+mod sqlite;
+mod test_log;

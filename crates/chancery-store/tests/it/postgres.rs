@@ -1,0 +1,154 @@
+//! What only PostgreSQL does.
+
+use std::error::Error;
+use std::time::{Duration, Instant, SystemTime};
+
+use chancery_log::{PlanRefused, SequenceError, StoreError, Tip};
+use chancery_store::{ConnectOptions, DatabaseUrl, DurabilityError, Store};
+use sqlx::{Executor, Row};
+
+use crate::harness::{LOG, on_postgres};
+use crate::test_log::{append, check_log};
+
+#[tokio::test]
+async fn a_holder_of_the_head_that_hangs_stops_others_for_seconds_only() {
+    on_postgres(|database| async move {
+        let log = database.store().await.log_store(LOG);
+        append(&*log, None, 1).await.unwrap();
+        let mut holder = database.postgres_session().await;
+        holder
+            .execute("BEGIN; SELECT log FROM log_head FOR UPDATE")
+            .await
+            .unwrap();
+
+        let started = Instant::now();
+        let error = append(&*log, None, 1).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                SequenceError::NotCommitted(StoreError::Unavailable(_))
+            ),
+            "{error:?}"
+        );
+        assert!(started.elapsed() < Duration::from_secs(3));
+        // Reads go on meanwhile.
+        check_log(&*log, 1).await;
+
+        holder.execute("ROLLBACK").await.unwrap();
+        append(&*log, None, 1).await.unwrap();
+        check_log(&*log, 2).await;
+    })
+    .await;
+}
+
+/// A frozen process of ours loses the lock: the server ends its session.
+#[tokio::test]
+async fn every_session_has_its_time_outs() {
+    on_postgres(|database| async move {
+        let log = database.store().await.log_store(LOG);
+        // The trigger sees the session that writes.
+        database
+            .execute(
+                "CREATE TABLE seen (name TEXT, setting TEXT);
+                 CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS
+                     $$ BEGIN INSERT INTO seen SELECT name, setting FROM pg_settings;
+                        RETURN NULL; END $$;
+                 CREATE TRIGGER look AFTER UPDATE ON log_head EXECUTE FUNCTION look()",
+            )
+            .await;
+        append(&*log, None, 1).await.unwrap();
+        let mut session = database.postgres_session().await;
+        for (name, expected) in [
+            ("statement_timeout", "2000"),
+            ("lock_timeout", "2000"),
+            ("idle_in_transaction_session_timeout", "2000"),
+            ("transaction_isolation", "read committed"),
+            ("application_name", "chancery"),
+        ] {
+            let row = sqlx::query("SELECT setting FROM seen WHERE name = $1").bind(name);
+            let setting: String = row.fetch_one(&mut session).await.unwrap().get(0);
+            assert_eq!(setting, expected, "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_clock_of_the_database_is_read_under_the_lock() {
+    on_postgres(|database| async move {
+        let log = database.store().await.log_store(LOG);
+        let mut seen = None;
+        let plan = |tip: Tip| {
+            seen = tip.database_time_ms;
+            Err(PlanRefused::Full)
+        };
+        log.sequence(None, Box::new(plan)).await.unwrap_err();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+        assert!(now.abs_diff(u128::from(seen.unwrap())) < 60_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_wait_for_the_disk_is_refused() {
+    on_postgres(|database| async move {
+        let mut session = database.postgres_session().await;
+        session
+            .execute(
+                "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off',
+                 current_database()); END $$",
+            )
+            .await
+            .unwrap();
+        let refused = database.store().await.check_durability().await.unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                DurabilityError::Setting {
+                    name: "synchronous_commit",
+                    ..
+                }
+            ),
+            "{refused:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_processes_that_create_at_once_create_one() {
+    on_postgres(|database| async move {
+        let (one, two) = (database.connect().await, database.connect().await);
+        let (first, second) = tokio::join!(one.migrate(), two.migrate());
+        first.unwrap();
+        second.unwrap();
+        let new = crate::harness::new_instance;
+        let outcomes = tokio::join!(one.create_instance(new()), two.create_instance(new()));
+        assert!(outcomes.0.is_ok() != outcomes.1.is_ok(), "{outcomes:?}");
+        assert_eq!(one.instance().await.unwrap().unwrap().logs.len(), 1);
+    })
+    .await;
+}
+
+/// Needs no server: nothing listens there.
+#[tokio::test]
+async fn a_password_is_in_no_error() {
+    for url in [
+        "postgres://user:hunter2@127.0.0.1:1/chancery",
+        "postgres://user@127.0.0.1:1/chancery?password=hunter2",
+        "postgres://user:hunter2@localhost/chancery?host=/nowhere",
+    ] {
+        let url = DatabaseUrl::parse(url).unwrap();
+        let error = Store::connect(&url, ConnectOptions::default())
+            .await
+            .unwrap_err();
+        let mut said = format!("{error:?} {error}");
+        let mut source = error.source();
+        while let Some(error) = source {
+            said += &format!(" {error:?} {error}");
+            source = error.source();
+        }
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(said.contains("user"), "{said}");
+    }
+}
