@@ -1,0 +1,113 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::LogRead;
+
+/// A private code-signing certificate authority with its own transparency log.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows the main job: logs in, gets a certificate, checks it as an outsider would.
+    Demo(DemoArgs),
+    /// Runs a throw-away CA with a test identity provider on this machine. NOT FOR PRODUCTION.
+    Dev(DevArgs),
+    /// Makes keys, CA, log and configuration for a real instance.
+    Init(InitArgs),
+    /// Runs an instance that `init` made.
+    Serve(ServeArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Leave certificate, chain, key, trust root and checkpoint in this new folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DevArgs {
+    /// Where to listen; a loopback address.
+    #[arg(long, default_value = "127.0.0.1:5555", env = "CHANCERY_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    /// Where keys and database are kept over restarts.
+    #[arg(long, value_name = "DIR", default_value = "./chancery-dev")]
+    pub(crate) data: PathBuf,
+    /// Also take tokens as this Fulcio identity configuration says (YAML or JSON).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity_config: Option<PathBuf>,
+    /// Use this database instead of SQLite in the folder. A URL with a password is refused here:
+    /// set CHANCERY_DATABASE.
+    #[arg(long, value_name = "URL", env = "CHANCERY_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// Throw away what is in the folder and begin anew.
+    #[arg(long)]
+    pub(crate) reset: bool,
+    /// Where metrics and probes listen; by default nowhere.
+    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_ADMIN_LISTEN")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// The URL under which everybody will reach this instance.
+    #[arg(long)]
+    pub(crate) url: String,
+    /// The folder to set up.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The organization in the CA's name; by default the URL's host.
+    #[arg(long)]
+    pub(crate) organization: Option<String>,
+    /// The database: sqlite:PATH or postgres://…; by default SQLite in the folder. A URL with a
+    /// password is refused here: set CHANCERY_DATABASE, or use --database-file.
+    #[arg(long, value_name = "URL", env = "CHANCERY_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// Read the database URL from this file; the configuration will name the file.
+    #[arg(long, value_name = "FILE", conflicts_with = "database")]
+    pub(crate) database_file: Option<PathBuf>,
+    /// The log's name in its URL, /ct/NAME; by default the year and half-year, such as 2026h2.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log_name: Option<String>,
+    /// Who may read entries. They hold names and cannot be erased.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) log_read: Option<LogRead>,
+    /// The passphrase of the issuing key and the log's keys, in a file (or /dev/fd/N). By default
+    /// one is made and left in secrets/passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The passphrase of the root key, in a file (or /dev/fd/N). By default one is made and left in
+    /// offline/root.passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_passphrase_file: Option<PathBuf>,
+    /// Configure another replica: the folder already holds ca/, log/, secrets/ and the guard of
+    /// the first; nothing is made but the configuration.
+    #[arg(long)]
+    pub(crate) join: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The configuration that `init` wrote.
+    #[arg(long, value_name = "FILE", default_value = "chancery.yaml", env = "CHANCERY_CONFIG")]
+    pub(crate) config: PathBuf,
+    /// Where to listen, instead of what the configuration says.
+    #[arg(long, env = "CHANCERY_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where metrics and probes listen, instead of what the configuration says.
+    #[arg(long, env = "CHANCERY_ADMIN_LISTEN")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// The database, instead of what the configuration says. A URL with a password is refused
+    /// here: set CHANCERY_DATABASE.
+    #[arg(long, value_name = "URL", env = "CHANCERY_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+}

@@ -1,0 +1,251 @@
+//! `chancery dev`: a whole throw-away CA on this machine, with a test identity provider.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
+use chancery_keys::{KeyType, LocalKey, file};
+use chancery_log::clock::SystemClock;
+use chancery_server::AppState;
+use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
+use chancery_store::Purpose;
+use chancery_tlog::Origin;
+use url::Url;
+
+use crate::cli::DevArgs;
+use crate::commands::serve::{app_state, given_database};
+use crate::config::{Config, LogRead};
+use crate::failure::{Causes, Failure};
+use crate::founding::{Founding, make_passphrase, write_new};
+use crate::layout::Layout;
+use crate::opening::{self, Opened};
+use crate::{logging, serving};
+
+const LOG_NAME: &str = "dev";
+const ORGANIZATION: &str = "chancery development";
+
+/// A development instance: where it is and where it listens.
+#[derive(Debug)]
+pub(crate) struct Development {
+    pub(crate) layout: Layout,
+    pub(crate) listen: SocketAddr,
+    pub(crate) identity_config: Option<PathBuf>,
+    pub(crate) database: Option<String>,
+}
+
+/// A development instance that is open.
+pub(crate) struct OpenDevelopment {
+    pub(crate) opened: Opened,
+    pub(crate) app: AppState,
+}
+
+pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
+    logging::start("info");
+    for address in [Some(args.listen), args.admin_listen].into_iter().flatten() {
+        if !address.ip().is_loopback() {
+            return Err(Failure::usage(format!(
+                "dev listens on loopback addresses only, not on {address}: anyone who reaches it \
+                 is whoever they say they are"
+            )));
+        }
+    }
+    let layout = Layout::new(&args.data);
+    if args.reset {
+        throw_away(&layout)?;
+    }
+    let public = serving::bind(args.listen).await?;
+    let admin = match args.admin_listen {
+        Some(address) => Some(serving::bind(address).await?),
+        None => None,
+    };
+    let development = Development {
+        layout,
+        listen: public.local_addr().map_err(Failure::from_error)?,
+        identity_config: args.identity_config,
+        database: given_database(args.database)?,
+    };
+    let OpenDevelopment { opened, app } = development.open().await?;
+    let stop = serving::stop_on_signal()?;
+    development.print_banner();
+    serving::run(opened, app, public, admin, stop).await
+}
+
+impl Development {
+    /// Returns the URL of the instance.
+    pub(crate) fn url(&self) -> String {
+        match self.listen.ip() {
+            IpAddr::V4(ip) if ip.octets() == [127, 0, 0, 1] => {
+                format!("http://localhost:{}", self.listen.port())
+            }
+            _ => format!("http://{}", self.listen),
+        }
+    }
+
+    /// Opens the instance; founds it first if the folder holds none.
+    pub(crate) async fn open(&self) -> Result<OpenDevelopment, Failure> {
+        let config = self.config();
+        if !self.layout.chain().exists() {
+            self.found(&config).await?;
+        }
+        self.refuse_production()?;
+        let url = Url::parse(&config.url).map_err(Failure::from_error)?;
+        let opened = opening::open(&config, self.issuers()?, Purpose::Development).await?;
+        let dev_oidc = self.dev_oidc(&url)?;
+        let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;
+        let mut app = app_state(&config, &url, &opened, &[login])?;
+        app.dev_oidc = Some(dev_oidc);
+        Ok(OpenDevelopment { opened, app })
+    }
+
+    fn config(&self) -> Config {
+        let origin = format!("{}/ct/{LOG_NAME}", self.host());
+        let (mut ca, mut log, mut guard) =
+            self.layout.sections(LOG_NAME, &origin, LogRead::Open);
+        ca.chain = self.layout.chain();
+        ca.key = self.layout.issuing_key();
+        log.key = self.layout.log_key();
+        log.witness_key = self.layout.witness_key();
+        guard.file = self.layout.guard();
+        let sqlite = || format!("sqlite:{}", self.layout.sqlite().display());
+        Config {
+            url: self.url(),
+            organization: ORGANIZATION.to_owned(),
+            listen: self.listen,
+            admin_listen: self.listen,
+            database: Some(self.database.clone().unwrap_or_else(sqlite)),
+            database_file: None,
+            identity_config: self.layout.identity_config(),
+            passphrase_file: Some(self.layout.passphrase()),
+            passphrase_credential: None,
+            ca,
+            log,
+            guard,
+        }
+    }
+
+    fn host(&self) -> String {
+        match self.listen.ip() {
+            IpAddr::V4(ip) if ip.octets() != [127, 0, 0, 1] => ip.to_string(),
+            _ => "localhost".to_owned(),
+        }
+    }
+
+    async fn found(&self, config: &Config) -> Result<(), Failure> {
+        self.layout.make()?;
+        write_new(&self.layout.development_mark(), b"Keys in this folder are for tests.\n", 0o644)?;
+        let passphrase = make_passphrase(&self.layout.passphrase())?;
+        let root_passphrase = make_passphrase(&self.layout.root_passphrase())?;
+        let database = opening::database_url(config)?;
+        let origin = Origin::parse(&config.log.origin).map_err(Failure::from_error)?;
+        Founding {
+            layout: &self.layout,
+            purpose: Purpose::Development,
+            url: &config.url,
+            organization: ORGANIZATION,
+            database: &database,
+            log_name: LOG_NAME,
+            origin: &origin,
+            passphrase: &passphrase,
+            root_passphrase: &root_passphrase,
+        }
+        .found()
+        .await
+    }
+
+    fn refuse_production(&self) -> Result<(), Failure> {
+        if self.layout.development_mark().exists() {
+            return Ok(());
+        }
+        Err(Failure::configuration(format!(
+            "{} was not made by `chancery dev`; name another folder with --data",
+            self.layout.folder().display()
+        )))
+    }
+
+    /// Takes the built-in issuer, and those of the file.
+    fn issuers(&self) -> Result<Issuers, Failure> {
+        let built_in = format!("{}/dev-oidc", self.url());
+        let text = format!(
+            "oidc-issuers:\n  {built_in}:\n    issuer-url: {built_in}\n    client-id: sigstore\n    \
+             type: email\n"
+        );
+        let mut identity = IdentityConfig::parse(text.as_bytes(), "the built-in issuer")
+            .map_err(Failure::from_error)?;
+        if let Some(path) = &self.identity_config {
+            let named = |e: &dyn std::error::Error| {
+                Failure::configuration(format!("{}: {}", path.display(), Causes(e)))
+            };
+            let bytes = fs::read(path).map_err(|e| named(&e))?;
+            let theirs = IdentityConfig::parse(&bytes, &path.display().to_string())
+                .map_err(|e| named(&e))?;
+            identity = theirs.with(identity);
+        }
+        let options = IssuersOptions { allow_http: HttpPolicy::Allow, ..IssuersOptions::default() };
+        Issuers::new(identity, options).map_err(|e| Failure::configuration(Causes(&e)))
+    }
+
+    /// Makes the issuer's RSA key at the first start.
+    fn dev_oidc(&self, url: &Url) -> Result<DevOidc, Failure> {
+        let path = self.layout.dev_oidc_key();
+        let passphrase =
+            file::read_passphrase_file(&self.layout.passphrase()).map_err(Failure::from_error)?;
+        let key = if path.exists() {
+            file::load(&path, &passphrase).map_err(Failure::from_error)?
+        } else {
+            let key = LocalKey::generate(KeyType::Rsa2048).map_err(Failure::from_error)?;
+            file::create(&path, &key, &passphrase).map_err(Failure::from_error)?;
+            key
+        };
+        let clock = Arc::new(SystemClock);
+        DevOidc::new(DevOidcConfig { url, listen: self.listen, key: Arc::new(key), clock })
+            .map_err(Failure::from_error)
+    }
+
+    fn print_banner(&self) {
+        let url = self.url();
+        let folder = self.layout.folder().display();
+        println!(
+            "\
+Chancery development CA  ***  NOT FOR PRODUCTION: anybody here is whoever they say  ***
+
+  CA and page       {url}/
+  log               {url}/ct/{LOG_NAME}/checkpoint
+  test issuer       {url}/dev-oidc
+  trust root        {url}/trusted_root.json
+  signing config    {url}/signing_config.v0.2.json
+  keys, database    {folder}
+
+A token for anybody:
+  curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token
+
+Sign and verify with cosign (a CA and its log alone: verify while the certificate lives):
+  curl -sO {url}/trusted_root.json; curl -sO {url}/signing_config.v0.2.json
+  curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token \\
+    | sed 's/.*\"id_token\":\"\\([^\"]*\\)\".*/\\1/' > token
+  cosign sign-blob --yes --signing-config signing_config.v0.2.json \\
+    --trusted-root trusted_root.json --identity-token token --bundle bundle.json FILE
+  cosign verify-blob --trusted-root trusted_root.json --bundle bundle.json \\
+    --certificate-identity you@example.com --certificate-oidc-issuer {url}/dev-oidc \\
+    --insecure-ignore-tlog FILE
+"
+        );
+    }
+}
+
+/// Removes a folder that `chancery dev` made, and nothing else.
+fn throw_away(layout: &Layout) -> Result<(), Failure> {
+    let folder: &Path = layout.folder();
+    if !folder.exists() {
+        return Ok(());
+    }
+    if !layout.development_mark().exists() {
+        return Err(Failure::usage(format!(
+            "{} was not made by `chancery dev`, so --reset does not touch it",
+            folder.display()
+        )));
+    }
+    fs::remove_dir_all(folder)
+        .map_err(|e| Failure::failed(format!("cannot remove {}: {e}", folder.display())))
+}

@@ -1,0 +1,232 @@
+//! `chancery init`: makes keys, CA, log, database and configuration of a real instance, once.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use chancery_keys::{Passphrase, file};
+use chancery_store::{DatabaseUrl, Purpose};
+use chancery_tlog::Origin;
+use time::OffsetDateTime;
+use url::Url;
+
+use crate::cli::InitArgs;
+use crate::commands::serve::given_database;
+use crate::config::{Config, LogRead};
+use crate::failure::{Causes, Failure};
+use crate::founding::{Founding, make_passphrase, write_new};
+use crate::layout::Layout;
+use crate::opening;
+
+const IDENTITY_TEMPLATE: &str = "\
+# Whose tokens this CA takes: a Fulcio identity configuration.
+# Without an entry, `chancery serve` refuses to start. For example:
+#
+# oidc-issuers:
+#   https://login.example.org:
+#     issuer-url: https://login.example.org
+#     client-id: sigstore
+#     type: email
+oidc-issuers: {}
+";
+
+pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
+    let layout = Layout::new(&args.dir);
+    let url = parse_url(&args.url)?;
+    refuse_existing(&layout.config())?;
+    if args.join {
+        return join(&args, &layout, &url).await;
+    }
+    let setup = Setup::choose(&args, &layout, &url)?;
+    layout.make()?;
+    let passphrase = take_passphrase(args.passphrase_file.as_deref(), &layout.passphrase())?;
+    let root_passphrase =
+        take_passphrase(args.root_passphrase_file.as_deref(), &layout.root_passphrase())?;
+    Founding {
+        layout: &layout,
+        purpose: Purpose::Production,
+        url: &setup.config.url,
+        organization: &setup.config.organization,
+        database: &setup.database,
+        log_name: &setup.config.log.name,
+        origin: &setup.origin,
+        passphrase: &passphrase,
+        root_passphrase: &root_passphrase,
+    }
+    .found()
+    .await?;
+    if !layout.identity_config().exists() {
+        write_new(&layout.identity_config(), IDENTITY_TEMPLATE.as_bytes(), 0o644)?;
+    }
+    write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
+    say_what_next(&layout, &setup.config);
+    Ok(())
+}
+
+/// What was asked for, with every default chosen.
+struct Setup {
+    config: Config,
+    database: DatabaseUrl,
+    origin: Origin,
+}
+
+impl Setup {
+    fn choose(args: &InitArgs, layout: &Layout, url: &Url) -> Result<Self, Failure> {
+        let host = url.host_str().unwrap_or_default();
+        let name = args.log_name.clone().unwrap_or_else(|| half_year(SystemTime::now()));
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(Failure::usage("--log-name takes letters, digits and hyphens"));
+        }
+        let origin = Origin::parse(&format!("{host}/ct/{name}"))
+            .map_err(|e| Failure::usage(format!("--url {url}: no log origin: {e}")))?;
+        let read = match args.log_read {
+            Some(read) => read,
+            None => ask_who_may_read()?,
+        };
+        let (ca, log, guard) = layout.sections(&name, origin.as_str(), read);
+        let given = given_database(args.database.clone())?;
+        let mut config = Config {
+            url: args.url.trim_end_matches('/').to_owned(),
+            organization: args.organization.clone().unwrap_or_else(|| host.to_owned()),
+            listen: ([127, 0, 0, 1], 5555).into(),
+            admin_listen: ([127, 0, 0, 1], 2112).into(),
+            database: None,
+            database_file: args.database_file.as_deref().map(absolute).transpose()?,
+            identity_config: PathBuf::from("identity.yaml"),
+            passphrase_file: Some(match &args.passphrase_file {
+                Some(path) => absolute(path)?,
+                None => PathBuf::from("secrets/passphrase"),
+            }),
+            passphrase_credential: None,
+            ca,
+            log,
+            guard,
+        };
+        let database = match (given, &config.database_file) {
+            (Some(url), _) => {
+                let parsed = parse_database(&url)?;
+                // A password stays where it was given: in the environment.
+                config.database = (!parsed.has_password()).then_some(url);
+                parsed
+            }
+            (None, Some(path)) => parse_database(&opening::read_database_file(path)?)?,
+            (None, None) => {
+                config.database = Some("sqlite:chancery.db".to_owned());
+                parse_database(&format!("sqlite:{}", layout.sqlite().display()))?
+            }
+        };
+        Ok(Self { config, database, origin })
+    }
+}
+
+/// Writes the configuration of another replica, after holding its files against the database.
+async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure> {
+    let setup = Setup::choose(args, layout, url)?;
+    let mut resolved = setup.config.clone();
+    resolved.ca.chain = layout.chain();
+    resolved.ca.key = layout.issuing_key();
+    resolved.log.key = layout.log_key();
+    resolved.log.witness_key = layout.witness_key();
+    resolved.guard.file = layout.guard();
+    resolved.passphrase_file =
+        Some(args.passphrase_file.clone().unwrap_or_else(|| layout.passphrase()));
+    opening::verify(&resolved, &setup.database).await?;
+    if !layout.identity_config().exists() {
+        write_new(&layout.identity_config(), IDENTITY_TEMPLATE.as_bytes(), 0o644)?;
+    }
+    write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
+    println!("This replica fits the instance. Give it the same identity.yaml, then:");
+    println!("  chancery serve --config {}", layout.config().display());
+    Ok(())
+}
+
+/// Takes the URL under which everybody reaches an instance.
+pub(crate) fn parse_url(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).map_err(|e| Failure::configuration(format!("url {text:?}: {e}")))?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !plain || url.host_str().is_none() {
+        return Err(Failure::configuration(format!(
+            "url {text:?}: clients need the CA at the root of a host, such as https://ca.example.org"
+        )));
+    }
+    Ok(url)
+}
+
+fn parse_database(url: &str) -> Result<DatabaseUrl, Failure> {
+    DatabaseUrl::parse(url).map_err(|e| Failure::configuration(Causes(&e)))
+}
+
+fn refuse_existing(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Err(Failure::configuration(format!(
+            "{} exists already; init overwrites nothing",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+fn ask_who_may_read() -> Result<LogRead, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "say who may read the log's entries: --log-read open or --log-read restricted. They \
+             hold e-mail addresses and repository names, and cannot be erased",
+        ));
+    }
+    print!(
+        "Log entries hold e-mail addresses and repository names, and cannot be erased.\n\
+         Who may read them? [open/restricted] "
+    );
+    std::io::stdout().flush().map_err(Failure::from_error)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(Failure::from_error)?;
+    match answer.trim() {
+        "open" => Ok(LogRead::Open),
+        "restricted" => Ok(LogRead::Restricted),
+        other => Err(Failure::usage(format!("{other:?} is neither open nor restricted"))),
+    }
+}
+
+/// Reads the passphrase that was given, or makes one.
+fn take_passphrase(given: Option<&Path>, made: &Path) -> Result<Passphrase, Failure> {
+    match given {
+        Some(path) => file::read_passphrase_file(path).map_err(|e| Failure::configuration(Causes(&e))),
+        None => make_passphrase(made),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(Failure::from_error)
+}
+
+/// Returns a log name for a time, such as `2026h2`.
+fn half_year(now: SystemTime) -> String {
+    let now = OffsetDateTime::from(now);
+    let half = if u8::from(now.month()) <= 6 { 1 } else { 2 };
+    format!("{}h{half}", now.year())
+}
+
+fn say_what_next(layout: &Layout, config: &Config) {
+    let folder = layout.folder().display();
+    println!(
+        "\
+Made an instance for {url} in {folder}.
+
+Next:
+ 1. Say whose tokens it takes: edit {identity}
+ 2. Take offline/ off this machine: it holds the root key. It is needed again only to renew the
+    intermediate. Keep its passphrase elsewhere.
+ 3. If you can, move the guard to another disk than the database, and say where in chancery.yaml.
+    Never restore the guard from a backup: it is what notices an old database.
+ 4. Put a TLS proxy in front of {listen} for {url}
+ 5. chancery serve --config {config}
+
+Log {origin}, entries readable: {read:?}. Back up the database and ca/ log/ secrets/ together.",
+        url = config.url,
+        identity = layout.identity_config().display(),
+        listen = config.listen,
+        config = layout.config().display(),
+        origin = config.log.origin,
+        read = config.log.read,
+    );
+}

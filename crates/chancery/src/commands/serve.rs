@@ -1,0 +1,108 @@
+//! `chancery serve`: runs an instance that `init` made. Makes nothing.
+
+use std::time::SystemTime;
+
+use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
+use chancery_log::clock::from_unix_ms;
+use chancery_server::{AppState, LogRead as ServerLogRead, TrustDocuments, TrustSubject};
+use chancery_store::Purpose;
+use url::Url;
+
+use crate::cli::ServeArgs;
+use crate::commands::init::parse_url;
+use crate::config::{Config, LogRead};
+use crate::failure::{Causes, Failure};
+use crate::opening::{self, Opened};
+use crate::{logging, serving};
+
+pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+    logging::start("info");
+    let mut config = Config::load(&args.config)?;
+    if let Some(url) = given_database(args.database)? {
+        config.database = Some(url);
+    }
+    config.listen = args.listen.unwrap_or(config.listen);
+    config.admin_listen = args.admin_listen.unwrap_or(config.admin_listen);
+    let url = parse_url(&config.url)?;
+
+    let issuers = issuers(&config)?;
+    let opened = opening::open(&config, issuers, Purpose::Production).await?;
+    let app = app_state(&config, &url, &opened, &[])?;
+    let public = serving::bind(config.listen).await?;
+    let admin = serving::bind(config.admin_listen).await?;
+    let stop = serving::stop_on_signal()?;
+    tracing::info!(
+        url = config.url,
+        listen = %config.listen,
+        admin.listen = %config.admin_listen,
+        log.origin = config.log.origin,
+        log.tree_size = opened.authority.log().status().tree.tree_size,
+        "serving"
+    );
+    serving::run(opened, app, public, Some(admin), stop).await
+}
+
+fn issuers(config: &Config) -> Result<Issuers, Failure> {
+    let path = &config.identity_config;
+    let named = |e: &dyn std::error::Error| {
+        Failure::configuration(format!("{}: {}", path.display(), Causes(e)))
+    };
+    let bytes = std::fs::read(path).map_err(|e| named(&e))?;
+    let identity =
+        IdentityConfig::parse(&bytes, &path.display().to_string()).map_err(|e| named(&e))?;
+    let options = IssuersOptions { allow_http: HttpPolicy::Refuse, ..IssuersOptions::default() };
+    Issuers::new(identity, options).map_err(|e| named(&e))
+}
+
+/// Takes the database from a flag or the environment. A password in an argument would be readable
+/// by every process of the machine.
+pub(crate) fn given_database(url: Option<String>) -> Result<Option<String>, Failure> {
+    let Some(url) = url else { return Ok(None) };
+    let parsed = chancery_store::DatabaseUrl::parse(&url)
+        .map_err(|e| Failure::configuration(Causes(&e)))?;
+    if parsed.has_password() && std::env::args().any(|argument| argument.contains(&url)) {
+        return Err(Failure::usage(
+            "a database URL with a password does not belong into an argument, where every process \
+             can read it; set CHANCERY_DATABASE or use a file",
+        ));
+    }
+    Ok(Some(url))
+}
+
+/// Makes what the public routes serve from.
+pub(crate) fn app_state(
+    config: &Config,
+    url: &Url,
+    opened: &Opened,
+    login: &[Url],
+) -> Result<AppState, Failure> {
+    let log = opened.authority.log();
+    let log_url = format!("{}/ct/{}", config.url, log.name());
+    let log_url = Url::parse(&log_url).map_err(Failure::from_error)?;
+    let documents = TrustDocuments::new(&TrustSubject {
+        url,
+        organization: &config.organization,
+        chain: opened.authority.trust_bundle(),
+        log_key: log.public_key(),
+        log_url: &log_url,
+        valid_from: valid_from(opened),
+        oidc_issuers: login,
+    })
+    .map_err(|e| Failure::configuration(Causes(&e)))?;
+    Ok(AppState {
+        authority: std::sync::Arc::clone(&opened.authority),
+        url: config.url.as_str().into(),
+        documents,
+        log_read: match config.log.read {
+            LogRead::Open => ServerLogRead::Open,
+            LogRead::Restricted => ServerLogRead::Restricted,
+        },
+        limits: chancery_server::RequestLimits::default(),
+        metrics: serving::metrics(),
+        dev_oidc: None,
+    })
+}
+
+fn valid_from(opened: &Opened) -> SystemTime {
+    from_unix_ms(opened.instance.created_ms)
+}

@@ -1,0 +1,209 @@
+//! `chancery.yaml`: what `init` writes and `serve` reads.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// The whole configuration. Relative paths are relative to the file's folder.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Config {
+    /// The URL under which everybody reaches this instance, without a path.
+    pub(crate) url: String,
+    /// The organization, as trust documents name it.
+    pub(crate) organization: String,
+    /// Where to listen for the public.
+    #[serde(default = "default_listen")]
+    pub(crate) listen: SocketAddr,
+    /// Where metrics and probes listen.
+    #[serde(default = "default_admin_listen")]
+    pub(crate) admin_listen: SocketAddr,
+    /// The database: `sqlite:PATH` or `postgres://…`. With a password, prefer `database-file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
+    /// A file that holds the database URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database_file: Option<PathBuf>,
+    /// A Fulcio identity configuration: whose tokens are taken.
+    pub(crate) identity_config: PathBuf,
+    /// Where the passphrase of the issuing key and the log's keys is: a file, or a descriptor such
+    /// as /dev/fd/3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The name of the systemd credential that holds that passphrase, instead of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) passphrase_credential: Option<String>,
+    /// The certificate authority.
+    pub(crate) ca: CaConfig,
+    /// The issuance log.
+    pub(crate) log: LogConfig,
+    /// The guard against rollback of the database.
+    pub(crate) guard: GuardConfig,
+}
+
+/// The certificate authority.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct CaConfig {
+    /// The chain in PEM: the issuing certificate first, the root last.
+    pub(crate) chain: PathBuf,
+    /// The issuing key: encrypted PKCS#8 in PEM.
+    pub(crate) key: PathBuf,
+    /// How long certificates live, in seconds. 600 unless said otherwise.
+    #[serde(default = "default_lifetime")]
+    pub(crate) certificate_lifetime_s: u64,
+}
+
+/// The issuance log.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct LogConfig {
+    /// The log's name in its URL: `/ct/NAME`.
+    pub(crate) name: String,
+    /// The checkpoint's first line: host and path, without scheme and port. Fixed for ever.
+    pub(crate) origin: String,
+    /// The log's P-256 key: encrypted PKCS#8 in PEM.
+    pub(crate) key: PathBuf,
+    /// The Ed25519 key of the checkpoint's line for witnesses: encrypted PKCS#8 in PEM. Not used
+    /// yet.
+    pub(crate) witness_key: PathBuf,
+    /// Who may read entries: `open` to everybody, or `restricted`.
+    pub(crate) read: LogRead,
+}
+
+/// Who may read entries.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogRead {
+    /// Everybody.
+    Open,
+    /// Nobody over HTTP: data tiles are refused. Checkpoints and hash tiles stay open.
+    Restricted,
+}
+
+/// The guard against rollback of the database.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct GuardConfig {
+    /// The guard's file, on another disk than the database if there is one.
+    pub(crate) file: PathBuf,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5555))
+}
+
+fn default_admin_listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 2112))
+}
+
+fn default_lifetime() -> u64 {
+    600
+}
+
+impl Config {
+    /// Reads a configuration and makes its paths absolute.
+    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Failure::configuration(format!(
+                "cannot read the configuration {}: {e}; `chancery init` makes one, --config names \
+                 another",
+                path.display()
+            ))
+        })?;
+        let mut config: Self = yaml_serde::from_str(&text).map_err(|e| {
+            Failure::configuration(format!("{}: {}", path.display(), explain(&e.to_string())))
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        config.resolve(folder);
+        Ok(config)
+    }
+
+    /// Writes a configuration as YAML.
+    pub(crate) fn to_yaml(&self) -> Result<String, Failure> {
+        yaml_serde::to_string(self).map_err(Failure::from_error)
+    }
+
+    /// Returns how long certificates live.
+    pub(crate) fn certificate_lifetime(&self) -> Duration {
+        Duration::from_secs(self.ca.certificate_lifetime_s)
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        let paths = [
+            &mut self.identity_config,
+            &mut self.ca.chain,
+            &mut self.ca.key,
+            &mut self.log.key,
+            &mut self.log.witness_key,
+            &mut self.guard.file,
+        ];
+        let optional = [&mut self.database_file, &mut self.passphrase_file];
+        for path in paths.into_iter().chain(optional.into_iter().flatten()) {
+            *path = folder.join(&*path);
+        }
+        if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
+            self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
+        }
+    }
+}
+
+/// Returns the path of a SQLite URL that names a relative one.
+fn relative_sqlite(url: &str) -> Option<&Path> {
+    let path = Path::new(url.strip_prefix("sqlite:")?);
+    (!path.is_absolute()).then_some(path)
+}
+
+/// Adds the nearest known key to a message about an unknown one.
+fn explain(message: &str) -> String {
+    let mut words = message.split('`').skip(1).step_by(2);
+    let nearest = message
+        .contains("unknown field")
+        .then(|| words.next())
+        .flatten()
+        .and_then(|unknown| {
+            words
+                .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+                .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
+                .min()
+        });
+    match nearest {
+        Some((_, known)) => format!("{message}; did you mean `{known}`?"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("chancery.yaml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path)
+    }
+
+    #[test]
+    fn the_annotated_example_is_a_configuration() {
+        load(include_str!("../../../config/chancery.example.yaml")).unwrap();
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_the_nearest_one() {
+        let text = include_str!("../../../config/chancery.example.yaml");
+        let failure = load(&text.replace("admin-listen:", "admin-lisen:")).unwrap_err();
+        assert!(failure.to_string().ends_with("did you mean `admin-listen`?"), "{failure}");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = load(include_str!("../../../config/chancery.example.yaml")).unwrap();
+        assert!(config.ca.chain.is_absolute());
+        assert!(config.guard.file.is_absolute());
+    }
+}

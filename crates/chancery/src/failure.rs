@@ -1,0 +1,75 @@
+//! How a command fails: one line for the operator, and an exit code that scripts can rely on.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// A command's failure.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Failed = 1,
+    Usage = 2,
+    Configuration = 3,
+    Verification = 4,
+}
+
+impl Failure {
+    /// The command could not do its work (exit code 1).
+    pub(crate) fn failed(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// The command was asked for something that makes no sense (exit code 2).
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Something that the operator set up is wrong or missing (exit code 3).
+    pub(crate) fn configuration(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Configuration, message)
+    }
+
+    /// A check found something wrong (exit code 4).
+    pub(crate) fn verification(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Verification, message)
+    }
+
+    /// Takes an error with its causes as a failure of the command.
+    pub(crate) fn from_error<E: std::error::Error>(error: E) -> Self {
+        Self::failed(Causes(&error))
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.kind as u8)
+    }
+
+    fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) struct Causes<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(e) = cause {
+            write!(f, ": {e}")?;
+            cause = e.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! The folder of an instance: which file is where.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{CaConfig, GuardConfig, LogConfig, LogRead};
+use crate::failure::Failure;
+
+/// A file that marks a folder as one of `chancery dev`, which alone may be thrown away.
+const DEVELOPMENT_MARK: &str = "NOT-FOR-PRODUCTION";
+
+/// An instance's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    folder: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.join("chancery.yaml")
+    }
+
+    pub(crate) fn chain(&self) -> PathBuf {
+        self.folder.join("ca/chain.pem")
+    }
+
+    pub(crate) fn issuing_key(&self) -> PathBuf {
+        self.folder.join("ca/issuing.key.pem")
+    }
+
+    pub(crate) fn log_key(&self) -> PathBuf {
+        self.folder.join("log/log.key.pem")
+    }
+
+    pub(crate) fn witness_key(&self) -> PathBuf {
+        self.folder.join("log/witness.key.pem")
+    }
+
+    pub(crate) fn root_key(&self) -> PathBuf {
+        self.folder.join("offline/root.key.pem")
+    }
+
+    pub(crate) fn root_passphrase(&self) -> PathBuf {
+        self.folder.join("offline/root.passphrase")
+    }
+
+    pub(crate) fn passphrase(&self) -> PathBuf {
+        self.folder.join("secrets/passphrase")
+    }
+
+    pub(crate) fn identity_config(&self) -> PathBuf {
+        self.folder.join("identity.yaml")
+    }
+
+    pub(crate) fn guard(&self) -> PathBuf {
+        self.folder.join("guard")
+    }
+
+    pub(crate) fn sqlite(&self) -> PathBuf {
+        self.folder.join("chancery.db")
+    }
+
+    pub(crate) fn dev_oidc_key(&self) -> PathBuf {
+        self.folder.join("dev-oidc.key.pem")
+    }
+
+    pub(crate) fn development_mark(&self) -> PathBuf {
+        self.folder.join(DEVELOPMENT_MARK)
+    }
+
+    /// Returns the sections of a configuration that name this folder's files, relative to it.
+    pub(crate) fn sections(
+        &self,
+        name: &str,
+        origin: &str,
+        read: LogRead,
+    ) -> (CaConfig, LogConfig, GuardConfig) {
+        let relative = |path: PathBuf| {
+            path.strip_prefix(&self.folder).map_or_else(|_| path.clone(), Path::to_owned)
+        };
+        let ca = CaConfig {
+            chain: relative(self.chain()),
+            key: relative(self.issuing_key()),
+            certificate_lifetime_s: 600,
+        };
+        let log = LogConfig {
+            name: name.to_owned(),
+            origin: origin.to_owned(),
+            key: relative(self.log_key()),
+            witness_key: relative(self.witness_key()),
+            read,
+        };
+        (ca, log, GuardConfig { file: relative(self.guard()) })
+    }
+
+    /// Makes the folder and its rooms, readable by the owner alone.
+    pub(crate) fn make(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        for room in ["", "ca", "log", "offline", "secrets"] {
+            let path = self.folder.join(room);
+            builder
+                .create(&path)
+                .map_err(|e| Failure::failed(format!("cannot make {}: {e}", path.display())))?;
+        }
+        Ok(())
+    }
+}

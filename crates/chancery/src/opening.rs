@@ -1,0 +1,216 @@
+//! Opening an instance: everything that the configuration names must be there, and must be what
+//! the database recorded when it was founded. Nothing is made.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use chancery_ca::{Authority, AuthorityParts, IssuingCa};
+use chancery_certs::{CertificateChain, Profile, ProfileConfig};
+use chancery_identity::Issuers;
+use chancery_keys::{LocalKey, Passphrase, Signer, file};
+use chancery_log::clock::{Clock, SystemClock};
+use chancery_log::guard::FileGuard;
+use chancery_log::{Guard, Log, LogParts, PoolLimits};
+use chancery_store::{ConnectOptions, DatabaseUrl, Instance, Purpose, RecordedLog, Store};
+use chancery_tlog::Origin;
+use chancery_tlog::ct::LogId;
+
+use crate::config::Config;
+use crate::failure::{Causes, Failure};
+
+/// An instance that is open: the authority, and the store to close after it.
+pub(crate) struct Opened {
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) instance: Instance,
+    store: Store,
+}
+
+impl Opened {
+    /// Finishes every act that has begun, closes the log, then the database.
+    pub(crate) async fn close(self) {
+        self.authority.close().await;
+        self.store.close().await;
+    }
+}
+
+/// Opens the instance that `config` describes, for `purpose`.
+pub(crate) async fn open(
+    config: &Config,
+    issuers: Issuers,
+    purpose: Purpose,
+) -> Result<Opened, Failure> {
+    let Files { issuer, origin, profile, guard, log_key } = Files::read(config)?;
+    let store = connect(&database_url(config)?).await?;
+    let instance = bound_instance(&store, purpose).await?;
+    let recorded =
+        Binding { config, issuer: &issuer, log_key: &log_key, guard: &guard }.check(&instance)?;
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let log = Log::open(LogParts {
+        name: config.log.name.clone(),
+        origin,
+        store: store.log_store(recorded.log),
+        guard: Arc::new(guard),
+        signer: Arc::new(log_key),
+        clock: Arc::clone(&clock),
+        limits: PoolLimits::default(),
+    })
+    .await
+    .map_err(configuration)?;
+    let authority = Authority::new(AuthorityParts { issuers, profile, issuer, log, clock });
+    Ok(Opened { authority, instance, store })
+}
+
+/// Holds the files that `config` names against what `database` recorded, and opens nothing.
+pub(crate) async fn verify(config: &Config, database: &DatabaseUrl) -> Result<(), Failure> {
+    let files = Files::read(config)?;
+    let store = connect(database).await?;
+    let instance = bound_instance(&store, Purpose::Production).await?;
+    let Files { issuer, log_key, guard, .. } = &files;
+    let outcome = Binding { config, issuer, log_key, guard }.check(&instance).map(drop);
+    store.close().await;
+    outcome
+}
+
+/// All that an instance has in files, read and found to fit together.
+struct Files {
+    issuer: IssuingCa,
+    origin: Origin,
+    profile: Profile,
+    guard: FileGuard,
+    log_key: LocalKey,
+}
+
+impl Files {
+    fn read(config: &Config) -> Result<Self, Failure> {
+        let passphrase = passphrase(config)?;
+        let load = |path: &Path| file::load(path, &passphrase).map_err(configuration);
+        let chain = read_chain(&config.ca.chain)?;
+        let issuer = IssuingCa::new(chain, Arc::new(load(&config.ca.key)?), SystemTime::now())
+            .map_err(|e| named(&config.ca.chain, &e))?;
+        let origin = Origin::parse(&config.log.origin).map_err(|e| {
+            Failure::configuration(format!("log.origin {:?}: {e}", config.log.origin))
+        })?;
+        let profile = Profile::new(ProfileConfig { lifetime: config.certificate_lifetime() })
+            .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))?;
+        let guard = FileGuard::open(&config.guard.file).map_err(configuration)?;
+        Ok(Self { issuer, origin, profile, guard, log_key: load(&config.log.key)? })
+    }
+}
+
+fn passphrase(config: &Config) -> Result<Passphrase, Failure> {
+    let path = match (&config.passphrase_file, &config.passphrase_credential) {
+        (Some(path), None) => path.clone(),
+        (None, Some(name)) => credential(name)?,
+        (None, None) => {
+            return Err(Failure::configuration(
+                "say where the keys' passphrase is: passphrase-file or passphrase-credential",
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Failure::configuration(
+                "say passphrase-file or passphrase-credential, not both",
+            ));
+        }
+    };
+    file::read_passphrase_file(&path).map_err(configuration)
+}
+
+/// Returns the path of a systemd credential (systemd.exec(5), LoadCredential=).
+#[expect(clippy::disallowed_methods, reason = "the binary reads the environment")]
+fn credential(name: &str) -> Result<PathBuf, Failure> {
+    let folder = std::env::var("CREDENTIALS_DIRECTORY").map_err(|_| {
+        Failure::configuration(format!(
+            "passphrase-credential {name:?} needs CREDENTIALS_DIRECTORY, which systemd sets; \
+             elsewhere use passphrase-file"
+        ))
+    })?;
+    Ok(Path::new(&folder).join(name))
+}
+
+fn read_chain(path: &Path) -> Result<CertificateChain, Failure> {
+    let text = fs::read_to_string(path).map_err(|e| named(path, &e))?;
+    CertificateChain::parse_pem(&text).map_err(|e| named(path, &e))
+}
+
+/// Returns where the database is, from `database` or `database-file`.
+pub(crate) fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
+    let text = match (&config.database, &config.database_file) {
+        (Some(url), _) => url.clone(),
+        (None, Some(path)) => read_database_file(path)?,
+        (None, None) => return Err(Failure::configuration("say database or database-file")),
+    };
+    DatabaseUrl::parse(&text).map_err(configuration)
+}
+
+/// Reads a database URL from a file, which may hold a password and must be as private as a key.
+pub(crate) fn read_database_file(path: &Path) -> Result<String, Failure> {
+    let secret = file::read_passphrase_file(path).map_err(configuration)?;
+    String::from_utf8(secret.as_bytes().to_vec())
+        .map_err(|_| Failure::configuration(format!("{} is not text", path.display())))
+}
+
+async fn connect(url: &DatabaseUrl) -> Result<Store, Failure> {
+    let store = Store::connect(url, ConnectOptions::default()).await.map_err(configuration)?;
+    store.check_schema().await.map_err(configuration)?;
+    store.check_durability().await.map_err(configuration)?;
+    Ok(store)
+}
+
+async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Failure> {
+    let instance = store.instance().await.map_err(configuration)?.ok_or_else(|| {
+        Failure::configuration("the database holds no instance; `chancery init` makes one")
+    })?;
+    match (instance.purpose, purpose) {
+        (Purpose::Development, Purpose::Production) => Err(Failure::configuration(
+            "the database is one of `chancery dev`: its keys are not for production",
+        )),
+        (Purpose::Production, Purpose::Development) => Err(Failure::configuration(
+            "the database holds a production instance; `chancery dev` does not touch it",
+        )),
+        _ => Ok(instance),
+    }
+}
+
+/// What this process is, to be held against what the database recorded.
+struct Binding<'a> {
+    config: &'a Config,
+    issuer: &'a IssuingCa,
+    log_key: &'a LocalKey,
+    guard: &'a FileGuard,
+}
+
+impl Binding<'_> {
+    /// Returns the record of this process's log.
+    fn check<'i>(&self, recorded: &'i Instance) -> Result<&'i RecordedLog, Failure> {
+        let log_id = LogId::of_spki(self.log_key.public_key().spki_der());
+        let name = &self.config.log.name;
+        let log = recorded.logs.iter().find(|log| log.name == *name).ok_or_else(|| {
+            Failure::configuration(format!("this database has no log named {name:?}"))
+        })?;
+        let differs = [
+            ("the log's key", log.log_id != *log_id.as_bytes()),
+            ("the log's origin", log.origin != self.config.log.origin),
+            ("the CA chain", recorded.chain != self.issuer.chain().ders()),
+            ("the guard", recorded.guard_id != self.guard.id()),
+            ("the URL", recorded.url != self.config.url),
+        ];
+        match differs.into_iter().find(|(_, differs)| *differs) {
+            None => Ok(log),
+            Some((what, _)) => Err(Failure::configuration(format!(
+                "{what} is not the one that this database was made with; give this process the \
+                 instance's own files, or another database"
+            ))),
+        }
+    }
+}
+
+fn named(path: &Path, error: &dyn std::error::Error) -> Failure {
+    Failure::configuration(format!("{}: {}", path.display(), Causes(error)))
+}
+
+fn configuration<E: std::error::Error>(error: E) -> Failure {
+    Failure::configuration(Causes(&error))
+}
