@@ -1,1 +1,7 @@
-//! Empty for now.
+//! What whole-service tests and benchmarks share: a signing client, a server in a process of its
+//! own, load, and the cryptographic floor.
+
+pub mod client;
+pub mod floor;
+pub mod load;
+pub mod server;

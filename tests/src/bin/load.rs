@@ -1,0 +1,46 @@
+//! `chancery-load`: asks a development instance for certificates.
+
+use std::time::Duration;
+
+use chancery_tests::load::{Bounds, run};
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "Asks a development instance for certificates")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Issues a number of certificates and says how long they took.
+    Issue {
+        /// The instance, on this machine.
+        #[arg(long)]
+        url: String,
+        /// Certificates in all.
+        #[arg(long, default_value_t = 1_000)]
+        count: u64,
+        /// Clients at once.
+        #[arg(long, default_value_t = 16)]
+        clients: usize,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command::Issue { url, count, clients } = Arguments::parse().command;
+    let bounds = Bounds { count, time: Duration::from_secs(300) };
+    let outcome = run(&url, clients, bounds).await?;
+    anyhow::ensure!(outcome.issued == count, "only {} of {count} in time", outcome.issued);
+    println!(
+        "{} certificates in {:.2} s: {:.0} a second, p50 {:.2} ms, p99 {:.2} ms",
+        outcome.issued,
+        outcome.wall.as_secs_f64(),
+        outcome.rate(),
+        outcome.percentile(0.5).as_secs_f64() * 1e3,
+        outcome.percentile(0.99).as_secs_f64() * 1e3,
+    );
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! A signing client, as small as one can be: a token, a key, a request.
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chancery_keys::{KeyType, LocalKey, Signer};
+use serde_json::{Value, json};
+
+/// The grant by which the development issuer gives a token to anybody.
+const DEV_IDENTITY_GRANT: &str = "urn:chancery:dev-identity";
+
+/// A client of one instance.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// An identity that can ask for certificates: a token and a proof that goes with it.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The identity token.
+    pub token: String,
+    /// The JSON body of a request for a certificate.
+    pub body: String,
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The place in the log, where the answer names one.
+    pub log_index: Option<u64>,
+    /// Seconds after which to try again, where the answer says so.
+    pub retry_after: Option<u64>,
+    /// The body.
+    pub body: String,
+}
+
+impl Client {
+    /// Makes a client with connections of its own.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(std::time::Duration::from_secs(30))
+            .build()?;
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
+    }
+
+    /// Gets a token for `email` from the development issuer.
+    pub async fn token(&self, email: &str) -> anyhow::Result<String> {
+        let form = format!("grant_type={DEV_IDENTITY_GRANT}&email={email}&lifetime=3600");
+        let answer = self
+            .http
+            .post(format!("{}/dev-oidc/token", self.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form)
+            .send()
+            .await?
+            .text()
+            .await?;
+        let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
+        answer["id_token"].as_str().map(str::to_owned).context("no id_token in the answer")
+    }
+
+    /// Gets a token for `email`, makes a P-256 key, and signs the proof.
+    pub async fn identity(&self, email: &str) -> anyhow::Result<Identity> {
+        let token = self.token(email).await?;
+        let key = LocalKey::generate(KeyType::P256)?;
+        Ok(Identity { token, body: request_body(&key, email).await? })
+    }
+
+    /// Asks for a certificate.
+    pub async fn signing_cert(&self, identity: &Identity) -> anyhow::Result<Answer> {
+        let request = self
+            .http
+            .post(format!("{}/api/v2/signingCert", self.url))
+            .bearer_auth(&identity.token)
+            .body(identity.body.clone());
+        Answer::read(request.send().await?).await
+    }
+
+    /// Fetches a path.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        Answer::read(self.http.get(format!("{}{path}", self.url)).send().await?).await
+    }
+}
+
+impl Answer {
+    async fn read(response: reqwest::Response) -> anyhow::Result<Self> {
+        let number = |name: &str| response.headers().get(name)?.to_str().ok()?.parse().ok();
+        Ok(Self {
+            status: response.status().as_u16(),
+            log_index: number("x-chancery-log-index"),
+            retry_after: number("retry-after"),
+            body: String::from_utf8_lossy(&response.bytes().await?).into_owned(),
+        })
+    }
+
+    /// Returns the certificates of a 200, the leaf first.
+    pub fn certificates(&self) -> anyhow::Result<Vec<String>> {
+        if self.status != 200 {
+            bail!("status {}: {}", self.status, self.body);
+        }
+        let body: Value = serde_json::from_str(&self.body)?;
+        let list = &body["signedCertificateEmbeddedSct"]["chain"]["certificates"];
+        Ok(serde_json::from_value(list.clone())?)
+    }
+}
+
+/// Writes a request for `key` with a proof over `name`.
+pub async fn request_body(key: &LocalKey, name: &str) -> anyhow::Result<String> {
+    let proof = key.sign(name.as_bytes()).await?;
+    let public = pem::encode(&pem::Pem::new("PUBLIC KEY", key.public_key().spki_der()));
+    Ok(json!({
+        "publicKeyRequest": {
+            "publicKey": { "algorithm": "ECDSA", "content": public },
+            "proofOfPossession": STANDARD.encode(proof),
+        }
+    })
+    .to_string())
+}
