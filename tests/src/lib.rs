@@ -4,4 +4,5 @@
 pub mod client;
 pub mod floor;
 pub mod load;
+pub mod postgres;
 pub mod server;

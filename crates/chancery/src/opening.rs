@@ -195,7 +195,6 @@ impl Binding<'_> {
             ("the log's origin", log.origin != self.config.log.origin),
             ("the CA chain", recorded.chain != self.issuer.chain().ders()),
             ("the guard", recorded.guard_id != self.guard.id()),
-            ("the URL", recorded.url != self.config.url),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             None => Ok(log),

@@ -1,0 +1,10 @@
+//! The binary as its users run it: processes, files, signals, exit codes, real databases.
+
+mod demo;
+mod dev;
+mod harness;
+mod outage;
+mod refusals;
+mod rollback;
+mod secrets;
+mod shutdown;
