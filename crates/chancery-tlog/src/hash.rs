@@ -37,7 +37,7 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
 
 /// The hash of a leaf, of a node or of a whole tree: a SHA-256 value, shown as lower-case hex.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Hash([u8; Hash::LENGTH]);
+pub struct Hash([u8; 32]);
 
 impl Hash {
     /// The length of a hash in bytes.
@@ -51,18 +51,18 @@ impl Hash {
     ]);
 
     /// Takes the 32 bytes of a hash as they are.
-    pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
     /// Returns the 32 bytes of the hash.
-    pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
+    pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-impl From<[u8; Hash::LENGTH]> for Hash {
-    fn from(bytes: [u8; Self::LENGTH]) -> Self {
+impl From<[u8; 32]> for Hash {
+    fn from(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }

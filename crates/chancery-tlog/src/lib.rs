@@ -6,7 +6,7 @@
 //!
 //! | part | specification |
 //! |---|---|
-//! | [`Hash`], [`RightEdge`], [`inclusion_proof`], [`ct`] | [RFC 6962] |
+//! | [`struct@Hash`], [`RightEdge`], [`inclusion_proof`], [`ct`] | [RFC 6962] |
 //! | [`TileId`], [`TilePath`], [`TileHashes`] | [C2SP tlog-tiles], [C2SP static-ct-api] |
 //! | [`SignedNote`], [`VerifierKey`] | [C2SP signed-note] |
 //! | [`Checkpoint`], [`Rfc6962NoteSignature`] | [C2SP tlog-checkpoint], [C2SP static-ct-api] |
@@ -20,6 +20,8 @@
 mod checkpoint;
 pub mod ct;
 mod hash;
+#[cfg(test)]
+mod naive_tree;
 mod note;
 mod origin;
 mod proof;

@@ -188,10 +188,12 @@ fn parse_signature_line(line: &str, number: usize) -> Result<NoteSignature, Pars
         return Err(ParseNoteError::TooManySignatures);
     }
     let malformed = |reason| ParseNoteError::Signature { number, reason };
-    let line = line
-        .strip_prefix(SIGNATURE_PREFIX)
-        .ok_or(malformed("no em dash and space"))?;
-    let (name, encoded) = line.split_once(' ').ok_or(malformed("no key name"))?;
+    let Some(line) = line.strip_prefix(SIGNATURE_PREFIX) else {
+        return Err(malformed("no em dash and space"));
+    };
+    let Some((name, encoded)) = line.split_once(' ') else {
+        return Err(malformed("no key name"));
+    };
     let name = KeyName::parse(name).map_err(|_| malformed("not a key name"))?;
     let bytes = STANDARD
         .decode(encoded)

@@ -94,14 +94,14 @@ pub fn verify_inclusion(
     let (inner, border) = path_length(index, size);
     check_length(inner + border, proof)?;
     let (siblings, lefts) = proof.split_at(inner);
-    let subtree =
-        siblings.iter().enumerate().fold(
-            *leaf_hash,
-            |hash, (height, sibling)| match is_right_child(index, height) {
-                true => node_hash(sibling, &hash),
-                false => node_hash(&hash, sibling),
-            },
-        );
+    let mut subtree = *leaf_hash;
+    for (height, sibling) in siblings.iter().enumerate() {
+        subtree = if is_right_child(index, height) {
+            node_hash(sibling, &subtree)
+        } else {
+            node_hash(&subtree, sibling)
+        };
+    }
     let root = join_lefts(subtree, lefts);
     if root == *root_hash {
         Ok(())
@@ -126,37 +126,17 @@ pub fn verify_consistency(
     }
     if old_size == 0 || old_size == new_size {
         check_length(0, proof)?;
-        let expected = if old_size == 0 {
-            Hash::EMPTY_ROOT
-        } else {
-            new.root_hash
-        };
-        let roots_agree =
-            old.root_hash == expected && (new_size > old_size || new.root_hash == old.root_hash);
-        return if roots_agree {
-            Ok(())
-        } else {
-            Err(ProofError::WrongRoot)
-        };
+        return check_roots_without_path(old, new);
     }
     // The path begins at the largest complete subtree that ends with the old tree.
     let height = old_size.trailing_zeros();
     let (inner, border) = path_length(old_size - 1, new_size);
     let inner = inner.saturating_sub(height as usize);
     // If that subtree is the whole old tree, its root is known and left out of the proof.
-    let (seed, path) = if old_size.is_power_of_two() {
-        (old.root_hash, proof)
-    } else {
-        let wrong_length = ProofError::WrongLength {
-            expected: 1 + inner + border,
-            found: 0,
-        };
-        proof
-            .split_first()
-            .map(|(first, rest)| (*first, rest))
-            .ok_or(wrong_length)?
-    };
-    check_length(inner + border + (proof.len() - path.len()), proof)?;
+    let seeds = usize::from(!old_size.is_power_of_two());
+    check_length(seeds + inner + border, proof)?;
+    let (seed, path) = proof.split_at(seeds);
+    let seed = seed.first().copied().unwrap_or(old.root_hash);
     let (siblings, lefts) = path.split_at(inner);
     let index = (old_size - 1) >> height;
     let mut old_root = seed;
@@ -172,6 +152,17 @@ pub fn verify_consistency(
     let roots_agree = join_lefts(old_root, lefts) == old.root_hash
         && join_lefts(new_root, lefts) == new.root_hash;
     if roots_agree {
+        Ok(())
+    } else {
+        Err(ProofError::WrongRoot)
+    }
+}
+
+/// Compares heads whose consistency needs no proof: the old tree is empty, or as large as the new.
+fn check_roots_without_path(old: &TreeHead, new: &TreeHead) -> Result<(), ProofError> {
+    let empty_root_is_right = old.tree_size > 0 || old.root_hash == Hash::EMPTY_ROOT;
+    let roots_are_equal = old.tree_size < new.tree_size || old.root_hash == new.root_hash;
+    if empty_root_is_right && roots_are_equal {
         Ok(())
     } else {
         Err(ProofError::WrongRoot)

@@ -35,7 +35,7 @@ pub(crate) fn hashes_at(level: u8, tree_size: u64) -> u64 {
 /// Returns how many hashes of a tile are in a tree of `tree_size` leaves: 256 if the tile is full,
 /// 0 if there is no such tile.
 pub fn tile_width_at(level: u8, index: u64, tree_size: u64) -> u16 {
-    let first = index.checked_mul(TILE_WIDTH).unwrap_or(u64::MAX);
+    let first = index.saturating_mul(TILE_WIDTH);
     let width = hashes_at(level, tree_size)
         .saturating_sub(first)
         .min(TILE_WIDTH);

@@ -114,3 +114,6 @@ pub enum InsertTileError {
         found: usize,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,19 +67,22 @@ impl RightEdge {
         }
         let mut levels = Vec::new();
         for level in 0..level_count(tree_size) {
-            levels.push(match partial_tile(level, tree_size) {
-                None => PartialTile::default(),
-                Some(id) => {
-                    let bytes = tile(id).ok_or(EdgeError::Missing { tile: id })?;
-                    let width = tile_width_at(id.level, id.index, tree_size);
-                    PartialTile::parse(bytes, width).ok_or(EdgeError::WrongLength {
-                        tile: id,
-                        tree_size,
-                        expected: usize::from(width) * Hash::LENGTH,
-                        found: bytes.len(),
-                    })?
-                }
-            });
+            let Some(id) = partial_tile(level, tree_size) else {
+                levels.push(PartialTile::default());
+                continue;
+            };
+            let bytes = tile(id).ok_or(EdgeError::Missing { tile: id })?;
+            let expected = usize::from(tile_width_at(level, id.index, tree_size)) * Hash::LENGTH;
+            let found = bytes.len();
+            if found != expected {
+                return Err(EdgeError::WrongLength {
+                    tile: id,
+                    tree_size,
+                    expected,
+                    found,
+                });
+            }
+            levels.push(PartialTile::parse(bytes));
         }
         Ok(Self { tree_size, levels })
     }
@@ -164,16 +167,13 @@ struct PartialTile {
 }
 
 impl PartialTile {
-    fn parse(bytes: &[u8], width: u16) -> Option<Self> {
-        let (hashes, rest) = bytes.as_chunks::<{ Hash::LENGTH }>();
-        if !rest.is_empty() || hashes.len() != usize::from(width) {
-            return None;
-        }
+    fn parse(bytes: &[u8]) -> Self {
+        let (hashes, _) = bytes.as_chunks::<{ Hash::LENGTH }>();
         let mut tile = Self::default();
         hashes
             .iter()
             .for_each(|hash| tile.push(Hash::from_bytes(*hash)));
-        Some(tile)
+        tile
     }
 
     /// Appends hashes to the tile `id` and those after it, and returns the roots of the tiles that

@@ -4,8 +4,8 @@
 //! ```text
 //! <name>+<8 hex digits: key id>+<base64(type ‖ public key)>
 //! ```
-//! The public key is 32 bytes for Ed25519 (type 1), and SubjectPublicKeyInfo DER for the key of an
-//! RFC 6962 log (type 5).
+//! The public key is 32 bytes for Ed25519 (type 1), and `SubjectPublicKeyInfo` DER for the key of
+//! an RFC 6962 log (type 5).
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub enum VerifierKey {
     Rfc6962 {
         /// The name of the key: the log's origin.
         name: KeyName,
-        /// The key as SubjectPublicKeyInfo, which is not looked into.
+        /// The key as `SubjectPublicKeyInfo`, which is not looked into.
         spki_der: Vec<u8>,
     },
 }

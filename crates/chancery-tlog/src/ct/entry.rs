@@ -1,6 +1,6 @@
 //! What is logged: certificates and precertificates, as Merkle tree leaves and as tile leaves.
 //!
-//! RFC 6962, section 3.4: <https://www.rfc-editor.org/rfc/rfc6962#section-3.4>; TileLeaf:
+//! RFC 6962, section 3.4: <https://www.rfc-editor.org/rfc/rfc6962#section-3.4>; `TileLeaf`:
 //! <https://c2sp.org/static-ct-api#log-entries>
 //! ```text
 //! MerkleTreeLeaf   = u8 version 0 ‖ u8 leaf_type 0 ‖ TimestampedEntry
@@ -9,8 +9,6 @@
 //!                    precert_entry (1): issuer_key_hash (32) ‖ u24-len TBSCertificate
 //! TileLeaf         = TimestampedEntry ‖ [precert_entry: u24-len precertificate]
 //!                    ‖ u16-len { fingerprint (32) }*
-//! extra_data       = x509_entry:    u24-len { u24-len certificate }*
-//!                    precert_entry: u24-len precertificate ‖ u24-len { u24-len certificate }*
 //! ```
 //! The Merkle tree leaf is also, byte for byte, what the log signs for the SCT: section 3.2 puts
 //! `signature_type` (0) in the place of `leaf_type`.
@@ -36,8 +34,8 @@ pub struct PrecertEntry {
 impl PrecertEntry {
     /// Puts together what is logged of a precertificate.
     ///
-    /// `issuer_key_hash` is SHA-256 of the issuer's SubjectPublicKeyInfo; `tbs` the DER of the
-    /// TBSCertificate without the poison extension; `precertificate` the whole DER as signed;
+    /// `issuer_key_hash` is SHA-256 of the issuer's `SubjectPublicKeyInfo`; `tbs` the DER of the
+    /// `TBSCertificate` without the poison extension; `precertificate` the whole DER as signed;
     /// `chain_fingerprints` SHA-256 of each certificate of the chain, the issuer first, the root
     /// last. None of it is looked into.
     ///
@@ -61,22 +59,22 @@ impl PrecertEntry {
         })
     }
 
-    /// Returns the MerkleTreeLeaf: what is hashed as the leaf, and what the SCT signs.
+    /// Returns the `MerkleTreeLeaf`: what is hashed as the leaf, and what the SCT signs.
     pub fn merkle_tree_leaf(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> Vec<u8> {
         merkle_tree_leaf(self.timestamped_entry(timestamp_ms, &leaf_index.to_extensions()))
     }
 
-    /// Returns the TileLeaf: what stands in the data tile.
+    /// Returns the `TileLeaf`: what stands in the data tile.
     pub fn tile_leaf(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> Vec<u8> {
         self.tile_leaf_with(timestamp_ms, &leaf_index.to_extensions())
     }
 
-    /// Returns SHA-256 of the issuer's SubjectPublicKeyInfo.
+    /// Returns SHA-256 of the issuer's `SubjectPublicKeyInfo`.
     pub fn issuer_key_hash(&self) -> &[u8; 32] {
         &self.issuer_key_hash
     }
 
-    /// Returns the DER of the TBSCertificate without poison.
+    /// Returns the DER of the `TBSCertificate` without poison.
     pub fn tbs(&self) -> &[u8] {
         &self.tbs
     }
@@ -135,16 +133,6 @@ impl X509Entry {
         })
     }
 
-    /// Returns the MerkleTreeLeaf: what is hashed as the leaf, and what the SCT signs.
-    pub fn merkle_tree_leaf(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> Vec<u8> {
-        merkle_tree_leaf(self.timestamped_entry(timestamp_ms, &leaf_index.to_extensions()))
-    }
-
-    /// Returns the TileLeaf: what stands in the data tile.
-    pub fn tile_leaf(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> Vec<u8> {
-        self.tile_leaf_with(timestamp_ms, &leaf_index.to_extensions())
-    }
-
     /// Returns the DER of the certificate.
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
@@ -181,6 +169,16 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Returns the `MerkleTreeLeaf`: what is hashed as the leaf, and what the SCT signs.
+    pub fn merkle_tree_leaf(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> Vec<u8> {
+        self.merkle_tree_leaf_with(timestamp_ms, &leaf_index.to_extensions())
+    }
+
+    /// Returns the `TileLeaf`: what stands in the data tile.
+    pub fn tile_leaf(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> Vec<u8> {
+        self.tile_leaf_with(timestamp_ms, &leaf_index.to_extensions())
+    }
+
     /// Returns SHA-256 of each certificate of the chain, the issuer first.
     pub fn chain_fingerprints(&self) -> &[[u8; 32]] {
         match self {
@@ -208,7 +206,7 @@ fn merkle_tree_leaf(timestamped_entry: Vec<u8>) -> Vec<u8> {
     [&V1_TIMESTAMPED_ENTRY[..], &timestamped_entry].concat()
 }
 
-fn check_length(field: &'static str, bytes: &[u8]) -> Result<(), EntryError> {
+pub(super) fn check_length(field: &'static str, bytes: &[u8]) -> Result<(), EntryError> {
     match bytes.len() {
         1..=U24_MAX => Ok(()),
         length => Err(EntryError::Length { field, length }),
@@ -240,6 +238,3 @@ pub enum EntryError {
         length: usize,
     },
 }
-
-#[cfg(test)]
-mod tests;

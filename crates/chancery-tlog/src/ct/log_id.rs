@@ -4,13 +4,13 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The id of a log: SHA-256 of its public key's SubjectPublicKeyInfo (RFC 6962, section 3.2), shown
-/// as lower-case hex.
+/// The id of a log: SHA-256 of its public key's `SubjectPublicKeyInfo` (RFC 6962, section 3.2),
+/// shown as lower-case hex.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct LogId([u8; 32]);
 
 impl LogId {
-    /// Returns the id of the log with this public key, given as SubjectPublicKeyInfo DER.
+    /// Returns the id of the log with this public key, given as `SubjectPublicKeyInfo` DER.
     pub fn of_spki(spki_der: &[u8]) -> Self {
         Self(Sha256::digest(spki_der).into())
     }

@@ -5,6 +5,7 @@
 
 mod digitally_signed;
 mod entry;
+mod extra_data;
 mod leaf_index;
 mod log_id;
 mod sct;
@@ -13,6 +14,7 @@ mod wire;
 
 pub use digitally_signed::{DigitallySigned, ParseDigitallySignedError, SignatureLengthError};
 pub use entry::{Entry, EntryError, PrecertEntry, X509Entry};
+pub use extra_data::extra_data;
 pub use leaf_index::{LeafIndex, LeafIndexError, ParseExtensionsError};
 pub use log_id::LogId;
 pub use sct::{

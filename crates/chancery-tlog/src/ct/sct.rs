@@ -16,7 +16,7 @@ const U16_MAX: usize = 0xffff;
 
 /// A log's signed statement that it has an entry.
 ///
-/// What is signed is the entry's MerkleTreeLeaf: see
+/// What is signed is the entry's `MerkleTreeLeaf`: see
 /// [`PrecertEntry::merkle_tree_leaf`](super::PrecertEntry::merkle_tree_leaf).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SignedCertificateTimestamp {
@@ -188,6 +188,3 @@ pub enum ParseSctListError {
     #[error("the list of SCTs has a malformed one")]
     Sct(#[from] ParseSctError),
 }
-
-#[cfg(test)]
-mod tests;

@@ -66,7 +66,7 @@ impl TileLeaf {
             .tile_leaf_with(self.timestamp_ms, &self.extensions)
     }
 
-    /// Returns the MerkleTreeLeaf: what is hashed as the leaf, and what the SCT signs.
+    /// Returns the `MerkleTreeLeaf`: what is hashed as the leaf, and what the SCT signs.
     pub fn merkle_tree_leaf(&self) -> Vec<u8> {
         self.entry
             .merkle_tree_leaf_with(self.timestamp_ms, &self.extensions)
@@ -151,6 +151,3 @@ pub enum ParseTileLeafError {
     #[error(transparent)]
     Malformed(#[from] WireError),
 }
-
-#[cfg(test)]
-mod tests;
