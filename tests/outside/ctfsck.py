@@ -30,8 +30,9 @@ def run():
         result.returncode == expected,
         f"ctfsck ended with {result.returncode} instead of {expected}:\n{result.stdout}",
     )
-    verdict = result.stdout.strip().splitlines()[-1]
-    print(f"ctfsck: {size} entries, {arguments.expect}, as expected: {verdict[:160]}")
+    verdict = [line for line in result.stdout.splitlines() if line.startswith(("OK", "FAIL"))]
+    check(len(verdict) == 1, f"ctfsck gave no verdict:\n{result.stdout}")
+    print(f"ctfsck: {size} entries, {arguments.expect}, as expected: {verdict[0][:160]}")
 
 
 main(run)

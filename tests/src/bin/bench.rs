@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chancery_tests::floor::Floor;
 use chancery_tests::load::{Bounds, Outcome, run};
+use chancery_tests::postgres::TestPostgres;
 use chancery_tests::server::{Server, Usage};
 use clap::Parser;
 
@@ -16,9 +17,6 @@ struct Arguments {
     /// The `chancery` binary.
     #[arg(long)]
     binary: PathBuf,
-    /// PostgreSQL databases that may be used up, one for each number of clients.
-    #[arg(long = "postgres", env = "CHANCERY_BENCH_POSTGRES", value_delimiter = ',')]
-    postgres: Vec<String>,
     /// Seconds of each run.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -36,11 +34,10 @@ async fn main() -> anyhow::Result<()> {
     for clients in CLIENTS {
         measure(&arguments, "SQLite", None, clients, &floor).await?;
     }
-    for (clients, database) in CLIENTS.into_iter().zip(&arguments.postgres) {
-        measure(&arguments, "PostgreSQL", Some(database), clients, &floor).await?;
-    }
-    if arguments.postgres.is_empty() {
-        println!("PostgreSQL left out: none was given");
+    for clients in CLIENTS {
+        let Some(database) = TestPostgres::create().await? else { break };
+        measure(&arguments, "PostgreSQL", Some(database.url()), clients, &floor).await?;
+        database.drop().await?;
     }
     println!("\nfloor % = the floor's processor time over the server's own, for one certificate");
     Ok(())

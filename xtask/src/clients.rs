@@ -1,0 +1,90 @@
+//! `cargo xtask clients`: real clients and independent checkers against `chancery dev`.
+//!
+//! A client that cannot be had is a failure here. What each check asserts is written in Python
+//! under `tests/outside`; this side builds the clients and runs the service.
+
+mod broken_log;
+mod service;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+use crate::steps::{Step, Steps};
+use crate::workspace;
+use service::Service;
+use tools::Python;
+
+/// What `cargo xtask clients` can be told.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The checks to run; all of them if none is named
+    checks: Vec<String>,
+}
+
+const CHECKS: [Step; 5] = [
+    ("cosign", cosign),
+    ("sigstore-python", sigstore_python),
+    ("merge-delay", merge_delay),
+    ("ctfsck-sqlite", broken_log::on_sqlite),
+    ("ctfsck-postgres", broken_log::on_postgres),
+];
+
+/// Runs the checks and prints their times.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let checks = Steps::choose(CHECKS.to_vec(), &arguments.checks)?;
+    service::build()?;
+    checks.run()
+}
+
+/// Runs every check, as a step of a longer run.
+pub(crate) fn check_all() -> Result<()> {
+    run(&Arguments { checks: Vec::new() })
+}
+
+/// Signs and verifies a file with cosign, and sees it refuse what it must.
+fn cosign() -> Result<()> {
+    let cosign = tools::cosign()?;
+    let python = Python::with_sigstore()?;
+    let service = Service::start()?;
+    check(&python, "cosign.py", &service, |command| {
+        command.arg("--cosign").arg(cosign);
+    })?;
+    service.stop()
+}
+
+/// Lets sigstore-python get as far as a service with no ledger lets it.
+fn sigstore_python() -> Result<()> {
+    let python = Python::with_sigstore()?;
+    let service = Service::start()?;
+    check(&python, "sigstore_python.py", &service, |_| ())?;
+    service.stop()
+}
+
+/// Sees that the first checkpoint after an answer covers the certificate.
+fn merge_delay() -> Result<()> {
+    let python = Python::with_sigstore()?;
+    let service = Service::start()?;
+    check(&python, "merge_delay.py", &service, |_| ())?;
+    service.stop()
+}
+
+/// Runs a script of `tests/outside` against a service.
+fn check(
+    python: &Python,
+    script: &str,
+    service: &Service,
+    arguments: impl FnOnce(&mut Command),
+) -> Result<()> {
+    let mut command = python.script(&outside().join(script));
+    command.args(["--url", service.url()]);
+    arguments(&mut command);
+    process::run(&mut command).with_context(|| service.log_tail())
+}
+
+fn outside() -> PathBuf {
+    workspace::root().join("tests/outside")
+}

@@ -1,0 +1,135 @@
+//! Dependency arrows: which crate may point at which, as `docs/ARCHITECTURE.md` draws them.
+
+use anyhow::Result;
+
+use crate::process::run_quietly;
+use crate::workspace;
+
+/// Each crate of the product and the ones of ours that it may depend on.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("chancery-tlog", &[]),
+    ("chancery-certs", &[]),
+    ("chancery-keys", &[]),
+    ("chancery-identity", &["chancery-certs"]),
+    ("chancery-log", &["chancery-keys", "chancery-tlog"]),
+    (
+        "chancery-ca",
+        &[
+            "chancery-certs",
+            "chancery-identity",
+            "chancery-keys",
+            "chancery-log",
+            "chancery-tlog",
+        ],
+    ),
+    ("chancery-store", &["chancery-log", "chancery-tlog"]),
+    (
+        "chancery-server",
+        &[
+            "chancery-ca",
+            "chancery-certs",
+            "chancery-identity",
+            "chancery-keys",
+            "chancery-log",
+            "chancery-tlog",
+        ],
+    ),
+    (
+        "chancery",
+        &[
+            "chancery-ca",
+            "chancery-certs",
+            "chancery-identity",
+            "chancery-keys",
+            "chancery-log",
+            "chancery-server",
+            "chancery-store",
+            "chancery-tlog",
+        ],
+    ),
+];
+
+/// Crates that are pure: nothing of these may be anywhere below them.
+const PURE: [&str; 2] = ["chancery-tlog", "chancery-certs"];
+const IMPURE: [&str; 6] = ["axum", "hyper", "reqwest", "rustls", "sqlx", "tokio"];
+
+/// Libraries that only some crates of ours may name.
+const CONFINED: [(&str, &[&str]); 4] = [
+    ("axum", &["chancery-server", "chancery-tests"]),
+    ("clap", &["chancery", "chancery-tests", "xtask"]),
+    ("openidconnect", &["chancery"]),
+    ("sqlx", &["chancery-store", "chancery-tests"]),
+];
+
+/// Returns the dependencies that point where none may.
+pub(super) fn check() -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for (from, allowed) in ARROWS {
+        let direct = tree(&["--package", from, "--depth", "1"])?;
+        wrong.extend(
+            ours(&direct)
+                .filter(|to| *to != from && !allowed.contains(to))
+                .map(|to| format!("{from} may not depend on {to}")),
+        );
+    }
+    for from in PURE {
+        let below = tree(&["--package", from])?;
+        wrong.extend(
+            IMPURE
+                .into_iter()
+                .filter(|name| names(&below).any(|below| below == *name))
+                .map(|name| format!("{from} is pure and may not lead to {name}")),
+        );
+    }
+    for (library, allowed) in CONFINED {
+        let above = tree(&["--workspace", "--invert", library, "--depth", "1"])?;
+        wrong.extend(
+            ours(&above)
+                .filter(|name| !allowed.contains(name))
+                .map(|name| format!("{name} may not depend on {library}")),
+        );
+    }
+    Ok(wrong)
+}
+
+/// Lists packages, one a line; dependencies of tests are left out.
+fn tree(arguments: &[&str]) -> Result<String> {
+    let mut cargo = workspace::cargo("tree");
+    cargo.args([
+        "--quiet",
+        "--locked",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+    ]);
+    run_quietly(cargo.args(["--format", "{p}"]).args(arguments))
+}
+
+fn names(tree: &str) -> impl Iterator<Item = &str> {
+    tree.lines()
+        .filter_map(|line| line.split_whitespace().next())
+}
+
+fn ours(tree: &str) -> impl Iterator<Item = &str> {
+    names(tree).filter(|name| name.starts_with("chancery") || *name == "xtask")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{names, ours};
+
+    #[test]
+    fn names_and_our_names_are_read_from_a_tree() {
+        let tree = "chancery-log v0.1.0 (/src/crates/chancery-log)\nchancery-tlog v0.1.0 (/src)\n\
+                    \ntokio v1.54.0 (*)\n";
+        assert_eq!(
+            names(tree).collect::<Vec<_>>(),
+            ["chancery-log", "chancery-tlog", "tokio"]
+        );
+        assert_eq!(
+            ours(tree).collect::<Vec<_>>(),
+            ["chancery-log", "chancery-tlog"]
+        );
+    }
+}
