@@ -34,14 +34,17 @@ pub(crate) struct Planned {
 
 /// Plans a batch on top of `tip`.
 ///
-/// `known` is the right edge that the caller holds for the head it told the store it knows.
+/// `known` is the right edge that the caller holds for the head it told the store it knows;
+/// `published` the newest head that it had published before it asked.
 pub(crate) fn plan(
     known: Option<RightEdge>,
+    published: Option<Head>,
     tip: Tip,
     now_ms: u64,
     waiting: Vec<Waiting<'_>>,
     deliveries: Vec<Delivery>,
 ) -> Result<(Batch, Planned), PlanRefused> {
+    check_not_behind(&tip.head, published)?;
     let timestamp_ms = next_timestamp(&tip, now_ms)?;
     let parent = tip.head.tree;
     let mut edge = edge_of(known, tip)?;
@@ -83,6 +86,22 @@ pub(crate) fn plan(
             placed,
         },
     ))
+}
+
+/// Refuses to write to a database that has lost what is published. The guard would not let the
+/// batch out either, but then it would be there.
+fn check_not_behind(stored: &Head, published: Option<Head>) -> Result<(), PlanRefused> {
+    match published {
+        Some(published)
+            if published != *stored && published.timestamp_ms >= stored.timestamp_ms =>
+        {
+            Err(PlanRefused::Behind {
+                stored: stored.tree.tree_size,
+                published: published.tree.tree_size,
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the time of the next head: this clock's, but later than the last head's.

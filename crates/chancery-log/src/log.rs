@@ -1,11 +1,12 @@
 //! A log that is open: the handle that the rest of the program holds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use chancery_keys::{PublicKey, Signer};
+use chancery_keys::{Algorithm, PublicKey, Signer};
 use chancery_tlog::ct::LogId;
 use chancery_tlog::{Origin, TreeHead};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -64,17 +65,47 @@ pub struct Log {
     pool: mpsc::Sender<Pending>,
     deliveries: Arc<Deliveries>,
     stop: CancellationToken,
-    sequencer: Mutex<Option<JoinHandle<()>>>,
+    sequencer: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Deliveries that wait for the next batch. There are never more than certificates issued since
 /// the last one that was committed.
 #[derive(Debug, Default)]
-pub(crate) struct Deliveries(Mutex<Vec<Delivery>>);
+pub(crate) struct Deliveries {
+    waiting: Mutex<Vec<Delivery>>,
+    came: Notify,
+}
 
 impl Deliveries {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Delivery>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn push(&self, delivery: Delivery) {
+        self.lock().push(delivery);
+        self.came.notify_one();
+    }
+
+    pub(crate) fn take(&self) -> Vec<Delivery> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    pub(crate) fn put_back(&self, mut earlier: Vec<Delivery>) {
+        let mut waiting = self.lock();
+        earlier.append(&mut waiting);
+        *waiting = earlier;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Returns once there has been something for as long as `patience`. Only the sequencer waits.
+    pub(crate) async fn waited(&self, patience: Duration) {
+        while self.len() == 0 {
+            self.came.notified().await;
+        }
+        tokio::time::sleep(patience).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Delivery>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,11 +165,12 @@ impl Log {
             clock,
             limits,
         } = parts;
+        check_algorithm(signer.public_key().algorithm())?;
         let publisher = Arc::new(Publisher::new(Arc::clone(&store), guard, signer, origin));
         publisher.look().await?;
         publisher.publish(store.head().await?, None).await?;
 
-        let (pool, entries) = mpsc::channel(limits.capacity);
+        let (pool, entries) = mpsc::channel(limits.capacity.clamp(1, Semaphore::MAX_PERMITS));
         let deliveries = Arc::new(Deliveries::default());
         let stop = CancellationToken::new();
         let sequencer = Sequencer {
@@ -147,8 +179,9 @@ impl Log {
             clock,
             pool: entries,
             deliveries: Arc::clone(&deliveries),
-            max_batch: limits.max_batch,
+            max_batch: limits.max_batch.max(1),
             edge: None,
+            behind: false,
         };
         let running = tokio::spawn(sequencer.run(stop.clone()));
         Ok(Self {
@@ -157,7 +190,7 @@ impl Log {
             pool,
             deliveries,
             stop,
-            sequencer: Mutex::new(Some(running)),
+            sequencer: tokio::sync::Mutex::new(Some(running)),
         })
     }
 
@@ -194,21 +227,18 @@ impl Log {
 
     /// Notes what was handed out for an entry; it is recorded with the next batch.
     pub fn deliver(&self, delivery: Delivery) {
-        self.deliveries.lock().push(delivery);
+        self.deliveries.push(delivery);
     }
 
     /// Takes no more entries, finishes what waits, records all deliveries, and returns.
     pub async fn close(&self) {
         self.stop.cancel();
-        let running = self
-            .sequencer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(running) = running
-            && let Err(e) = running.await
-        {
-            tracing::error!(error = %e, "the sequencer did not end in order");
+        let mut sequencer = self.sequencer.lock().await;
+        if let Some(running) = sequencer.as_mut() {
+            if let Err(e) = running.await {
+                tracing::error!(error = %e, "the sequencer did not end in order");
+            }
+            *sequencer = None;
         }
     }
 
@@ -227,6 +257,9 @@ impl Log {
     pub async fn probe(&self) -> Result<(), ReadError> {
         if let Some(reason) = self.publisher.halted() {
             return Err(ReadError::Unpublished(reason.to_owned()));
+        }
+        if self.pool.is_closed() {
+            return Err(ReadError::Unpublished("the log is closed".to_owned()));
         }
         self.publisher.store.head().await?;
         Ok(())
@@ -250,6 +283,17 @@ impl Log {
     /// Returns the log's key.
     pub fn public_key(&self) -> &PublicKey {
         self.publisher.signer.public_key()
+    }
+}
+
+/// Refuses keys whose signatures an SCT and a checkpoint cannot say (RFC 6962, section 2.1.4; RSA,
+/// which it also knows, is refused by clients).
+fn check_algorithm(algorithm: Algorithm) -> Result<(), PublishError> {
+    match algorithm {
+        Algorithm::EcdsaP256Sha256 => Ok(()),
+        other => Err(PublishError::Encode(format!(
+            "a log signs with ECDSA P-256 and SHA-256, and its key is for {other}"
+        ))),
     }
 }
 

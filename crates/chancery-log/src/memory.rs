@@ -1,6 +1,6 @@
 //! A log store in memory whose writes can be made to fail, for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +25,7 @@ pub enum Fault {
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
-    faults: Arc<Mutex<Vec<Fault>>>,
+    faults: Arc<Mutex<VecDeque<Fault>>>,
 }
 
 /// All that is stored.
@@ -62,7 +62,13 @@ impl MemoryStore {
     /// Makes the next calls of `sequence` fail so, in this order.
     pub fn fail_next(&self, faults: &[Fault]) {
         let mut waiting = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extend(faults.iter().rev());
+        waiting.extend(faults);
+    }
+
+    /// Forgets the faults that have not happened yet.
+    pub fn heal(&self) {
+        let mut waiting = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.clear();
     }
 
     /// Gives access to all that is stored, to look at it or to damage it.
@@ -74,7 +80,7 @@ impl MemoryStore {
         self.faults
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .pop()
+            .pop_front()
     }
 }
 

@@ -99,6 +99,9 @@ impl Publisher {
 
     /// Publishes `head`, which is committed, and returns the newest published head, which covers it.
     ///
+    /// A head that is not newer than one already published must be a part of it: a database that
+    /// went back gives out the same times again.
+    ///
     /// `extends` is the head that `head` was computed from by appending: where the guard stands
     /// just there, that computation is the consistency proof.
     pub(crate) async fn publish(
@@ -113,6 +116,7 @@ impl Publisher {
         if let Some(newest) = self.newest()
             && newest.head.timestamp_ms >= head.timestamp_ms
         {
+            self.prove(&head.tree, &newest.head.tree).await?;
             return Ok(newest);
         }
         self.guard_past(&mut turn, &head.tree, extends).await?;

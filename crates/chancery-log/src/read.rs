@@ -65,7 +65,8 @@ impl Log {
             .map(Bytes::from))
     }
 
-    /// Publishes what other processes have committed meanwhile.
+    /// Publishes what other processes have committed meanwhile; finds out if the database went
+    /// back instead.
     async fn refresh(&self) -> Result<(), ReadError> {
         let published = self.publisher.newest();
         let stored = match (self.publisher.store.head().await, &published) {
@@ -73,7 +74,7 @@ impl Log {
             (Err(_), Some(_)) => return Ok(()),
             (Err(e), None) => return Err(e.into()),
         };
-        if published.is_some_and(|p| p.head.timestamp_ms >= stored.timestamp_ms) {
+        if published.is_some_and(|p| p.head == stored) {
             return Ok(());
         }
         match self.publisher.publish(stored, None).await {

@@ -3,8 +3,9 @@
 //! Group commit without a timer: as soon as the last batch is done, the next takes all that wait,
 //! so a lone request costs one commit and a crowd shares one.
 //!
-//! `edge` is owned by this task. It is forgotten at every error, and read back under the head lock
-//! by the next batch: recovery is the same path as a start, and it may fail any number of times.
+//! `edge` is owned by this task. It is forgotten at every failed commit, and read back under the
+//! head lock by the next batch: recovery is the same path as a start, and it may fail any number of
+//! times. What was committed and could not be released is released before more is committed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +17,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Placed, Planned, Waiting, plan};
 use crate::clock::{Clock, unix_ms};
-use crate::leaf::{Delivery, IndexTerm, Leaf};
+use crate::leaf::{IndexTerm, Leaf};
 use crate::log::{AppendError, Deliveries};
-use crate::publisher::Publisher;
-use crate::store::{LogStore, SequenceError};
+use crate::publisher::{PublishError, Publisher};
+use crate::store::{LogStore, PlanRefused, SequenceError};
 
 /// How long deliveries wait for a batch to ride with before they are recorded alone.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How often a closing log tries to record them.
+const CLOSING_TRIES: usize = 3;
 
 /// An entry that is committed, guarded and covered by the published checkpoint.
 ///
@@ -74,12 +78,14 @@ pub(crate) struct Sequencer {
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) max_batch: usize,
     pub(crate) edge: Option<RightEdge>,
+    /// Whether something is committed that could not be released.
+    pub(crate) behind: bool,
 }
 
 impl Sequencer {
     /// Runs until `stop`, then until the pool is empty and all deliveries are recorded.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut batch = Vec::with_capacity(self.max_batch);
+        let mut batch = Vec::new();
         loop {
             tokio::select! {
                 biased;
@@ -88,12 +94,10 @@ impl Sequencer {
                     0 => break,
                     _ => self.sequence(std::mem::take(&mut batch)).await,
                 },
-                () = tokio::time::sleep(IDLE), if !self.deliveries.is_empty() => {
-                    self.record_deliveries().await;
-                }
+                () = self.deliveries.waited(IDLE) => self.record_deliveries().await,
             }
         }
-        self.record_deliveries().await;
+        self.record_last_deliveries().await;
     }
 
     async fn sequence(&mut self, mut pending: Vec<Pending>) {
@@ -139,6 +143,9 @@ impl Sequencer {
         if let Some(reason) = self.publisher.halted() {
             return Err(AppendError::Halted(reason.to_owned()));
         }
+        if self.behind {
+            self.catch_up().await?;
+        }
         let waiting = pending
             .iter_mut()
             .map(|p| Waiting {
@@ -149,6 +156,7 @@ impl Sequencer {
         let deliveries = self.deliveries.take();
         let edge = self.edge.take();
         let known = edge.as_ref().map(RightEdge::tree_head);
+        let published = self.publisher.newest().map(|newest| newest.head);
         let clock = Arc::clone(&self.clock);
         let mut kept = None;
         let unrecorded = deliveries.clone();
@@ -158,7 +166,7 @@ impl Sequencer {
                 known,
                 Box::new(|tip| {
                     let now_ms = unix_ms(clock.now());
-                    let (batch, planned) = plan(edge, tip, now_ms, waiting, deliveries)?;
+                    let (batch, planned) = plan(edge, published, tip, now_ms, waiting, deliveries)?;
                     kept = Some(planned);
                     Ok(batch)
                 }),
@@ -169,30 +177,63 @@ impl Sequencer {
                 self.edge = Some(planned.edge.clone());
                 Ok(planned)
             }
-            (Ok(()), None) => Err(AppendError::Unavailable(
-                "the store made no plan".to_owned(),
-            )),
+            (Ok(()), None) => {
+                self.deliveries.put_back(unrecorded);
+                Err(AppendError::Unavailable(
+                    "the store made no plan".to_owned(),
+                ))
+            }
             (Err(e), _) => {
                 self.deliveries.put_back(unrecorded);
-                Err(refusal(e))
+                if let SequenceError::Refused(PlanRefused::Behind { .. }) = e {
+                    // Says both heads, and halts the log, if the database really went back.
+                    self.catch_up().await?;
+                }
+                Err(AppendError::Unavailable(chain(&e)))
             }
         }
     }
 
-    async fn publish(&self, planned: Planned) -> Result<(Vec<Placed>, u64, TreeHead), AppendError> {
+    /// Releases what is committed and was not released, by whichever process.
+    async fn catch_up(&mut self) -> Result<(), AppendError> {
+        let stored = self.store.head().await;
+        let stored = stored.map_err(|e| AppendError::Unavailable(chain(&e)))?;
+        let released = self.publisher.publish(stored, None).await;
+        released.map_err(unreleased)?;
+        self.behind = false;
+        Ok(())
+    }
+
+    async fn publish(
+        &mut self,
+        planned: Planned,
+    ) -> Result<(Vec<Placed>, u64, TreeHead), AppendError> {
         let published = self
             .publisher
             .publish(planned.head, Some(&planned.parent))
-            .await
-            .map_err(|e| match e {
-                crate::PublishError::Halted(reason) => AppendError::Halted(reason),
-                other => AppendError::Unavailable(chain(&other)),
-            })?;
+            .await;
+        self.behind = published.is_err();
+        let published = published.map_err(unreleased)?;
         Ok((
             planned.placed,
             planned.head.timestamp_ms,
             published.head.tree,
         ))
+    }
+
+    async fn record_last_deliveries(&self) {
+        for tries_left in (0..CLOSING_TRIES).rev() {
+            self.record_deliveries().await;
+            let unrecorded = self.deliveries.len();
+            if unrecorded == 0 {
+                return;
+            }
+            if tries_left == 0 {
+                tracing::error!(deliveries = unrecorded, "deliveries stay unknown");
+                return;
+            }
+            tokio::time::sleep(IDLE).await;
+        }
     }
 
     async fn record_deliveries(&self) {
@@ -211,8 +252,11 @@ impl Sequencer {
     }
 }
 
-fn refusal(e: SequenceError) -> AppendError {
-    AppendError::Unavailable(chain(&e))
+fn unreleased(e: PublishError) -> AppendError {
+    match e {
+        PublishError::Halted(reason) => AppendError::Halted(reason),
+        other => AppendError::Unavailable(chain(&other)),
+    }
 }
 
 /// Writes an error with its causes on one line, for the operator's log.
@@ -225,20 +269,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = e.source();
     }
     text
-}
-
-impl Deliveries {
-    fn take(&self) -> Vec<Delivery> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn put_back(&self, mut earlier: Vec<Delivery>) {
-        let mut waiting = self.lock();
-        earlier.append(&mut waiting);
-        *waiting = earlier;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
 }

@@ -128,6 +128,17 @@ pub enum PlanRefused {
         /// By how much.
         apart_ms: u64,
     },
+    /// The stored head is not the published one, and not later: the database went back, or it is
+    /// another one.
+    #[error(
+        "the stored head of {stored} entries is behind the published one of {published}, or beside it"
+    )]
+    Behind {
+        /// The size of the stored tree.
+        stored: u64,
+        /// The size of the newest tree that this process has published.
+        published: u64,
+    },
     /// The stored right edge does not hash to the stored head.
     #[error("the stored tiles do not hash to the stored head: {0}")]
     DamagedEdge(String),

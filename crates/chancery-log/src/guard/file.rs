@@ -10,11 +10,12 @@
 //! A snapshot of the whole machine rolls back database and file together: only a guard elsewhere
 //! sees that.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chancery_tlog::{Hash, TreeHead};
@@ -26,12 +27,35 @@ use super::{Advance, Guard, GuardError};
 const MAGIC: &str = "chancery-guard/1";
 const SLOT_LEN: usize = 4096;
 
+/// How long a move waits for another's. A process that is frozen while it holds the lock must not
+/// freeze the others with it.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
 /// A guard in a file. Several processes of one machine may share it: each move holds the file's
 /// lock.
 #[derive(Debug)]
 pub struct FileGuard {
     id: String,
-    file: Arc<File>,
+    // The file's lock is between processes: threads of one process share the open file, and with
+    // it the lock.
+    file: Arc<Mutex<Opened>>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    file: File,
+    /// Whether a write or sync failed. Then what is read back may be in memory only: after a failed
+    /// sync the system calls the pages clean, and no later sync writes them.
+    unsure: bool,
+}
+
+impl Opened {
+    fn shared(file: File) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            file,
+            unsure: false,
+        }))
+    }
 }
 
 /// Why a guard file was not made.
@@ -83,13 +107,13 @@ impl FileGuard {
         (&file).write_all(&contents).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))
+        File::open(folder.unwrap_or_else(|| Path::new(".")))
             .and_then(|folder| folder.sync_all())
             .map_err(failed)?;
 
         Ok(Self {
             id,
-            file: Arc::new(file),
+            file: Opened::shared(file),
         })
     }
 
@@ -106,7 +130,7 @@ impl FileGuard {
             .ok_or_else(|| OpenGuardError::Damaged(path.to_owned()))?;
         Ok(Self {
             id: newest.id,
-            file: Arc::new(file),
+            file: Opened::shared(file),
         })
     }
 
@@ -115,15 +139,22 @@ impl FileGuard {
         &self,
         act: impl FnOnce(&File, u64, Slot) -> io::Result<T> + Send + 'static,
     ) -> Result<T, GuardError> {
-        let file = Arc::clone(&self.file);
+        let opened = Arc::clone(&self.file);
         let id = self.id.clone();
+        // The caller may leave meanwhile; the closure then runs to its end, under both locks.
         let outcome = tokio::task::spawn_blocking(move || {
-            file.lock()?;
-            let result = read_newest(&file, Some(&id)).and_then(|newest| match newest {
-                Some((position, slot)) => act(&file, position, slot).map(Some),
-                None => Ok(None),
-            });
-            file.unlock()?;
+            let mut opened = retry(|| match opened.try_lock() {
+                Ok(opened) => Ok(Some(opened)),
+                Err(TryLockError::Poisoned(opened)) => Ok(Some(opened.into_inner())),
+                Err(TryLockError::WouldBlock) => Ok(None),
+            })?;
+            retry(|| match opened.file.try_lock() {
+                Ok(()) => Ok(Some(())),
+                Err(fs::TryLockError::WouldBlock) => Ok(None),
+                Err(fs::TryLockError::Error(e)) => Err(e),
+            })?;
+            let result = act_on_newest(&mut opened, &id, act);
+            opened.file.unlock()?;
             result
         })
         .await;
@@ -137,6 +168,47 @@ impl FileGuard {
             Err(e) => Err(GuardError::Unavailable(io::Error::other(e))),
         }
     }
+}
+
+/// Repeats `attempt` until it gets what it wants, for [`LOCK_WAIT`] at most.
+fn retry<T>(mut attempt: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(got) = attempt()? {
+            return Ok(got);
+        }
+        if begun.elapsed() > LOCK_WAIT {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "another process or thread keeps it locked",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Runs `act` on the newest slot, which is on the disk by then.
+fn act_on_newest<T>(
+    opened: &mut Opened,
+    id: &str,
+    act: impl FnOnce(&File, u64, Slot) -> io::Result<T>,
+) -> io::Result<Option<T>> {
+    let Some((position, newest)) = read_newest(&opened.file, Some(id))? else {
+        return Ok(None);
+    };
+    if opened.unsure {
+        // The same bytes again: torn or not, they stay the same.
+        write_slot(&opened.file, position, &newest)?;
+        opened.unsure = false;
+    }
+    let result = act(&opened.file, position, newest);
+    opened.unsure = result.is_err();
+    result.map(Some)
+}
+
+fn write_slot(file: &File, position: u64, slot: &Slot) -> io::Result<()> {
+    file.write_all_at(&slot.encode(), position * SLOT_LEN as u64)?;
+    file.sync_data()
 }
 
 #[async_trait]
@@ -160,8 +232,7 @@ impl Guard for FileGuard {
                 sequence: newest.sequence + 1,
                 head: to,
             };
-            file.write_all_at(&next.encode(), (1 - position) * SLOT_LEN as u64)?;
-            file.sync_data()?;
+            write_slot(file, 1 - position, &next)?;
             Ok(Advance::Moved)
         })
         .await
@@ -233,88 +304,4 @@ fn checksum(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn head(tree_size: u64) -> TreeHead {
-        TreeHead {
-            tree_size,
-            root_hash: chancery_tlog::leaf_hash(&tree_size.to_be_bytes()),
-        }
-    }
-
-    fn guard() -> (tempfile::TempDir, PathBuf, FileGuard) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("guard");
-        let guard = FileGuard::create(&path).unwrap();
-        (dir, path, guard)
-    }
-
-    #[tokio::test]
-    async fn it_moves_and_remembers_over_reopening() {
-        let (_dir, path, guard) = guard();
-        assert_eq!(guard.read().await.unwrap(), TreeHead::EMPTY);
-        assert_eq!(
-            guard.advance(&TreeHead::EMPTY, &head(1)).await.unwrap(),
-            Advance::Moved
-        );
-        assert_eq!(
-            guard.advance(&head(1), &head(5)).await.unwrap(),
-            Advance::Moved
-        );
-
-        let again = FileGuard::open(&path).unwrap();
-        assert_eq!(again.id(), guard.id());
-        assert_eq!(again.read().await.unwrap(), head(5));
-    }
-
-    #[tokio::test]
-    async fn it_stays_when_it_stands_elsewhere() {
-        let (_dir, path, guard) = guard();
-        guard.advance(&TreeHead::EMPTY, &head(7)).await.unwrap();
-        let stale = FileGuard::open(&path).unwrap();
-        let answer = stale.advance(&TreeHead::EMPTY, &head(3)).await.unwrap();
-        assert_eq!(answer, Advance::StandsAt(head(7)));
-        assert_eq!(guard.read().await.unwrap(), head(7));
-    }
-
-    #[tokio::test]
-    async fn a_torn_write_leaves_the_slot_before_it() {
-        let (_dir, path, guard) = guard();
-        guard.advance(&TreeHead::EMPTY, &head(1)).await.unwrap();
-        guard.advance(&head(1), &head(2)).await.unwrap();
-        let file = OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(b"torn", 20).unwrap();
-        assert_eq!(
-            FileGuard::open(&path).unwrap().read().await.unwrap(),
-            head(1)
-        );
-    }
-
-    #[tokio::test]
-    async fn damage_to_both_slots_is_refused() {
-        let (_dir, path, guard) = guard();
-        let file = OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(b"x", 5).unwrap();
-        file.write_all_at(b"x", SLOT_LEN as u64).unwrap();
-        assert!(matches!(guard.read().await, Err(GuardError::Damaged(_))));
-        assert!(matches!(
-            FileGuard::open(&path),
-            Err(OpenGuardError::Damaged(_))
-        ));
-    }
-
-    #[test]
-    fn a_guard_is_never_overwritten_and_never_made_by_opening() {
-        let (_dir, path, _guard) = guard();
-        assert!(matches!(
-            FileGuard::create(&path),
-            Err(CreateGuardError::Exists(_))
-        ));
-        let missing = path.with_extension("gone");
-        assert!(matches!(
-            FileGuard::open(&missing),
-            Err(OpenGuardError::Io(..))
-        ));
-    }
-}
+mod tests;

@@ -1,0 +1,125 @@
+//! Stored tiles that do not hash to the stored head: nothing is built on them.
+
+use chancery_log::AppendError;
+use chancery_log::memory::Fault::NotCommitted;
+
+use crate::world::{TestLog, refused};
+
+/// A log with partial tiles on two levels.
+const SIZE: usize = 300;
+
+type Damage = fn(&mut Vec<u8>);
+
+const DAMAGES: [(&str, Damage); 4] = [
+    ("a flipped bit", |tile| tile[5] ^= 0x10),
+    ("cut off", |tile| tile.truncate(tile.len() - 32)),
+    ("too long", |tile| tile.extend([0; 32])),
+    ("no whole hashes", |tile| tile.push(0)),
+];
+
+const RIGHT_EDGE: [(u8, u64); 2] = [(0, 1), (1, 0)];
+
+/// Appends to `log`, whose database is damaged and whose edge must be read back.
+async fn check_refused(log: &TestLog, what: &str) {
+    for _ in 0..2 {
+        let refusal = refused(log).await;
+        assert!(
+            matches!(refusal, AppendError::Unavailable(_)),
+            "{what}: {refusal}"
+        );
+        let said = refusal.to_string();
+        assert!(
+            said.contains("do not hash to the stored head"),
+            "{what}: {said}"
+        );
+    }
+    assert_eq!(log.world.stored_entries(), SIZE, "{what}");
+}
+
+#[tokio::test]
+async fn a_damaged_right_edge_is_refused_by_a_new_process() {
+    for place in RIGHT_EDGE {
+        for (what, damage) in DAMAGES {
+            let log = TestLog::of_size(SIZE).await;
+            log.close().await;
+            let whole = log.world.backup();
+            damage(log.world.memory.state().tiles.get_mut(&place).unwrap());
+            let log = log.world.open().await.unwrap();
+            check_refused(&log, what).await;
+
+            log.world.restore(&whole);
+            log.append_one().await.unwrap();
+            log.check_log().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_right_edge_is_refused_after_an_error() {
+    for place in RIGHT_EDGE {
+        for (what, damage) in DAMAGES {
+            let log = TestLog::of_size(SIZE).await;
+            let whole = log.world.backup();
+            damage(log.world.memory.state().tiles.get_mut(&place).unwrap());
+            log.world.memory.fail_next(&[NotCommitted]);
+            refused(&log).await;
+            check_refused(&log, what).await;
+
+            log.world.restore(&whole);
+            log.append_one().await.unwrap();
+            log.check_log().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_right_edge_is_refused() {
+    for place in RIGHT_EDGE {
+        let log = TestLog::of_size(SIZE).await.reopen().await;
+        log.world.memory.state().tiles.remove(&place);
+        check_refused(&log, "lost").await;
+    }
+}
+
+#[tokio::test]
+async fn a_running_process_writes_the_right_edge_anew() {
+    for place in RIGHT_EDGE {
+        let log = TestLog::of_size(SIZE).await;
+        log.world.memory.state().tiles.get_mut(&place).unwrap()[5] ^= 0x10;
+        log.append_many(256).await;
+        log.check_log().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stored_head_that_was_altered_is_refused() {
+    let log = TestLog::of_size(SIZE).await;
+    log.world.memory.state().head.tree.root_hash = chancery_tlog::leaf_hash(b"another");
+    refused(&log).await;
+    assert_eq!(log.world.stored_entries(), SIZE);
+    log.world.refusal_to_open().await;
+}
+
+#[tokio::test]
+async fn lost_entries_are_not_served_as_shorter_tiles() {
+    let log = TestLog::of_size(SIZE).await;
+    log.world.memory.state().entries.truncate(290);
+    let data = chancery_tlog::TilePath::Data {
+        index: 1,
+        width: 44,
+    };
+    log.tile(data).await.unwrap_err();
+    log.world
+        .memory
+        .state()
+        .tiles
+        .get_mut(&(0, 1))
+        .unwrap()
+        .truncate(32);
+    let hashes = chancery_tlog::TilePath::Hash {
+        level: 0,
+        index: 1,
+        width: 44,
+    };
+    log.tile(hashes).await.unwrap_err();
+}

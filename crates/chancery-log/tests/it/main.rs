@@ -1,0 +1,23 @@
+//! The log engine from outside: every test opens logs over a store, a guard and a key that can be
+//! made to fail, and re-verifies the whole log from its published bytes after each step.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where one of these panics"
+)]
+
+mod appends;
+mod audit;
+mod clock;
+mod commit_faults;
+mod damage;
+mod deliveries;
+mod faulty;
+mod guard_faults;
+mod histories;
+mod pool;
+mod replicas;
+mod rollback;
+mod tiles;
+mod world;
