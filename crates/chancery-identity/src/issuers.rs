@@ -1,6 +1,7 @@
 //! The issuers that are trusted: which one a token's `iss` means, and what it says then.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -154,6 +155,15 @@ impl Issuers {
             found: quoted(found),
             nearest: nearest.cloned(),
         }
+    }
+}
+
+impl fmt::Debug for Issuers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Issuers")
+            .field("configured", &self.descriptions)
+            .finish_non_exhaustive()
     }
 }
 

@@ -74,6 +74,10 @@ pub(crate) fn verify(
         .take(MAX_TRIED)
         .collect();
     if verifiers.is_empty() {
+        if kid.is_none() {
+            return Err(SignatureError::KeyUnknown);
+        }
+        // The named key exists, and what it is for does not depend on the token.
         let own: Vec<Algorithm> = named.iter().flat_map(|key| key.algorithms()).collect();
         return Err(refused(algorithm, &own));
     }

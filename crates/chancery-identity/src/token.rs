@@ -62,7 +62,7 @@ pub enum TokenError {
         "no identity token was sent; send one in credentials.oidcIdentityToken or as a bearer token"
     )]
     Missing,
-    /// Longer than [16 KiB](MAX_TOKEN).
+    /// Longer than 16 KiB.
     #[error("the token has {octets} octets; at most {MAX_TOKEN} are read")]
     TooLarge {
         /// Its length.

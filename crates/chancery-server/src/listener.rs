@@ -15,7 +15,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,6 +32,10 @@ use tower::Service;
 /// How long the accept loop waits after an error that is its own, such as running out of file
 /// descriptors; connections that end meanwhile give some back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a connection that was accepted before the shutdown signal may take to begin its first
+/// request: its client has no way to know that it came late.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What one listener grants its peers.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -128,9 +131,13 @@ pub async fn serve(
         connections.spawn(Arc::clone(&server).drive(stream, slot));
     }
     // What the kernel has already accepted for us would be reset when the listener closes.
-    while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await
-        && let Ok(slot) = Arc::clone(&slots).try_acquire_owned()
-    {
+    for _ in 0..server.limits.max_connections {
+        let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await else {
+            break;
+        };
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+            break;
+        };
         connections.spawn(Arc::clone(&server).drive(stream, slot));
     }
     drop(listener);
@@ -198,17 +205,21 @@ struct Server {
 
 impl Server {
     async fn drive(self: Arc<Self>, stream: TcpStream, _slot: OwnedSemaphorePermit) {
-        let begun = Arc::new(AtomicBool::new(false));
+        let begun = CancellationToken::new();
         let service = service_fn({
-            let (begun, router) = (Arc::clone(&begun), self.router.clone());
+            let (begun, router) = (begun.clone(), self.router.clone());
             move |request| {
-                begun.store(true, Ordering::Relaxed);
+                begun.cancel();
                 router.clone().call(request)
             }
         });
         let connection = self.builder.serve_connection(self.timed(stream), service);
         let first_head = sleep(self.limits.first_head);
-        tokio::pin!(connection, first_head);
+        let drain = async {
+            self.shutdown.cancelled().await;
+            let _ = timeout(FRESH, begun.cancelled()).await;
+        };
+        tokio::pin!(connection, first_head, drain);
         let (mut head_awaited, mut draining) = (true, false);
         loop {
             tokio::select! {
@@ -222,12 +233,12 @@ impl Server {
                     return;
                 }
                 () = self.cut.cancelled() => return,
-                () = self.shutdown.cancelled(), if !draining => {
+                () = &mut drain, if !draining => {
                     draining = true;
                     connection.as_mut().graceful_shutdown();
                 }
                 () = &mut first_head, if head_awaited => {
-                    if !begun.load(Ordering::Relaxed) {
+                    if !begun.is_cancelled() {
                         return;
                     }
                     head_awaited = false;

@@ -103,6 +103,11 @@ fn broken_off() -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
     use super::*;
 
     #[tokio::test]
@@ -110,5 +115,33 @@ mod tests {
         assert_eq!(read(Body::from("1234"), 4).await.unwrap(), "1234");
         assert!(read(Body::from("12345"), 4).await.is_err());
         assert_eq!(read(Body::empty(), 4).await.unwrap(), "");
+    }
+
+    /// A body of which nothing ever comes.
+    struct Silent;
+
+    impl hyper::body::Body for Silent {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let limits = RequestLimits {
+            body_read: Duration::from_millis(1),
+            ..Default::default()
+        };
+        let request = Request::new(Body::new(Silent));
+        let error = RequestBody::from_request(request, &limits)
+            .await
+            .unwrap_err();
+        assert!(format!("{error:?}").contains("body-too-slow"), "{error:?}");
     }
 }

@@ -6,8 +6,8 @@
 //! what differs stands in `sqlite/` and `postgres/`. Columns have the same names and meanings in
 //! both; times are milliseconds since the Unix epoch.
 //!
-//! Nobody outside this crate sees a connection: each method is one transaction, bounded in time by
-//! [`limits`].
+//! Nobody outside this crate sees a connection: each method is one transaction, and none waits for
+//! the database longer than a few seconds.
 #![expect(
     clippy::duplicate_mod,
     reason = "the modules in both/ are compiled for each database on purpose"

@@ -60,9 +60,10 @@ pub(crate) fn term_value(value: &str) -> Cow<'_, str> {
     if value.len() <= LONGEST && !value.contains('\0') {
         return Cow::Borrowed(value);
     }
-    let digest = Sha256::digest(value.as_bytes());
-    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
-    Cow::Owned(format!("sha256:{}", hex.collect::<String>()))
+    Cow::Owned(format!(
+        "sha256:{}",
+        hex::encode(Sha256::digest(value.as_bytes()))
+    ))
 }
 
 #[cfg(test)]

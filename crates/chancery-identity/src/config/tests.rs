@@ -8,12 +8,20 @@ fn load(document: &str) -> Result<Issuers, ConfigError> {
 }
 
 fn load_with(document: &str, allow_http: HttpPolicy) -> Result<Issuers, ConfigError> {
-    let options = IssuersOptions { allow_http, ..IssuersOptions::default() };
-    Issuers::new(IdentityConfig::parse(document.as_bytes(), "issuers.yaml")?, options)
+    let options = IssuersOptions {
+        allow_http,
+        ..IssuersOptions::default()
+    };
+    Issuers::new(
+        IdentityConfig::parse(document.as_bytes(), "issuers.yaml")?,
+        options,
+    )
 }
 
 fn message(document: &str) -> String {
-    load(document).err().map_or_else(String::new, |error| error.to_string())
+    load(document)
+        .err()
+        .map_or_else(String::new, |error| error.to_string())
 }
 
 /// One issuer of that URL, with these members.
@@ -51,20 +59,35 @@ ci-issuer-metadata:
 ",
     )
     .unwrap();
-    let [a, b, meta] = issuers.configured() else { panic!("three issuers") };
-    assert_eq!(a.address, IssuerAddress::Url("https://a.example.test".into()));
-    assert_eq!((a.audience.as_str(), a.challenge_claim.as_str()), ("sigstore", "email"));
-    assert_eq!((b.audience.as_str(), b.challenge_claim.as_str()), ("other", "sub"));
+    let [a, b, meta] = issuers.configured() else {
+        panic!("three issuers")
+    };
+    assert_eq!(
+        a.address,
+        IssuerAddress::Url("https://a.example.test".into())
+    );
+    assert_eq!(
+        (a.audience.as_str(), a.challenge_claim.as_str()),
+        ("sigstore", "email")
+    );
+    assert_eq!(
+        (b.audience.as_str(), b.challenge_claim.as_str()),
+        ("other", "sub")
+    );
     let pattern = "https://kubernetes.*.example.test/id/*".to_owned();
     assert_eq!(meta.address, IssuerAddress::Wildcard(pattern));
-    assert_eq!((meta.issuer_type, meta.challenge_claim.as_str()), ("kubernetes", "sub"));
+    assert_eq!(
+        (meta.issuer_type, meta.challenge_claim.as_str()),
+        ("kubernetes", "sub")
+    );
 }
 
 #[test]
 fn a_json_file_of_fulcios_is_read_in_any_case() {
-    for (issuers, url, client) in
-        [("OIDCIssuers", "IssuerURL", "ClientID"), ("oidcIssuers", "issuerUrl", "clientid")]
-    {
+    for (issuers, url, client) in [
+        ("OIDCIssuers", "IssuerURL", "ClientID"),
+        ("oidcIssuers", "issuerUrl", "clientid"),
+    ] {
         let document = format!(
             r#"{{"{issuers}": {{"https://a.test": {{"{url}": "https://a.test",
                 "{client}": "sigstore", "Type": "email", "Description": "x"}}}}}}"#
@@ -96,7 +119,10 @@ fn a_type_of_fulcios_that_is_not_there_yet_is_named() {
         "chainguard-identity",
         "ci-provider",
     ] {
-        let said = message(&one("https://a.test", &format!("client-id: x\n    type: {kind}")));
+        let said = message(&one(
+            "https://a.test",
+            &format!("client-id: x\n    type: {kind}"),
+        ));
         for part in ["https://a.test", kind, "not yet supported by this version"] {
             assert!(said.contains(part), "{said}");
         }
@@ -106,7 +132,10 @@ fn a_type_of_fulcios_that_is_not_there_yet_is_named() {
 #[test]
 fn a_type_that_is_misspelt_is_refused() {
     for kind in ["e-mail", "Email", "\"\""] {
-        let said = message(&one("https://a.test", &format!("client-id: x\n    type: {kind}")));
+        let said = message(&one(
+            "https://a.test",
+            &format!("client-id: x\n    type: {kind}"),
+        ));
         assert!(said.contains("the type is unknown"), "{said}");
     }
     assert!(message(&one("https://a.test", "client-id: x")).contains("the type is unknown"));
@@ -117,17 +146,30 @@ fn entries_that_would_refuse_every_token_are_refused() {
     for (members, part) in [
         ("type: email", "client-id is empty"),
         ("client-id: ''\n    type: email", "client-id is empty"),
-        ("client-id: x\n    type: email\n    issuer-claim: $.a", "not yet supported"),
-        ("client-id: x\n    type: kubernetes\n    issuer-claim: $.a", "only be used with"),
+        (
+            "client-id: x\n    type: email\n    issuer-claim: $.a",
+            "not yet supported",
+        ),
+        (
+            "client-id: x\n    type: kubernetes\n    issuer-claim: $.a",
+            "only be used with",
+        ),
         ("client-id: x\n    type: spiffe", "spiffe-trust-domain"),
         ("client-id: x\n    type: uri", "subject-domain"),
         ("client-id: x\n    type: username", "subject-domain"),
-        ("client-id: x\n    type: email\n    ca-cert: nonsense", "ca-cert"),
+        (
+            "client-id: x\n    type: email\n    ca-cert: nonsense",
+            "ca-cert",
+        ),
     ] {
         let said = message(&one("https://a.test", members));
-        assert!(said.contains(part) && said.contains("https://a.test"), "{members}: {said}");
+        assert!(
+            said.contains(part) && said.contains("https://a.test"),
+            "{members}: {said}"
+        );
     }
-    let differs = "oidc-issuers: {https://a.test: {issuer-url: https://a.test/, client-id: x, type: email}}";
+    let differs =
+        "oidc-issuers: {https://a.test: {issuer-url: https://a.test/, client-id: x, type: email}}";
     assert!(message(differs).contains("must be the same"));
 }
 

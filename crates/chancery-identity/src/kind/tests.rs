@@ -36,7 +36,10 @@ fn addresses_that_fulcio_certifies_are_certified_as_they_are_given() {
         "x@a_b.example.test",
         &format!("{local}@example.test"),
     ] {
-        assert_eq!(outcome(&kind, &json!({"email": email, "email_verified": true})), email);
+        assert_eq!(
+            outcome(&kind, &json!({"email": email, "email_verified": true})),
+            email
+        );
     }
 }
 
@@ -78,7 +81,11 @@ fn what_is_no_address_is_refused() {
 #[test]
 fn an_address_counts_only_if_it_is_verified() {
     let strict = load("https://idp.test", "{type: email}").unwrap();
-    let skip = load("https://idp.test", "{type: email, skip-email-verification: true}").unwrap();
+    let skip = load(
+        "https://idp.test",
+        "{type: email, skip-email-verification: true}",
+    )
+    .unwrap();
     let email = "alice@example.test";
     for (verified, by_strict, by_skip) in [
         (json!(true), true, true),
@@ -93,11 +100,24 @@ fn an_address_counts_only_if_it_is_verified() {
         (json!({}), false, false),
     ] {
         let claims = json!({"email": email, "email_verified": verified});
-        let expected = |accepted| if accepted { email } else { "email-not-verified" };
+        let expected = |accepted| {
+            if accepted {
+                email
+            } else {
+                "email-not-verified"
+            }
+        };
         assert_eq!(outcome(&strict, &claims), expected(by_strict), "{verified}");
-        assert_eq!(outcome(&skip, &claims), expected(by_skip), "skip {verified}");
+        assert_eq!(
+            outcome(&skip, &claims),
+            expected(by_skip),
+            "skip {verified}"
+        );
     }
-    assert_eq!(outcome(&strict, &json!({"email": email})), "email-not-verified");
+    assert_eq!(
+        outcome(&strict, &json!({"email": email})),
+        "email-not-verified"
+    );
 }
 
 #[test]
@@ -122,7 +142,10 @@ fn service_accounts_have_kubernetes_names() {
     assert_eq!(code(&claims(json!("ns1"), json!(null))), "claim-missing");
     assert_eq!(code(&claims(json!("ns1"), json!(7))), "claim-refused");
     assert_eq!(code(&claims(json!("ns1"), json!("a\nb"))), "claim-refused");
-    assert_eq!(code(&json!({"sub": "x", "kubernetes.io": "text"})), "claim-missing");
+    assert_eq!(
+        code(&json!({"sub": "x", "kubernetes.io": "text"})),
+        "claim-missing"
+    );
     assert_eq!(code(&json!({"sub": "x"})), "claim-missing");
     let mut nobody = claims(json!("ns1"), json!("sa1"));
     nobody["sub"] = json!("");
@@ -131,7 +154,11 @@ fn service_accounts_have_kubernetes_names() {
 
 #[test]
 fn spiffe_ids_are_of_the_one_trust_domain() {
-    let kind = load("https://idp.test", "{type: spiffe, spiffe-trust-domain: example.org}").unwrap();
+    let kind = load(
+        "https://idp.test",
+        "{type: spiffe, spiffe-trust-domain: example.org}",
+    )
+    .unwrap();
     for id in [
         "spiffe://example.org",
         "spiffe://example.org/ns/a/sa/b",
@@ -187,7 +214,11 @@ fn uris_are_of_the_subject_domain_and_certified_as_go_writes_them() {
         ("http://localhost/\t", "claim-refused"),
         ("", "subject-missing"),
     ] {
-        assert_eq!(outcome(&kind, &json!({"sub": subject})), expected, "{subject}");
+        assert_eq!(
+            outcome(&kind, &json!({"sub": subject})),
+            expected,
+            "{subject}"
+        );
     }
 }
 
@@ -208,17 +239,28 @@ fn user_names_get_the_subject_domain() {
         ("bob\u{2028}", "claim-refused"),
         ("", "subject-missing"),
     ] {
-        assert_eq!(outcome(&kind, &json!({"sub": subject})), expected, "{subject}");
+        assert_eq!(
+            outcome(&kind, &json!({"sub": subject})),
+            expected,
+            "{subject}"
+        );
     }
 }
 
 #[test]
 fn subject_domains_are_the_issuers_own() {
     let uri = |address: &str, domain: &str| {
-        load(address, &format!("{{type: uri, subject-domain: '{domain}'}}")).is_ok()
+        load(
+            address,
+            &format!("{{type: uri, subject-domain: '{domain}'}}"),
+        )
+        .is_ok()
     };
     assert!(uri("https://accounts.example.com", "https://example.com"));
-    assert!(uri("https://accounts.example.com", "https://users.example.com"));
+    assert!(uri(
+        "https://accounts.example.com",
+        "https://users.example.com"
+    ));
     assert!(uri("https://10.0.0.1:8443/x", "https://10.0.0.1"));
     assert!(!uri("https://accounts.example.com", "http://example.com"));
     assert!(!uri("https://accounts.example.com", "https://example.org"));
@@ -226,7 +268,11 @@ fn subject_domains_are_the_issuers_own() {
     assert!(!uri("https://accounts.example.com", "example.com"));
     assert!(!uri("https://accounts.example.com", ""));
     let name = |address: &str, domain: &str| {
-        load(address, &format!("{{type: username, subject-domain: '{domain}'}}")).is_ok()
+        load(
+            address,
+            &format!("{{type: username, subject-domain: '{domain}'}}"),
+        )
+        .is_ok()
     };
     assert!(name("https://accounts.example.com", "example.com"));
     assert!(!name("https://accounts.example.com", "https://example.com"));
@@ -237,12 +283,22 @@ fn subject_domains_are_the_issuers_own() {
 #[test]
 fn trust_domains_are_read_as_go_spiffe_reads_them() {
     let spiffe = |domain: &str| {
-        load("https://a.test", &format!("{{type: spiffe, spiffe-trust-domain: '{domain}'}}")).is_ok()
+        load(
+            "https://a.test",
+            &format!("{{type: spiffe, spiffe-trust-domain: '{domain}'}}"),
+        )
+        .is_ok()
     };
     assert!(spiffe("example.org"));
     assert!(spiffe("spiffe://example.org"));
     assert!(spiffe("spiffe://example.org/a/b"));
-    for domain in ["", "Example.org", "example.org:80", "https://example.org", "a/b"] {
+    for domain in [
+        "",
+        "Example.org",
+        "example.org:80",
+        "https://example.org",
+        "a/b",
+    ] {
         assert!(!spiffe(domain), "{domain}");
     }
 }

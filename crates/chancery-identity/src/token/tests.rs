@@ -45,8 +45,14 @@ fn what_has_not_the_form_of_a_token_is_refused() {
         (format!("Bearer {good}"), "token-malformed"),
         (format!("{good}="), "token-malformed"),
         (good.replace('.', "+."), "token-malformed"),
-        (format!("{}.{}.é", b64(HEADER), b64("{}")), "token-malformed"),
-        (r#"{"payload":"","protected":"","signature":""}"#.into(), "token-malformed"),
+        (
+            format!("{}.{}.é", b64(HEADER), b64("{}")),
+            "token-malformed",
+        ),
+        (
+            r#"{"payload":"","protected":"","signature":""}"#.into(),
+            "token-malformed",
+        ),
     ] {
         assert_eq!(refusal(&text), code, "{}", quoted(&text));
     }
@@ -96,7 +102,10 @@ fn headers_that_ask_for_another_reading_are_refused() {
     for (members, code) in [
         (r#""alg":"RS256","kid":null,"typ":"JWT""#, "accepted"),
         (r#""alg":"RS256","typ":"jose""#, "accepted"),
-        (r#""alg":"RS256","jku":"https://evil.test","jwk":{},"x5c":[],"x5u":"a""#, "accepted"),
+        (
+            r#""alg":"RS256","jku":"https://evil.test","jwk":{},"x5c":[],"x5u":"a""#,
+            "accepted",
+        ),
         (r#""alg":"HS256""#, "accepted"), // refused later, with the issuer's own algorithms
         (r#""typ":"JWT""#, "token-malformed"),
         (r#""alg":null"#, "token-malformed"),
@@ -105,20 +114,33 @@ fn headers_that_ask_for_another_reading_are_refused() {
         (r#""alg":"RS256","kid":1"#, "token-malformed"),
         (r#""alg":"RS256","typ":1"#, "token-malformed"),
         (r#""alg":"RS256","alg":"none""#, "token-duplicate-claim"),
-        (r#""alg":"RS256","kid":"a","kid":"b""#, "token-duplicate-claim"),
+        (
+            r#""alg":"RS256","kid":"a","kid":"b""#,
+            "token-duplicate-claim",
+        ),
         (r#""alg":"RS256","Alg":"none""#, "token-claim-case"),
         (r#""alg":"RS256","KID":"a""#, "token-claim-case"),
         (r#""alg":"RS256","crit":[]"#, "token-header-refused"),
-        (r#""alg":"RS256","crit":["exp"],"exp":1"#, "token-header-refused"),
+        (
+            r#""alg":"RS256","crit":["exp"],"exp":1"#,
+            "token-header-refused",
+        ),
         (r#""alg":"RS256","b64":false"#, "token-header-refused"),
         (r#""alg":"RS256","zip":"DEF""#, "token-header-refused"),
         (r#""alg":"RS256","cty":"JWT""#, "token-header-refused"),
         (r#""alg":"RS256","typ":"at+jwt""#, "token-type-refused"),
-        (r#""alg":"RS256","typ":"application/AT+JWT""#, "token-type-refused"),
+        (
+            r#""alg":"RS256","typ":"application/AT+JWT""#,
+            "token-type-refused",
+        ),
         (r#""alg":"RS256","typ":"logout+jwt""#, "token-type-refused"),
         (r#""alg":"RS256","typ":"dpop+jwt""#, "token-type-refused"),
     ] {
-        assert_eq!(refusal(&token(&format!("{{{members}}}"), "{}")), code, "{members}");
+        assert_eq!(
+            refusal(&token(&format!("{{{members}}}"), "{}")),
+            code,
+            "{members}"
+        );
     }
     let deep = format!("{{\"alg\":\"RS256\",\"x\":{}}}", "[".repeat(9000));
     assert_eq!(refusal(&token(&deep, "{}")), "token-malformed");
@@ -130,10 +152,14 @@ fn only_asymmetric_algorithms_have_a_name() {
         let text = token(&format!(r#"{{"alg":"{name}"}}"#), "{}");
         UnverifiedToken::parse(&text).unwrap().header.algorithm
     };
-    for name in ["RS256", "RS512", "PS384", "ES256", "ES384", "ES512", "EdDSA"] {
+    for name in [
+        "RS256", "RS512", "PS384", "ES256", "ES384", "ES512", "EdDSA",
+    ] {
         assert_eq!(algorithm(name).unwrap().name(), name);
     }
-    for name in ["none", "None", "nOnE", "", "HS256", "HS512", "rs256", "RS256 ", "ES256K"] {
+    for name in [
+        "none", "None", "nOnE", "", "HS256", "HS512", "rs256", "RS256 ", "ES256K",
+    ] {
         assert!(algorithm(name).is_err(), "{name}");
     }
 }
@@ -143,7 +169,10 @@ fn an_audience_must_be_named_to_the_letter() {
     let code = |aud: &str| {
         let text = token(HEADER, &format!("{{{aud}}}"));
         let token = UnverifiedToken::parse(&text).unwrap();
-        token.claims.require_audience("sigstore").map_or_else(|error| error.code(), |()| "accepted")
+        token
+            .claims
+            .require_audience("sigstore")
+            .map_or_else(|error| error.code(), |()| "accepted")
     };
     for aud in [r#""aud":"sigstore""#, r#""aud":["x","sigstore"]"#] {
         assert_eq!(code(aud), "accepted", "{aud}");
@@ -172,8 +201,15 @@ fn an_audience_must_be_named_to_the_letter() {
 fn a_refused_audience_is_told_with_the_expected_one() {
     let text = token(HEADER, r#"{"aud":["a\nb","other"]}"#);
     let token = UnverifiedToken::parse(&text).unwrap();
-    let message = token.claims.require_audience("sigstore").unwrap_err().to_string();
-    assert!(message.contains(r#""a\nb", "other""#) && message.contains("\"sigstore\""), "{message}");
+    let message = token
+        .claims
+        .require_audience("sigstore")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains(r#""a\nb", "other""#) && message.contains("\"sigstore\""),
+        "{message}"
+    );
 }
 
 #[test]
@@ -182,7 +218,10 @@ fn times_are_read_strictly() {
         let text = token(HEADER, &format!("{{{members}}}"));
         let token = UnverifiedToken::parse(&text).unwrap();
         let now = UNIX_EPOCH + Duration::from_secs(NOW);
-        token.claims.require_time(now).map_or_else(|error| error.code(), |()| "accepted")
+        token
+            .claims
+            .require_time(now)
+            .map_or_else(|error| error.code(), |()| "accepted")
     };
     for (exp, expected) in [
         (format!("{}", NOW + 1), "accepted"),
@@ -214,15 +253,25 @@ fn times_are_read_strictly() {
         ("9223372036854775807".into(), "token-time-malformed"),
         (format!("\"{NOW}\""), "token-time-malformed"),
     ] {
-        assert_eq!(code(format!("\"exp\":{},\"nbf\":{nbf}", NOW + 9)), expected, "{nbf}");
+        assert_eq!(
+            code(format!("\"exp\":{},\"nbf\":{nbf}", NOW + 9)),
+            expected,
+            "{nbf}"
+        );
     }
-    assert_eq!(code(format!("\"exp\":{},\"iat\":\"never\"", NOW + 9)), "accepted");
+    assert_eq!(
+        code(format!("\"exp\":{},\"iat\":\"never\"", NOW + 9)),
+        "accepted"
+    );
 }
 
 #[test]
 fn an_expired_token_says_for_how_long() {
     let text = token(HEADER, &format!("{{\"exp\":{}}}", NOW - 90));
     let token = UnverifiedToken::parse(&text).unwrap();
-    let error = token.claims.require_time(UNIX_EPOCH + Duration::from_secs(NOW)).unwrap_err();
+    let error = token
+        .claims
+        .require_time(UNIX_EPOCH + Duration::from_secs(NOW))
+        .unwrap_err();
     assert!(error.to_string().contains("90 s ago"), "{error}");
 }

@@ -26,3 +26,65 @@ pub(crate) fn apply(router: Router, limits: RequestLimits, metrics: Arc<Metrics>
         .layer(middleware::from_fn_with_state(metrics, observe::observe))
         .layer(middleware::from_fn(request_id::assign))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::response::Response;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(router: Router, limits: RequestLimits) -> (Response, String) {
+        let metrics = Arc::new(Metrics::new("0"));
+        let router = apply(router, limits, Arc::clone(&metrics));
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        (
+            router.oneshot(request).await.unwrap(),
+            metrics.encode().unwrap(),
+        )
+    }
+
+    fn counted(metrics: &str, code: u16) -> bool {
+        metrics.contains(&format!(
+            r#"requests_total{{route="/",method="GET",code="{code}"}} 1"#
+        ))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_counted_and_kept_to_ourselves() {
+        async fn panics() -> String {
+            panic!("something internal")
+        }
+        let router = Router::new().route("/", get(panics));
+        let (response, metrics) = ask(router, RequestLimits::default()).await;
+        assert_eq!(response.status(), 500);
+        assert!(response.headers().contains_key("x-request-id"));
+        assert!(counted(&metrics, 500) && metrics.contains(r#"refusals_total{code="panic"} 1"#));
+        let body = axum::body::to_bytes(response.into_body(), 4096)
+            .await
+            .unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(
+            body.contains(r#""code":13"#) && !body.contains("something internal"),
+            "{body}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_503_and_may_be_tried_again() {
+        let router = Router::new().route("/", get(std::future::pending::<String>));
+        let limits = RequestLimits {
+            total: Duration::from_millis(1),
+            ..RequestLimits::default()
+        };
+        let (response, metrics) = ask(router, limits).await;
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "1");
+        assert!(counted(&metrics, 503) && metrics.contains(r#"code="timed-out"} 1"#));
+    }
+}

@@ -1,5 +1,14 @@
-//! The crate from outside: connections over loopback, requests through the routers.
+//! The crate from outside: connections over loopback, requests to a whole service whose only
+//! stand-in is a log store in memory.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod dev_oidc;
+mod issuance;
 mod listener;
+mod reads;
 mod service;

@@ -90,9 +90,11 @@ impl crate::Database for Database {
     }
 
     async fn close(&self) {
-        self.writers.close().await;
         // A pool waits for its connections to come back, and one of them may wait for the server.
         let _ = tokio::time::timeout(OPERATION, self.readers.close()).await;
+        // Last: SQLite moves its write-ahead log into the file when the last connection closes, if
+        // that one may write.
+        self.writers.close().await;
     }
 }
 

@@ -74,11 +74,10 @@ impl LogStore for Log {
     async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
         let query = sqlx::query_as::<_, (i64, Vec<u8>)>(sql::ENTRIES)
             .bind(self.log)
-            .bind(range.start.cast_signed())
-            .bind(range.end.cast_signed());
+            .bind(bound(range.start))
+            .bind(bound(range.end));
         let found = within(OPERATION, query.fetch_all(&self.readers)).await?;
-        let places = range.start.cast_signed()..;
-        places
+        (bound(range.start)..)
             .zip(found)
             .map(|(place, (leaf_index, tile_leaf))| {
                 if leaf_index != place {
@@ -97,6 +96,11 @@ impl LogStore for Log {
             .bind(fingerprint.as_slice());
         within(OPERATION, query.fetch_optional(&self.readers)).await
     }
+}
+
+/// A bound of a range as a column holds it: nothing lies beyond 2^63.
+fn bound(leaf_index: u64) -> i64 {
+    i64::try_from(leaf_index).unwrap_or(i64::MAX)
 }
 
 impl Log {

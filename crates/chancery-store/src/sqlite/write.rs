@@ -4,7 +4,7 @@
 //! number of rows:
 //!
 //! ```text
-//! INSERT INTO log_entry … SELECT … FROM (VALUES (?7, ?8), …) WHERE column1 IS NOT NULL …;
+//! INSERT INTO log_entry … SELECT … FROM (VALUES (?, ?), …) WHERE column1 IS NOT NULL …;
 //! INSERT INTO log_tile …; INSERT INTO log_term …; INSERT INTO log_delivery …;
 //! UPDATE log_head … RETURNING tree_size
 //! ```
@@ -44,7 +44,7 @@ pub(super) async fn write(connection: &mut Connection, log: i64, rows: Rows) -> 
     loop {
         let class = rest.class();
         let query = sqlx::query(AssertSqlSafe(Arc::clone(&class.text)));
-        let query = rest.bind_round(query.bind(log), class);
+        let query = rest.bind_round(query, log, class);
         let swapped = query.fetch_all(&mut *connection).await?;
         if rest.is_empty() {
             return Ok(swapped.len() as u64);
@@ -85,46 +85,42 @@ impl Class {
         self.entries
     }
 
-    /// Parameters are numbered in the order in which [`Rest::bind_round`] binds them: `?1` is the
-    /// log, `?2` to `?6` are the heads.
+    /// Parameters have no numbers. The driver gives each statement as many of the bound values as
+    /// it has parameters, in the order in which [`Rest::bind_round`] binds them; numbers that do
+    /// not begin at 1 would mislead it.
     fn write_text(&self) -> String {
-        let mut parameters = 7..;
-        let entries = values(&mut parameters, self.entries, 2);
-        let tiles = values(&mut parameters, TILES, 3);
-        let terms = values(&mut parameters, self.terms(), 3);
-        let deliveries = values(&mut parameters, self.deliveries(), 3);
+        let entries = values(self.entries, 2);
+        let tiles = values(TILES, 3);
+        let terms = values(self.terms(), 3);
+        let deliveries = values(self.deliveries(), 3);
         format!(
             "INSERT INTO log_entry (log, leaf_index, tile_leaf)
-             SELECT ?1, column1, column2 FROM ({entries}) WHERE column1 IS NOT NULL;
+             SELECT ?, column1, column2 FROM ({entries}) WHERE column1 IS NOT NULL;
 
              INSERT INTO log_tile (log, level, tile_index, hashes)
-             SELECT ?1, column1, column2, column3 FROM ({tiles}) WHERE column1 IS NOT NULL
+             SELECT ?, column1, column2, column3 FROM ({tiles}) WHERE column1 IS NOT NULL
                  ON CONFLICT (log, level, tile_index) DO UPDATE SET hashes = excluded.hashes;
 
              INSERT INTO log_term (log, name, value, leaf_index)
-             SELECT ?1, column1, column2, column3 FROM ({terms}) WHERE column1 IS NOT NULL
+             SELECT ?, column1, column2, column3 FROM ({terms}) WHERE column1 IS NOT NULL
                  ON CONFLICT DO NOTHING;
 
              INSERT INTO log_delivery (log, leaf_index, sha256, body)
-             SELECT ?1, column1, column2, column3 FROM ({deliveries}) WHERE column1 IS NOT NULL
+             SELECT ?, column1, column2, column3 FROM ({deliveries}) WHERE column1 IS NOT NULL
                  ON CONFLICT DO NOTHING;
 
              UPDATE log_head
-                SET tree_size = ?4, root_hash = ?5, timestamp_ms = ?6
-              WHERE log = ?1 AND tree_size = ?2 AND root_hash = ?3
+                SET tree_size = ?, root_hash = ?, timestamp_ms = ?
+              WHERE log = ? AND tree_size = ? AND root_hash = ?
           RETURNING tree_size"
         )
     }
 }
 
-/// Writes `VALUES (?7, ?8), (?9, ?10)`, and so on.
-fn values(parameters: &mut std::ops::RangeFrom<usize>, rows: usize, columns: usize) -> String {
-    let row = || {
-        let row: Vec<_> = parameters.take(columns).map(|n| format!("?{n}")).collect();
-        format!("({})", row.join(", "))
-    };
-    let rows: Vec<_> = std::iter::repeat_with(row).take(rows).collect();
-    format!("VALUES {}", rows.join(", "))
+/// Writes `VALUES (?, ?), (?, ?)`, and so on.
+fn values(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    format!("VALUES {}", vec![row; rows].join(", "))
 }
 
 /// What is still to be written.
@@ -183,9 +179,9 @@ impl Rest {
     }
 
     /// Binds as many rows as the class takes, and the heads if these are the last.
-    fn bind_round(&mut self, query: BatchQuery, class: &Class) -> BatchQuery {
+    fn bind_round(&mut self, mut query: BatchQuery, log: i64, class: &Class) -> BatchQuery {
         let head = if self.fits(class) { self.head } else { None };
-        let mut query = bind_head(query, head);
+        query = query.bind(log);
         for _ in 0..class.entries {
             let (leaf_index, tile_leaf) = match self.entries.next() {
                 Some(entry) => (Some(entry.leaf_index.cast_signed()), Some(entry.tile_leaf)),
@@ -193,6 +189,7 @@ impl Rest {
             };
             query = query.bind(leaf_index).bind(tile_leaf);
         }
+        query = query.bind(log);
         for _ in 0..TILES {
             let tile = self.tiles.next();
             query = query
@@ -200,6 +197,7 @@ impl Rest {
                 .bind(tile.as_ref().map(|tile| tile.index.cast_signed()))
                 .bind(tile.map(|tile| tile.hashes));
         }
+        query = query.bind(log);
         for _ in 0..class.terms() {
             let term = self.terms.next();
             query = query
@@ -210,6 +208,7 @@ impl Rest {
                 )
                 .bind(term.map(|(_, leaf_index)| leaf_index.cast_signed()));
         }
+        query = query.bind(log);
         for _ in 0..class.deliveries() {
             let delivery = self.deliveries.next();
             query = query
@@ -221,19 +220,20 @@ impl Rest {
                 .bind(delivery.as_ref().map(|delivery| delivery.sha256.to_vec()))
                 .bind(delivery.map(|delivery| Vec::from(delivery.body)));
         }
-        query
+        bind_head(query, log, head)
     }
 }
 
-fn bind_head(query: BatchQuery, head: Option<HeadSwap>) -> BatchQuery {
+fn bind_head(query: BatchQuery, log: i64, head: Option<HeadSwap>) -> BatchQuery {
     let from = head.map(|head| head.from);
     let to = head.map(|head| head.to);
     query
-        .bind(from.map(|tree| tree.tree_size.cast_signed()))
-        .bind(from.map(|tree| tree.root_hash.as_bytes().to_vec()))
         .bind(to.map(|head| head.tree.tree_size.cast_signed()))
         .bind(to.map(|head| head.tree.root_hash.as_bytes().to_vec()))
         .bind(to.map(|head| head.timestamp_ms.cast_signed()))
+        .bind(log)
+        .bind(from.map(|tree| tree.tree_size.cast_signed()))
+        .bind(from.map(|tree| tree.root_hash.as_bytes().to_vec()))
 }
 
 #[cfg(test)]

@@ -142,6 +142,7 @@ async fn what_is_not_there_is_absent(database: TestDatabase) {
     assert!(log.hash_tiles(&[]).await.unwrap().is_empty());
     assert_eq!(log.entries(298..400).await.unwrap(), [leaf(298), leaf(299)]);
     assert!(log.entries(300..400).await.unwrap().is_empty());
+    assert_eq!(log.entries(299..u64::MAX).await.unwrap(), [leaf(299)]);
     assert_eq!(log.issuer(&[1; 32]).await.unwrap(), None);
 }
 
@@ -162,7 +163,7 @@ async fn deliveries_may_be_recorded_twice(database: TestDatabase) {
     // Delivers 0, 1 and 2.
     append(&*log, None, 3).await.unwrap();
     let delivered = database
-        .column("SELECT CAST(leaf_index AS TEXT) FROM log_delivery ORDER BY leaf_index")
+        .column("SELECT CAST(leaf_index AS TEXT) FROM log_delivery ORDER BY log_delivery.leaf_index")
         .await;
     assert_eq!(delivered, ["0", "1", "2"]);
     check_log(&*log, 6).await;
@@ -181,7 +182,8 @@ async fn terms_lead_to_their_entries(database: TestDatabase) {
     let found = database
         .column(
             "SELECT CAST(leaf_index AS TEXT) FROM log_term
-              WHERE log = 1 AND name = 'san' AND value = 'user1@example.com' ORDER BY leaf_index",
+              WHERE log = 1 AND name = 'san' AND value = 'user1@example.com'
+              ORDER BY log_term.leaf_index",
         )
         .await;
     assert_eq!(found, ["1", "6", "11"]);

@@ -12,11 +12,11 @@ use tempfile::TempDir;
 use url::Url;
 
 /// The log that [`TestDatabase::store`] creates.
-pub const LOG: i64 = 1;
+pub(crate) const LOG: i64 = 1;
 
 /// A database of a test's own.
-pub struct TestDatabase {
-    pub url: DatabaseUrl,
+pub(crate) struct TestDatabase {
+    pub(crate) url: DatabaseUrl,
     place: Place,
 }
 
@@ -26,7 +26,7 @@ enum Place {
 }
 
 /// Runs a test on a new SQLite file.
-pub async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -> F) {
+pub(crate) async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -> F) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("chancery.db");
     let url = DatabaseUrl::parse(&format!("sqlite:{}", path.display())).unwrap();
@@ -41,7 +41,7 @@ pub async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -
 }
 
 /// Runs a test on a new PostgreSQL database, if there is a server, and drops it in any case.
-pub async fn on_postgres<F>(test: impl FnOnce(TestDatabase) -> F)
+pub(crate) async fn on_postgres<F>(test: impl FnOnce(TestDatabase) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -91,14 +91,14 @@ fn postgres_server() -> Option<String> {
 
 impl TestDatabase {
     /// Opens the database, without tables.
-    pub async fn connect(&self) -> Store {
+    pub(crate) async fn connect(&self) -> Store {
         Store::connect(&self.url, ConnectOptions { create: true })
             .await
             .unwrap()
     }
 
     /// Opens the database with its tables and an installation with an empty log.
-    pub async fn store(&self) -> Store {
+    pub(crate) async fn store(&self) -> Store {
         let store = self.connect().await;
         store.migrate().await.unwrap();
         store.create_instance(new_instance()).await.unwrap();
@@ -106,19 +106,19 @@ impl TestDatabase {
     }
 
     /// As another process would have it. SQLite allows one process only, so it is the same there.
-    pub async fn another(&self, store: &Store) -> Store {
+    pub(crate) async fn another(&self, store: &Store) -> Store {
         match self.place {
             Place::Sqlite { .. } => store.clone(),
             Place::Postgres { .. } => self.connect().await,
         }
     }
 
-    pub fn is_sqlite(&self) -> bool {
+    pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.place, Place::Sqlite { .. })
     }
 
     /// The SQLite file.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         match &self.place {
             Place::Sqlite { path, .. } => path,
             Place::Postgres { .. } => panic!("PostgreSQL has no path"),
@@ -126,7 +126,7 @@ impl TestDatabase {
     }
 
     /// Runs statements behind the store's back.
-    pub async fn execute(&self, statements: &str) {
+    pub(crate) async fn execute(&self, statements: &str) {
         let statements = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
         match &self.place {
             Place::Sqlite { path, .. } => {
@@ -145,8 +145,8 @@ impl TestDatabase {
     }
 
     /// Reads one column of text behind the store's back.
-    pub async fn column(&self, query: &str) -> Vec<String> {
-        let query = sqlx::AssertSqlSafe(query.to_owned());
+    pub(crate) async fn column(&self, query: &str) -> Vec<String> {
+        let query = AssertSqlSafe(query.to_owned());
         match &self.place {
             Place::Sqlite { path, .. } => {
                 let options = SqliteConnectOptions::new().filename(path);
@@ -169,7 +169,7 @@ impl TestDatabase {
     }
 
     /// A PostgreSQL session of the test's own.
-    pub async fn postgres_session(&self) -> PgConnection {
+    pub(crate) async fn postgres_session(&self) -> PgConnection {
         match &self.place {
             Place::Sqlite { .. } => panic!("SQLite has no sessions"),
             Place::Postgres { url } => self.session(url).await,
@@ -186,7 +186,7 @@ impl TestDatabase {
 }
 
 /// An installation to record.
-pub fn new_instance() -> NewInstance {
+pub(crate) fn new_instance() -> NewInstance {
     NewInstance {
         purpose: Purpose::Development,
         guard_id: "c0ffee".into(),

@@ -46,7 +46,7 @@ async fn all_facts_are_recorded(database: TestDatabase) {
     let expected: Vec<_> = new
         .chain
         .iter()
-        .map(|der| format!("{:x}", Sha256::digest(der)))
+        .map(|der| hex::encode(Sha256::digest(der)))
         .collect();
     assert_eq!(fingerprints, expected);
 }

@@ -4,6 +4,7 @@
 //! such as `postgres://user@localhost/postgres?host=/socket/folder`, in databases that it creates
 //! and drops. Without it those tests say so and pass, or fail if `CHANCERY_REQUIRE_POSTGRES` is
 //! set.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 /// Runs each test on both databases.
 macro_rules! on_both_databases {
@@ -22,6 +23,7 @@ macro_rules! on_both_databases {
 }
 
 mod append;
+mod bench;
 mod cut_off;
 mod damage;
 mod harness;

@@ -116,9 +116,10 @@ const POSTGRES_COLUMNS: &str = "
      WHERE c.table_schema = 'public' AND c.table_name NOT LIKE '\\_sqlx%'
      ORDER BY c.table_name COLLATE \"C\", c.ordinal_position";
 const UNCOMMENTED: &str = "
-    SELECT table_name || '.' || column_name FROM information_schema.columns
-     WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'
-       AND col_description(table_name::regclass, ordinal_position) IS NULL";
+    SELECT c.relname || '.' || a.attname
+      FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+       AND c.relname NOT LIKE '\\_sqlx%' AND col_description(c.oid, a.attnum) IS NULL";
 
 #[tokio::test]
 async fn both_databases_have_the_same_tables_and_columns() {

@@ -10,16 +10,16 @@ use chancery_tlog::{RightEdge, leaf_hash};
 use sha2::{Digest, Sha256};
 
 /// The bytes of entry `index`, which are its data-tile leaf and its Merkle leaf at once.
-pub fn leaf(index: u64) -> Vec<u8> {
-    format!("{index:0>1500}").into_bytes()
+pub(crate) fn leaf(index: u64) -> Vec<u8> {
+    format!("{index:0>2700}").into_bytes()
 }
 
 /// The terms of entry `index`.
-pub fn terms(index: u64) -> Vec<IndexTerm> {
+pub(crate) fn terms(index: u64) -> Vec<IndexTerm> {
     vec![
         IndexTerm {
             name: "serial",
-            value: format!("{:x}", Sha256::digest(leaf(index))),
+            value: hex::encode(Sha256::digest(leaf(index))),
         },
         IndexTerm {
             name: "san",
@@ -33,7 +33,7 @@ pub fn terms(index: u64) -> Vec<IndexTerm> {
 }
 
 /// What was delivered for entry `index`.
-pub fn delivery(index: u64) -> Delivery {
+pub(crate) fn delivery(index: u64) -> Delivery {
     let body = Bytes::from(format!("certificate {index}"));
     Delivery {
         leaf_index: index,
@@ -43,7 +43,7 @@ pub fn delivery(index: u64) -> Delivery {
 }
 
 /// Builds on a tip: `count` entries, and deliveries of the `count` entries before them.
-pub fn batch(tip: Tip, known: Option<RightEdge>, count: u64) -> (Batch, RightEdge) {
+pub(crate) fn batch(tip: Tip, known: Option<RightEdge>, count: u64) -> (Batch, RightEdge) {
     let size = tip.head.tree.tree_size;
     let mut edge = match (&tip.edge_tiles, known) {
         (Some(tiles), _) => RightEdge::from_tiles(size, |wanted| {
@@ -81,7 +81,7 @@ pub fn batch(tip: Tip, known: Option<RightEdge>, count: u64) -> (Batch, RightEdg
 }
 
 /// Appends `count` entries and returns the edge after them.
-pub async fn append(
+pub(crate) async fn append(
     log: &dyn LogStore,
     known: Option<RightEdge>,
     count: u64,
@@ -99,7 +99,7 @@ pub async fn append(
 
 /// Reads the whole log and proves that it is what [`append`] wrote: every entry, every tile, the
 /// head.
-pub async fn check_log(log: &dyn LogStore, size: u64) {
+pub(crate) async fn check_log(log: &dyn LogStore, size: u64) {
     let entries = log.entries(0..size + 1).await.unwrap();
     assert_eq!(entries.len() as u64, size);
     let mut edge = RightEdge::empty();

@@ -1,0 +1,14 @@
+//! The crate against a real issuer on the loopback interface.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test cannot go on without fails it"
+)]
+
+mod accepted;
+mod issuer;
+mod keys;
+mod meta;
+mod outage;
+mod refused;
+mod tls;

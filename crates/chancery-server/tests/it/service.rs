@@ -1,0 +1,279 @@
+//! A whole service on loopback: authority, log in memory, guard file, development issuer, and both
+//! routers behind the real listener.
+
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_ca::ceremony::Ceremony;
+use chancery_ca::{Authority, AuthorityParts, IssuingCa};
+use chancery_certs::{Profile, ProfileConfig};
+use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
+use chancery_keys::{KeyType, LocalKey, Signer as _};
+use chancery_log::clock::FixedClock;
+use chancery_log::guard::FileGuard;
+use chancery_log::memory::MemoryStore;
+use chancery_log::{Log, LogParts, PoolLimits};
+use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
+use chancery_server::{
+    AdminState, AppState, LogRead, Metrics, RequestLimits, ServeLimits, TrustDocuments,
+    TrustSubject, admin_router, public_router, serve,
+};
+use chancery_tlog::Origin;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::{Url, form_urlencoded};
+
+/// A service that runs until it is dropped.
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    /// Where development codes and tokens get their time.
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) store: MemoryStore,
+    /// Makes `/readyz` fail.
+    pub(crate) draining: CancellationToken,
+    admin_url: String,
+    stop: CancellationToken,
+    _guard: tempfile::TempDir,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(LogRead::Open).await
+    }
+
+    pub(crate) async fn start_with(log_read: LogRead) -> Self {
+        let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = public.local_addr().unwrap();
+        let url = format!("http://localhost:{}", listen.port());
+        let (folder, store) = (tempfile::tempdir().unwrap(), MemoryStore::default());
+        let clock = Arc::new(FixedClock::at(SystemTime::now()));
+        let authority = authority(&url, &folder, store.clone()).await;
+        let base = Url::parse(&url).unwrap();
+        let dev_oidc = DevOidc::new(DevOidcConfig {
+            url: &base,
+            listen,
+            key: rsa_key(),
+            clock: Arc::clone(&clock) as _,
+        });
+        let metrics = Arc::new(Metrics::new("0.0.0-test"));
+        let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
+        let app = AppState {
+            documents: documents(&base, &authority),
+            url: url.as_str().into(),
+            log_read,
+            limits: RequestLimits::default(),
+            metrics: Arc::clone(&metrics),
+            dev_oidc: Some(dev_oidc.unwrap()),
+            authority: Arc::clone(&authority),
+        };
+        let admin_url = format!("http://{}", admin.local_addr().unwrap());
+        let watched = AdminState {
+            authority,
+            metrics,
+            draining: draining.clone(),
+        };
+        let limits = ServeLimits::default();
+        tokio::spawn(serve(
+            public,
+            public_router(app),
+            limits.clone(),
+            stop.clone(),
+        ));
+        tokio::spawn(serve(admin, admin_router(watched), limits, stop.clone()));
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none());
+        let client = client.build().unwrap();
+        Self {
+            url,
+            client,
+            clock,
+            store,
+            draining,
+            admin_url,
+            stop,
+            _guard: folder,
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn get_admin(&self, path: &str) -> Answer {
+        Answer::of(self.client.get(format!("{}{path}", self.admin_url))).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        Answer::of(self.request(Method::POST, path).body(body)).await
+    }
+
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post(path, encoded(fields)).await
+    }
+
+    /// Returns a token for an e-mail address.
+    pub(crate) async fn token(&self, email: &str) -> String {
+        let fields = [("grant_type", DEV_IDENTITY_GRANT), ("email", email)];
+        let answer = self.post_form("/dev-oidc/token", &fields).await;
+        answer.json()["id_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Returns the body of a request for a certificate, for a new key.
+    pub(crate) async fn certificate_request(&self, email: &str) -> Value {
+        let key = LocalKey::generate(KeyType::P256).unwrap();
+        let proof = key.sign(email.as_bytes()).await.unwrap();
+        let spki = STANDARD.encode(key.public_key().spki_der());
+        json!({
+            "credentials": { "oidcIdentityToken": self.token(email).await },
+            "publicKeyRequest": {
+                "publicKey": {
+                    "algorithm": "whatever",
+                    "content": format!(
+                        "-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----"
+                    ),
+                },
+                "proofOfPossession": STANDARD.encode(proof),
+            },
+        })
+    }
+
+    /// Asks for a certificate and gets it.
+    pub(crate) async fn issue(&self, email: &str) -> Answer {
+        let request = self.certificate_request(email).await;
+        let answer = self.post("/api/v2/signingCert", request.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer
+    }
+}
+
+/// An answer that was read whole.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    headers: reqwest::header::HeaderMap,
+}
+
+impl Answer {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self {
+            status,
+            headers,
+            body: response.bytes().await.unwrap().to_vec(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.header("content-type"), "application/json");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Asserts an error in the form that Fulcio's clients read, and returns its message.
+    pub(crate) fn error(&self, status: u16, code: u8) -> String {
+        assert_eq!(self.status, status, "{}", self.text());
+        let body = self.json();
+        let message = body["message"].as_str().unwrap().to_owned();
+        assert_eq!(
+            body,
+            json!({ "code": code, "message": message, "details": [] })
+        );
+        message
+    }
+}
+
+pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
+}
+
+async fn authority(url: &str, folder: &tempfile::TempDir, store: MemoryStore) -> Arc<Authority> {
+    let now = SystemTime::now();
+    let (root, issuing) = (key(KeyType::P384), key(KeyType::P256));
+    let ceremony = Ceremony {
+        organization: "test",
+        common_name: "test root",
+        now,
+    };
+    let chain = ceremony.perform(&root, &issuing).unwrap();
+    let clock: Arc<dyn chancery_log::clock::Clock> = Arc::new(chancery_log::clock::SystemClock);
+    let log = LogParts {
+        name: "main".to_owned(),
+        origin: Origin::parse("localhost/ct/main").unwrap(),
+        store: Arc::new(store),
+        guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
+        signer: Arc::new(key(KeyType::P256)),
+        clock: Arc::clone(&clock),
+        limits: PoolLimits::default(),
+    };
+    Authority::new(AuthorityParts {
+        issuers: issuers(&format!("{url}/dev-oidc")),
+        profile: Profile::new(ProfileConfig::default()).unwrap(),
+        issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
+        log: Log::open(log).await.unwrap(),
+        clock,
+    })
+}
+
+fn issuers(issuer: &str) -> Issuers {
+    let config = json!({
+        "OIDCIssuers": {
+            issuer: { "IssuerURL": issuer, "ClientID": "sigstore", "Type": "email" },
+        },
+    });
+    let config = IdentityConfig::parse(config.to_string().as_bytes(), "test").unwrap();
+    let options = IssuersOptions {
+        allow_http: HttpPolicy::Allow,
+        ..IssuersOptions::default()
+    };
+    Issuers::new(config, options).unwrap()
+}
+
+fn documents(url: &Url, authority: &Authority) -> TrustDocuments {
+    TrustDocuments::new(&TrustSubject {
+        url,
+        organization: "test",
+        chain: authority.trust_bundle(),
+        log_key: authority.log().public_key(),
+        log_url: &url.join("/ct/main").unwrap(),
+        valid_from: SystemTime::now(),
+        oidc_issuers: &[url.join("/dev-oidc").unwrap()],
+    })
+    .unwrap()
+}
+
+fn key(key_type: KeyType) -> LocalKey {
+    LocalKey::generate(key_type).unwrap()
+}
+
+/// RSA keys take long to make; one is enough.
+fn rsa_key() -> Arc<dyn chancery_keys::Signer> {
+    static KEY: OnceLock<Arc<LocalKey>> = OnceLock::new();
+    Arc::clone(KEY.get_or_init(|| Arc::new(key(KeyType::Rsa2048)))) as _
+}
