@@ -3,12 +3,10 @@
 //! The check knows nothing of how either was made. It compares their bytes: all must be equal but
 //! the last extension, which is the poison here and the SCT list there, and the signature.
 
-use der::Decode;
-use der::asn1::OctetStringRef;
-
 use crate::oid;
 use crate::raw::{RawCertificate, RawError, RawExtension, RawTbs};
 use crate::tbs::POISON;
+use crate::tlv::{OCTET_STRING, Tlv};
 
 /// Where a final certificate departs from its precertificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +30,6 @@ pub enum CorrespondError {
     /// An extension before the last differs, or there are more or fewer.
     #[error("the final certificate has other extensions than its precertificate, from number {0}")]
     Extension(usize),
-}
-
-impl CorrespondError {
-    /// An SCT list so large that DER cannot express it.
-    pub(crate) fn encode(_: der::Error) -> Self {
-        Self::SctList
-    }
 }
 
 /// Checks that a final certificate is the one that its precertificate announced. Signatures are not
@@ -85,7 +76,7 @@ fn compare(precert: &RawTbs<'_>, r#final: &RawTbs<'_>) -> Result<(), CorrespondE
     if same != announced.len() || same != issued.len() {
         return Err(CorrespondError::Extension(same + 1));
     }
-    let is = |id| move |extension: &RawExtension<'_>| extension.id == id;
+    let is = |id| move |extension: &RawExtension<'_>| extension.is(id);
     if announced.iter().any(is(oid::POISON)) {
         return Err(CorrespondError::Poison);
     }
@@ -129,12 +120,12 @@ fn compare_fields(precert: &RawTbs<'_>, r#final: &RawTbs<'_>) -> Result<(), Corr
 /// OCTET STRING { u16 length { u16 length { SCT } } }
 /// ```
 fn is_list_of_one_sct(extension: &RawExtension<'_>) -> bool {
-    let Ok(list) = <&OctetStringRef>::from_der(extension.value) else {
+    let Ok(list) = Tlv::only(extension.value, OCTET_STRING) else {
         return false;
     };
-    extension.id == oid::SCT_LIST
+    extension.is(oid::SCT_LIST)
         && !extension.critical
-        && u16_prefixed(list.as_bytes())
+        && u16_prefixed(list.value)
             .and_then(u16_prefixed)
             .is_some_and(|sct| !sct.is_empty())
 }
@@ -143,4 +134,65 @@ fn is_list_of_one_sct(extension: &RawExtension<'_>) -> bool {
 fn u16_prefixed(bytes: &[u8]) -> Option<&[u8]> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     (usize::from(u16::from_be_bytes(*length)) == rest.len()).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use const_oid::ObjectIdentifier;
+
+    use super::*;
+    use crate::tbs::{TbsParts, push_extension};
+    use crate::tlv::tlv;
+
+    const PRECERTIFICATE: &[u8] = include_bytes!("../tests/vectors/precert.der");
+
+    fn extension(id: ObjectIdentifier, critical: bool, value: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        push_extension(&mut out, id, critical, value);
+        out
+    }
+
+    fn sct_list(critical: bool) -> Vec<u8> {
+        let value = tlv(OCTET_STRING, &[&[0, 3, 0, 1, 0]]);
+        extension(oid::SCT_LIST, critical, &value)
+    }
+
+    /// Returns the vectors' to-be-signed certificate, ending in some extensions.
+    fn tbs(last: &[&[u8]]) -> Vec<u8> {
+        let raw = RawCertificate::parse(PRECERTIFICATE).unwrap();
+        let mut parts = TbsParts::without(&raw.tbs, oid::POISON);
+        parts.extensions.extend(last.concat());
+        parts.for_log()
+    }
+
+    /// Compares a precertificate and a final certificate that end in some extensions.
+    fn ending(precert: &[&[u8]], r#final: &[&[u8]]) -> Result<(), CorrespondError> {
+        correspond_tbs(&tbs(precert), &tbs(r#final))
+    }
+
+    #[test]
+    fn an_extension_more_or_less_is_caught() {
+        let more = extension(oid::EXT_KEY_USAGE, false, &[5, 0]);
+        let scts = sct_list(false);
+        let caught = Err(CorrespondError::Extension(8));
+        assert_eq!(ending(&[POISON], &[&scts]), Ok(()));
+        assert_eq!(ending(&[POISON], &[&more, &scts]), caught);
+        assert_eq!(ending(&[&more, POISON], &[&scts]), caught);
+        assert_eq!(ending(&[&more, POISON], &[&more, &scts]), Ok(()));
+    }
+
+    #[test]
+    fn the_poison_and_the_sct_list_are_each_there_once_and_last() {
+        let scts = sct_list(false);
+        let critical = sct_list(true);
+        let poison = Err(CorrespondError::Poison);
+        let list = Err(CorrespondError::SctList);
+        assert_eq!(ending(&[POISON], &[&critical]), list);
+        assert_eq!(ending(&[POISON], &[]), list);
+        assert_eq!(ending(&[], &[&scts]), poison);
+        assert_eq!(ending(&[POISON, POISON], &[POISON, &scts]), poison);
+        assert_eq!(ending(&[&scts, POISON], &[&scts, &scts]), list);
+        let not_critical = extension(oid::POISON, false, &[5, 0]);
+        assert_eq!(ending(&[&not_critical], &[&scts]), poison);
+    }
 }

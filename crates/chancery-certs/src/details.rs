@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use der::Decode;
-use der::asn1::OctetStringRef;
 use x509_cert::name::Name;
 use x509_cert::time::Validity;
 
@@ -13,6 +12,7 @@ use crate::raw::{RawCertificate, RawError};
 use crate::serial::SerialNumber;
 use crate::subject::{ReadSubjectError, SubjectAlternativeName};
 use crate::tbs::TbsParts;
+use crate::tlv::{OCTET_STRING, Tlv};
 
 /// The contents of somebody's code-signing certificate or precertificate, unverified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +81,9 @@ impl CertificateDetails {
         let sct_list = match (sct_lists.next(), sct_lists.next()) {
             (None, _) => None,
             (Some(list), None) => {
-                let list = <&OctetStringRef>::from_der(list.value);
-                Some(list.map_err(malformed("SCT list"))?.as_bytes().to_vec())
+                let list = Tlv::only(list.value, OCTET_STRING);
+                let list = list.map_err(|_| ReadCertificateError::Field("SCT list"))?;
+                Some(list.value.to_vec())
             }
             _ => return Err(ReadCertificateError::Field("SCT list")),
         };
@@ -109,13 +110,11 @@ impl CertificateDetails {
 /// Bytes that are no certificate, or one that has neither extension, or more than one of them.
 pub fn precert_tbs_of_final(der: &[u8]) -> Result<Vec<u8>, RebuildError> {
     let tbs = RawCertificate::parse(der)?.tbs;
-    let mut marks = tbs
-        .extensions
-        .iter()
-        .map(|extension| extension.id)
-        .filter(|&id| id == oid::SCT_LIST || id == oid::POISON);
-    match (marks.next(), marks.next()) {
-        (Some(mark), None) => Ok(TbsParts::without(&tbs, mark).for_log()),
+    let poisons = tbs.extensions_with(oid::POISON).count();
+    let sct_lists = tbs.extensions_with(oid::SCT_LIST).count();
+    match (poisons, sct_lists) {
+        (1, 0) => Ok(TbsParts::without(&tbs, oid::POISON).for_log()),
+        (0, 1) => Ok(TbsParts::without(&tbs, oid::SCT_LIST).for_log()),
         _ => Err(RebuildError::NotOne),
     }
 }

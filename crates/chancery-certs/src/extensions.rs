@@ -8,15 +8,12 @@
 //! ```
 //! Source: Fulcio's `docs/oid-info.md`. An extension is present only if its text is not empty.
 
-use std::collections::HashSet;
-
 use const_oid::ObjectIdentifier;
-use der::asn1::Utf8StringRef;
-use der::{Decode, Tag};
 
 use crate::oid;
 use crate::raw::{RawCertificate, RawError, RawExtension};
-use crate::tbs::{push_extension, tlv};
+use crate::tbs::push_extension;
+use crate::tlv::{Tlv, UTF8_STRING, tlv};
 
 /// The most octets of one value: no token that is accepted is longer as a whole.
 const MAX_OCTETS: usize = 16 * 1024;
@@ -94,11 +91,11 @@ pub enum ReadExtensionsError {
     #[error(transparent)]
     Certificate(#[from] RawError),
     /// An extension stands in the certificate more than once (RFC 5280, section 4.2).
-    #[error("the extension {0} is there more than once")]
-    Duplicate(ObjectIdentifier),
+    #[error("the extension 1.3.6.1.4.1.57264.1.{0} is there more than once")]
+    Duplicate(u8),
     /// A value is not the text that its extension should hold.
-    #[error("the value of the extension {0} is not the text that it should be")]
-    Malformed(ObjectIdentifier),
+    #[error("the value of the extension 1.3.6.1.4.1.57264.1.{0} is not the text that it should be")]
+    Malformed(u8),
     /// Extensions .1 and .8 name different issuers.
     #[error("the two issuer extensions differ: .1 says {deprecated:?}, .8 says {current:?}")]
     TwoIssuers {
@@ -121,6 +118,7 @@ enum Encoding {
 
 /// One optional extension: its number, its name and where its value is kept.
 struct Field {
+    number: u8,
     id: ObjectIdentifier,
     name: &'static str,
     encoding: Encoding,
@@ -131,6 +129,7 @@ struct Field {
 macro_rules! field {
     ($number:literal, $encoding:ident, $name:ident) => {
         Field {
+            number: $number,
             id: ObjectIdentifier::new_unwrap(concat!("1.3.6.1.4.1.57264.1.", $number)),
             name: stringify!($name),
             encoding: Encoding::$encoding,
@@ -206,21 +205,23 @@ impl FulcioExtensions {
         extensions: &[RawExtension<'_>],
     ) -> Result<Self, ReadExtensionsError> {
         let mut read = Self::default();
-        let mut seen = HashSet::new();
+        let mut seen = Vec::new();
         let (mut deprecated, mut current) = (None, None);
-        for extension in extensions.iter().filter(|each| is_fulcio(each.id)) {
-            if !seen.insert(extension.id) {
-                return Err(ReadExtensionsError::Duplicate(extension.id));
+        for extension in extensions {
+            let Some(number) = extension.number_below(oid::FULCIO) else {
+                continue;
+            };
+            if seen.contains(&number) {
+                return Err(ReadExtensionsError::Duplicate(number));
             }
-            let fields = DEPRECATED.iter().chain(&CURRENT);
-            match extension.id {
-                ISSUER => deprecated = Some(Encoding::Raw.decode(extension)?),
-                ISSUER_V2 => current = Some(Encoding::Utf8String.decode(extension)?),
-                id => {
-                    if let Some(field) = fields.into_iter().find(|field| field.id == id) {
-                        *(field.value_mut)(&mut read) = Some(field.encoding.decode(extension)?);
-                    }
-                }
+            seen.push(number);
+            let mut fields = DEPRECATED.iter().chain(&CURRENT);
+            if extension.is(ISSUER) {
+                deprecated = Some(Encoding::Raw.decode(number, extension)?);
+            } else if extension.is(ISSUER_V2) {
+                current = Some(Encoding::Utf8String.decode(number, extension)?);
+            } else if let Some(field) = fields.find(|field| field.number == number) {
+                *(field.value_mut)(&mut read) = Some(field.encoding.decode(number, extension)?);
             }
         }
         read.issuer = one_issuer(deprecated, current)?;
@@ -242,16 +243,18 @@ impl FulcioExtensions {
     }
 
     /// Encodes the extensions that are present, in Fulcio's order, after those in `out`.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), der::Error> {
-        Encoding::Raw.encode(out, ISSUER, &self.issuer)?;
-        for field in &DEPRECATED {
-            field.encode(out, self)?;
-        }
-        Encoding::Utf8String.encode(out, ISSUER_V2, &self.issuer)?;
-        for field in &CURRENT {
-            field.encode(out, self)?;
-        }
-        Ok(())
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let optional = |out: &mut Vec<u8>, fields: &[Field]| {
+            for field in fields {
+                if let Some(value) = field.read(self) {
+                    field.encoding.encode(out, field.id, value);
+                }
+            }
+        };
+        Encoding::Raw.encode(out, ISSUER, &self.issuer);
+        optional(out, &DEPRECATED);
+        Encoding::Utf8String.encode(out, ISSUER_V2, &self.issuer);
+        optional(out, &CURRENT);
     }
 }
 
@@ -261,40 +264,36 @@ impl Field {
         let value = (self.value)(extensions).as_deref();
         value.filter(|value| !value.is_empty())
     }
-
-    fn encode(&self, out: &mut Vec<u8>, extensions: &FulcioExtensions) -> Result<(), der::Error> {
-        match self.read(extensions) {
-            Some(value) => self.encoding.encode(out, self.id, value),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Encoding {
-    fn encode(self, out: &mut Vec<u8>, id: ObjectIdentifier, text: &str) -> Result<(), der::Error> {
+    fn encode(self, out: &mut Vec<u8>, id: ObjectIdentifier, text: &str) {
         match self {
             Self::Raw => push_extension(out, id, false, text.as_bytes()),
             Self::Utf8String => {
-                push_extension(out, id, false, &tlv(Tag::Utf8String, &[text.as_bytes()]))
+                push_extension(out, id, false, &tlv(UTF8_STRING, &[text.as_bytes()]));
             }
         }
     }
 
-    fn decode(self, extension: &RawExtension<'_>) -> Result<String, ReadExtensionsError> {
-        let malformed = || ReadExtensionsError::Malformed(extension.id);
+    fn decode(
+        self,
+        number: u8,
+        extension: &RawExtension<'_>,
+    ) -> Result<String, ReadExtensionsError> {
         let text = match self {
-            Self::Raw => std::str::from_utf8(extension.value).map_err(|_| malformed())?,
-            Self::Utf8String => Utf8StringRef::from_der(extension.value)
-                .map_err(|_| malformed())?
-                .as_str(),
+            Self::Raw => Some(extension.value),
+            Self::Utf8String => utf8_string(extension.value),
         };
-        Ok(text.to_owned())
+        let text = text.and_then(|text| std::str::from_utf8(text).ok());
+        text.map(str::to_owned)
+            .ok_or(ReadExtensionsError::Malformed(number))
     }
 }
 
-/// Tells whether an identifier lies directly under Fulcio's arc.
-fn is_fulcio(id: ObjectIdentifier) -> bool {
-    id.parent() == Some(oid::FULCIO)
+/// Returns the bytes of a `UTF8String` that nothing follows.
+pub(crate) fn utf8_string(value: &[u8]) -> Option<&[u8]> {
+    Tlv::only(value, UTF8_STRING).ok().map(|text| text.value)
 }
 
 /// Old certificates have .1 alone, ours have both.

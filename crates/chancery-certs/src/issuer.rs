@@ -183,7 +183,7 @@ fn authority_key_identifier(key_id: &[u8]) -> Result<Vec<u8>, der::Error> {
     };
     let mut extension = Vec::new();
     let value = identifier.to_der()?;
-    push_extension(&mut extension, oid::AUTHORITY_KEY_IDENTIFIER, false, &value)?;
+    push_extension(&mut extension, oid::AUTHORITY_KEY_IDENTIFIER, false, &value);
     Ok(extension)
 }
 

@@ -23,6 +23,7 @@ mod serial;
 mod signing;
 mod subject;
 mod tbs;
+mod tlv;
 
 pub use algorithm::{SignatureAlgorithm, UnsupportedCaKey};
 pub use chain::{CertificateChain, ChainError};

@@ -114,8 +114,7 @@ impl Precertificate {
     /// A list that does not hold exactly one SCT. Any other error would be a defect of this crate,
     /// found before the CA signs.
     pub fn embed(self, sct_list: &[u8]) -> Result<FinalTbs, CorrespondError> {
-        let encoded = self.draft.parts.with_sct_list(sct_list);
-        let signed_part = encoded.map_err(CorrespondError::encode)?;
+        let signed_part = self.draft.parts.with_sct_list(sct_list);
         correspond_tbs(&self.signed_part, &signed_part)?;
         Ok(FinalTbs::new(self.draft, self.der, signed_part))
     }

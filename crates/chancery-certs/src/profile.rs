@@ -197,12 +197,12 @@ impl Profile {
         let mut out = Vec::with_capacity(2048);
         out.extend_from_slice(&self.usages);
         let key_id = SubjectKeyIdentifier(OctetString::new(key_id)?).to_der()?;
-        push_extension(&mut out, oid::SUBJECT_KEY_IDENTIFIER, false, &key_id)?;
+        push_extension(&mut out, oid::SUBJECT_KEY_IDENTIFIER, false, &key_id);
         out.extend_from_slice(issuer.authority_key_identifier());
         let san = san.to_extension_value()?;
         // Critical, because the subject is empty (RFC 5280, section 4.2.1.6).
-        push_extension(&mut out, oid::SUBJECT_ALT_NAME, true, &san)?;
-        extensions.encode(&mut out)?;
+        push_extension(&mut out, oid::SUBJECT_ALT_NAME, true, &san);
+        extensions.encode(&mut out);
         Ok(out)
     }
 }
@@ -229,9 +229,9 @@ fn head(
 fn usages() -> Result<Vec<u8>, der::Error> {
     let mut out = Vec::new();
     let key_usage = KeyUsage(FlagSet::from(KeyUsages::DigitalSignature)).to_der()?;
-    push_extension(&mut out, oid::KEY_USAGE, true, &key_usage)?;
+    push_extension(&mut out, oid::KEY_USAGE, true, &key_usage);
     let extended = ExtendedKeyUsage(vec![oid::CODE_SIGNING]).to_der()?;
-    push_extension(&mut out, oid::EXT_KEY_USAGE, false, &extended)?;
+    push_extension(&mut out, oid::EXT_KEY_USAGE, false, &extended);
     Ok(out)
 }
 

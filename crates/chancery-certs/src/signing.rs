@@ -84,3 +84,45 @@ impl SigningCertificate {
         Sha256::digest(&self.der).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issuer::IssuingCertificate;
+    use crate::tbs::TbsParts;
+
+    const INTERMEDIATE: &[u8] = include_bytes!("../tests/vectors/intermediate.der");
+    const PRECERTIFICATE: &[u8] = include_bytes!("../tests/vectors/precert.der");
+    const FINAL: &[u8] = include_bytes!("../tests/vectors/final.der");
+    /// Where the vectors' final to-be-signed certificate stands in its certificate.
+    const FINAL_TBS: std::ops::Range<usize> = 4..4 + 4 + 589;
+
+    /// Assembles the vectors' final certificate, with its to-be-signed part changed or not.
+    fn assemble(change: impl FnOnce(&mut [u8])) -> Result<SigningCertificate, CorrespondError> {
+        let parts = TbsParts {
+            head: Vec::new(),
+            extensions: Vec::new(),
+        };
+        let issuer = IssuingCertificate::from_der(INTERMEDIATE).unwrap();
+        let now = SystemTime::UNIX_EPOCH;
+        let draft = Draft::new(
+            parts,
+            &issuer,
+            SerialNumber::from_random([1; 20]),
+            (now, now),
+        );
+        let mut signed_part = FINAL[FINAL_TBS].to_vec();
+        change(&mut signed_part);
+        FinalTbs::new(draft, PRECERTIFICATE.to_vec(), signed_part).assemble(b"signature")
+    }
+
+    #[test]
+    fn a_certificate_that_was_not_announced_is_not_released() {
+        assert!(assemble(|_| ()).is_ok());
+        let alice = FINAL[FINAL_TBS]
+            .windows(5)
+            .position(|five| five == b"alice");
+        let found = assemble(|tbs| tbs[alice.unwrap()] = b'A');
+        assert_eq!(found, Err(CorrespondError::Extension(5)));
+    }
+}

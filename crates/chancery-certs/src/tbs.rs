@@ -9,11 +9,12 @@
 //! ```
 
 use const_oid::ObjectIdentifier;
-use der::asn1::OctetStringRef;
-use der::{Encode, Header, Length, Tag, TagNumber};
 
 use crate::oid;
-use crate::raw::{ExtensionRef, RawTbs};
+use crate::raw::{EXTENSIONS, RawTbs};
+use crate::tlv::{
+    BIT_STRING, BOOLEAN, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, framed, push, push_header, tlv,
+};
 
 /// The poison extension, whole: critical, its value a NULL (RFC 6962, section 3.1).
 pub(crate) const POISON: &[u8] = &[
@@ -33,7 +34,7 @@ pub(crate) struct TbsParts {
 impl TbsParts {
     /// Takes a certificate apart, leaving out every extension with the identifier.
     pub(crate) fn without(tbs: &RawTbs<'_>, id: ObjectIdentifier) -> Self {
-        let kept = tbs.extensions.iter().filter(|extension| extension.id != id);
+        let kept = tbs.extensions.iter().filter(|extension| !extension.is(id));
         Self {
             head: tbs.head.to_vec(),
             extensions: kept.flat_map(|extension| extension.der).copied().collect(),
@@ -53,23 +54,25 @@ impl TbsParts {
     /// Encodes the to-be-signed certificate of the final certificate. `sct_list` is the TLS
     /// `SignedCertificateTimestampList`; the extension wraps it in an OCTET STRING of its own
     /// (RFC 6962, section 3.3).
-    pub(crate) fn with_sct_list(&self, sct_list: &[u8]) -> Result<Vec<u8>, der::Error> {
-        let value = tlv(Tag::OctetString, &[sct_list]);
-        let mut last = Vec::with_capacity(value.len() + 32);
-        push_extension(&mut last, oid::SCT_LIST, false, &value)?;
-        Ok(self.encode(&last))
+    pub(crate) fn with_sct_list(&self, sct_list: &[u8]) -> Vec<u8> {
+        let mut last = Vec::with_capacity(sct_list.len() + 32);
+        let value = tlv(OCTET_STRING, &[sct_list]);
+        push_extension(&mut last, oid::SCT_LIST, false, &value);
+        self.encode(&last)
     }
 
     fn encode(&self, last: &[u8]) -> Vec<u8> {
-        if self.extensions.is_empty() && last.is_empty() {
-            return tlv(Tag::Sequence, &[&self.head]);
+        let list = self.extensions.len() + last.len();
+        if list == 0 {
+            return tlv(SEQUENCE, &[&self.head]);
         }
-        let list = tlv(Tag::Sequence, &[&self.extensions, last]);
-        let explicit = Tag::ContextSpecific {
-            constructed: true,
-            number: TagNumber(3),
-        };
-        tlv(Tag::Sequence, &[&self.head, &tlv(explicit, &[&list])])
+        let body = self.head.len() + framed(framed(list));
+        let mut out = Vec::with_capacity(framed(body));
+        push_header(&mut out, SEQUENCE, body);
+        out.extend_from_slice(&self.head);
+        push_header(&mut out, EXTENSIONS, framed(list));
+        push(&mut out, SEQUENCE, &[&self.extensions, last]);
+        out
     }
 }
 
@@ -79,63 +82,58 @@ pub(crate) fn push_extension(
     id: ObjectIdentifier,
     critical: bool,
     value: &[u8],
-) -> Result<(), der::Error> {
-    let extension = ExtensionRef {
-        extn_id: id,
-        critical,
-        extn_value: OctetStringRef::new(value)?,
-    };
-    extension.encode_to_vec(extensions)?;
-    Ok(())
+) {
+    push_extension_of(extensions, id.as_bytes(), critical, value);
+}
+
+/// The same for the identifier that an OBJECT IDENTIFIER holds.
+pub(crate) fn push_extension_of(extensions: &mut Vec<u8>, id: &[u8], critical: bool, value: &[u8]) {
+    const TRUE: &[u8] = &[BOOLEAN, 1, 0xff];
+    // FALSE is the default, which DER leaves out (X.690, section 11.5).
+    let critical = if critical { TRUE } else { &[] };
+    let length = framed(id.len()) + critical.len() + framed(value.len());
+    push_header(extensions, SEQUENCE, length);
+    push(extensions, OBJECT_IDENTIFIER, &[id]);
+    extensions.extend_from_slice(critical);
+    push(extensions, OCTET_STRING, &[value]);
 }
 
 /// Encodes a certificate from its to-be-signed part, the signature algorithm's identifier and the
 /// signature, which becomes a BIT STRING without unused bits.
 pub(crate) fn certificate(tbs: &[u8], algorithm: &[u8], signature: &[u8]) -> Vec<u8> {
-    let signature = tlv(Tag::BitString, &[&[0], signature]);
-    tlv(Tag::Sequence, &[tbs, algorithm, &signature])
-}
-
-/// Encodes the concatenation of `parts` under a tag.
-#[expect(
-    clippy::expect_used,
-    reason = "a certificate's parts are bounded by kilobytes, DER's lengths by 4 GiB"
-)]
-pub(crate) fn tlv(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
-    const LONGEST_HEADER: usize = 6;
-    let length = parts.iter().map(|part| part.len()).sum::<usize>();
-    let header = Header::new(tag, Length::try_from(length).expect("less than 4 GiB"));
-    let mut out = Vec::with_capacity(LONGEST_HEADER + length);
-    header.encode_to_vec(&mut out).expect("less than 4 GiB");
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    out
+    let signature = tlv(BIT_STRING, &[&[0], signature]);
+    tlv(SEQUENCE, &[tbs, algorithm, &signature])
 }
 
 #[cfg(test)]
 mod tests {
+    use der::Encode;
+    use der::asn1::OctetString;
+    use x509_cert::ext::Extension;
+
     use super::*;
 
     #[test]
-    fn lengths_are_spliced_in_der_at_every_size_of_header() {
-        for (length, header) in [
-            (0, &[0x30, 0x00][..]),
-            (0x7f, &[0x30, 0x7f]),
-            (0x80, &[0x30, 0x81, 0x80]),
-            (0xff, &[0x30, 0x81, 0xff]),
-            (0x100, &[0x30, 0x82, 0x01, 0x00]),
-            (0x1_0000, &[0x30, 0x83, 0x01, 0x00, 0x00]),
-        ] {
-            let body = vec![0xab; length];
-            let (one, two) = body.split_at(length / 3);
-            let encoded = tlv(Tag::Sequence, &[one, two]);
-            assert_eq!(encoded, [header, &body].concat());
+    fn an_extension_is_encoded_as_the_library_encodes_it() {
+        for length in [0, 1, 100, 127, 128, 240, 241, 255, 256, 5000] {
+            for critical in [false, true] {
+                let value = vec![0xab; length];
+                let mut ours = Vec::new();
+                push_extension(&mut ours, oid::SUBJECT_ALT_NAME, critical, &value);
+                let library = Extension {
+                    extn_id: oid::SUBJECT_ALT_NAME,
+                    critical,
+                    extn_value: OctetString::new(value).unwrap(),
+                };
+                assert_eq!(ours, library.to_der().unwrap());
+            }
         }
     }
 
     #[test]
     fn the_poison_is_a_critical_extension_that_holds_null() {
         let mut poison = Vec::new();
-        push_extension(&mut poison, oid::POISON, true, &[0x05, 0x00]).unwrap();
+        push_extension(&mut poison, oid::POISON, true, &[0x05, 0x00]);
         assert_eq!(poison, POISON);
     }
 }

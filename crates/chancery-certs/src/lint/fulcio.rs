@@ -6,7 +6,7 @@ use der::flagset::FlagSet;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages};
 
 use super::{Inspected, Lint, ensure, lints};
-use crate::extensions::{FulcioExtensions, ISSUER, ISSUER_V2};
+use crate::extensions::{ISSUER, ISSUER_V2, utf8_string};
 use crate::oid;
 use crate::raw::RawExtension;
 use crate::subject::SubjectAlternativeName;
@@ -47,32 +47,37 @@ fn there_is_one_name_and_it_is_the_identity(inspected: &Inspected<'_>) -> Result
 }
 
 fn both_issuer_extensions_are_there_and_agree(inspected: &Inspected<'_>) -> Result<(), String> {
-    value(inspected, ISSUER)?;
-    value(inspected, ISSUER_V2)?;
-    let extensions = FulcioExtensions::from_extensions(&inspected.raw.extensions);
-    let extensions = extensions.map_err(|error| error.to_string())?;
-    ensure(!extensions.issuer.is_empty(), || {
-        "the issuer is empty".to_owned()
-    })
+    let deprecated = value(inspected, ISSUER)?;
+    let current = utf8_string(value(inspected, ISSUER_V2)?);
+    ensure(
+        !deprecated.is_empty() && current == Some(deprecated),
+        || "the issuer is empty, or .1 and .8 differ".to_owned(),
+    )
 }
 
 /// A verifier must refuse critical extensions that it does not know (RFC 5280, section 4.2).
 fn only_the_name_and_the_usage_are_critical(inspected: &Inspected<'_>) -> Result<(), String> {
     let expected = [oid::KEY_USAGE, oid::SUBJECT_ALT_NAME, oid::POISON];
     let mut extensions = inspected.raw.extensions.iter();
-    let wrong = extensions.find(|each| each.critical != expected.contains(&each.id));
+    let wrong = extensions.find(|each| each.critical != expected.iter().any(|&id| each.is(id)));
     wrong.map_or(Ok(()), |wrong| {
-        Err(format!("critical is {} in {}", wrong.critical, wrong.id))
+        Err(format!(
+            "critical is {} in {}",
+            wrong.critical,
+            wrong.name()
+        ))
     })
 }
 
 fn the_extensions_are_in_order(inspected: &Inspected<'_>) -> Result<(), String> {
-    let mut previous = 0;
+    let mut previous = None;
     for extension in &inspected.raw.extensions {
         let place = place(extension);
-        let place = place.ok_or_else(|| format!("{} is not in the profile", extension.id))?;
+        ensure(place.is_some(), || {
+            format!("{} is not in the profile", extension.name())
+        })?;
         ensure(place > previous, || {
-            format!("{} stands too late", extension.id)
+            format!("{} stands too late", extension.name())
         })?;
         previous = place;
     }
@@ -80,7 +85,7 @@ fn the_extensions_are_in_order(inspected: &Inspected<'_>) -> Result<(), String> 
 }
 
 fn the_lifetime_is_at_most_the_profiles(inspected: &Inspected<'_>) -> Result<(), String> {
-    let validity = inspected.tbs.validity();
+    let validity = &inspected.validity;
     let from = validity.not_before.to_unix_duration();
     let lifetime = validity.not_after.to_unix_duration().checked_sub(from);
     let most = inspected.request.max_lifetime;
@@ -90,7 +95,7 @@ fn the_lifetime_is_at_most_the_profiles(inspected: &Inspected<'_>) -> Result<(),
 }
 
 fn the_validity_lies_within_the_cas(inspected: &Inspected<'_>) -> Result<(), String> {
-    let validity = inspected.tbs.validity();
+    let validity = &inspected.validity;
     let issuer = inspected.request.issuer;
     ensure(
         validity.not_before.to_system_time() >= issuer.not_before()
@@ -111,23 +116,21 @@ fn value<'a>(inspected: &'a Inspected<'_>, id: ObjectIdentifier) -> Result<&'a [
 }
 
 /// Returns an extension's place in the profile: KU, EKU, SKI, AKI, SAN, .1 to .24, poison.
-fn place(extension: &RawExtension<'_>) -> Option<u32> {
-    const FULCIO_FROM: u32 = 5;
-    match extension.id {
-        oid::KEY_USAGE => Some(1),
-        oid::EXT_KEY_USAGE => Some(2),
-        oid::SUBJECT_KEY_IDENTIFIER => Some(3),
-        oid::AUTHORITY_KEY_IDENTIFIER => Some(4),
-        oid::SUBJECT_ALT_NAME => Some(FULCIO_FROM),
-        oid::POISON => Some(u32::MAX),
-        id if id.parent() == Some(oid::FULCIO) => {
-            // .7 is a type of name, not an extension.
-            let number = id
-                .arcs()
-                .last()
-                .filter(|number| matches!(number, 1..=6 | 8..=24));
-            number.map(|number| FULCIO_FROM + number)
-        }
-        _ => None,
+fn place(extension: &RawExtension<'_>) -> Option<usize> {
+    const FIRST: [ObjectIdentifier; 5] = [
+        oid::KEY_USAGE,
+        oid::EXT_KEY_USAGE,
+        oid::SUBJECT_KEY_IDENTIFIER,
+        oid::AUTHORITY_KEY_IDENTIFIER,
+        oid::SUBJECT_ALT_NAME,
+    ];
+    if extension.is(oid::POISON) {
+        return Some(usize::MAX);
+    }
+    match extension.number_below(oid::FULCIO) {
+        // .7 is a type of name, not an extension.
+        Some(number @ (1..=6 | 8..=24)) => Some(FIRST.len() + usize::from(number)),
+        Some(_) => None,
+        None => FIRST.iter().position(|&id| extension.is(id)),
     }
 }

@@ -1,8 +1,8 @@
 //! Lints: what must hold for every certificate, checked on the bytes before they are signed.
 //!
-//! The to-be-signed certificate is parsed back by a decoder that shares nothing with the code that
-//! wrote it. Each lint is one small function with the rule's source; the first that fails stops the
-//! issuance, because a signature cannot be taken back.
+//! The to-be-signed certificate is read back, its fields by `x509-cert`, which did not write the
+//! frames around them. Each lint is one small function with the rule's source; the first that fails
+//! stops the issuance, because a signature cannot be taken back.
 
 mod fulcio;
 mod rfc5280;
@@ -13,7 +13,7 @@ mod tests;
 use std::time::Duration;
 
 use der::Decode;
-use x509_cert::TbsCertificate;
+use x509_cert::time::Validity;
 
 use crate::issuer::IssuingCertificate;
 use crate::raw::RawTbs;
@@ -41,11 +41,11 @@ pub(crate) struct Request<'a> {
     pub(crate) max_lifetime: Duration,
 }
 
-/// A to-be-signed certificate, read back in two ways, beside what was asked for.
+/// A to-be-signed certificate, read back, beside what was asked for.
 struct Inspected<'a> {
     request: &'a Request<'a>,
     raw: RawTbs<'a>,
-    tbs: TbsCertificate,
+    validity: Validity,
 }
 
 /// One rule.
@@ -74,10 +74,11 @@ impl<'a> Inspected<'a> {
             citation: "RFC 5280, 4.1",
             detail,
         };
+        let raw = RawTbs::parse(request.der).map_err(|error| failure(error.to_string()))?;
         Ok(Self {
-            raw: RawTbs::parse(request.der).map_err(|error| failure(error.to_string()))?,
-            tbs: TbsCertificate::from_der(request.der)
+            validity: Validity::from_der(raw.validity)
                 .map_err(|error| failure(error.to_string()))?,
+            raw,
             request,
         })
     }

@@ -3,8 +3,9 @@
 use const_oid::AssociatedOid;
 use der::{Decode, Encode};
 use sha1::{Digest, Sha1};
-use x509_cert::certificate::Version;
+use spki::SubjectPublicKeyInfoRef;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectKeyIdentifier};
+use x509_cert::name::Name;
 use x509_cert::time::Time;
 
 use super::{Inspected, Lint, ensure, lints};
@@ -28,18 +29,21 @@ pub(super) const LINTS: &[Lint] = lints![
     there_are_no_basic_constraints: "RFC 5280, 4.2.1.9",
 ];
 
-/// Some verifiers decode and encode again to check an SCT; they must arrive at the same bytes.
+/// Some verifiers decode and encode again to check an SCT; they must arrive at the same bytes. The
+/// reader has refused every length that is not the shortest.
 fn the_der_is_canonical(inspected: &Inspected<'_>) -> Result<(), String> {
-    let again = inspected.tbs.to_der().map_err(|error| error.to_string())?;
-    ensure(again == inspected.request.der, || {
-        "decoding and encoding again gives other bytes".to_owned()
-    })
+    let validity = inspected.validity.to_der();
+    let validity = validity.map_err(|error| error.to_string())?;
+    let mut extensions = inspected.raw.extensions.iter();
+    ensure(
+        validity == inspected.raw.validity && extensions.all(|each| each.encode() == each.der),
+        || "decoding and encoding again gives other bytes".to_owned(),
+    )
 }
 
 fn the_version_is_3(inspected: &Inspected<'_>) -> Result<(), String> {
-    let version = inspected.tbs.version();
-    ensure(version == Version::V3, || {
-        format!("the version is {version:?}")
+    ensure(inspected.raw.version == [0xa0, 3, 2, 1, 2], || {
+        format!("the version is {:02x?}", inspected.raw.version)
     })
 }
 
@@ -48,28 +52,29 @@ fn the_serial_number_is_positive_and_at_most_20_octets(
 ) -> Result<(), String> {
     let serial = SerialNumber::from_integer_der(inspected.raw.serial_number);
     ensure(serial.is_some(), || {
-        format!("the serial number is {}", inspected.tbs.serial_number())
+        format!("the serial number is {:02x?}", inspected.raw.serial_number)
     })
 }
 
 fn the_signature_algorithm_is_the_cas(inspected: &Inspected<'_>) -> Result<(), String> {
-    let expected = inspected.request.issuer.algorithm_identifier();
-    ensure(inspected.raw.signature == expected, || {
-        let found = inspected.tbs.signature().oid;
-        format!("the CA's key does not sign with {found}")
-    })
+    let issuer = inspected.request.issuer;
+    let expected = issuer.algorithm().identifier().to_der();
+    ensure(
+        expected.is_ok_and(|expected| inspected.raw.signature == expected),
+        || format!("the algorithm is not {:?}", issuer.algorithm()),
+    )
 }
 
 /// Byte for byte, because not every verifier compares names as RFC 5280, section 7.1, does.
 fn the_issuer_is_the_cas_subject(inspected: &Inspected<'_>) -> Result<(), String> {
     let expected = inspected.request.issuer.subject_der();
     ensure(inspected.raw.issuer == expected, || {
-        format!("the issuer is {}", inspected.tbs.issuer())
+        format!("the issuer is {}", name(inspected.raw.issuer))
     })
 }
 
 fn the_validity_is_in_order(inspected: &Inspected<'_>) -> Result<(), String> {
-    let validity = inspected.tbs.validity();
+    let validity = &inspected.validity;
     let (from, until) = (validity.not_before, validity.not_after);
     ensure(from.to_unix_duration() < until.to_unix_duration(), || {
         format!("it is valid from {from} until {until}")
@@ -77,7 +82,7 @@ fn the_validity_is_in_order(inspected: &Inspected<'_>) -> Result<(), String> {
 }
 
 fn times_until_2049_are_utc_times(inspected: &Inspected<'_>) -> Result<(), String> {
-    let validity = inspected.tbs.validity();
+    let validity = &inspected.validity;
     let wrong = [validity.not_before, validity.not_after]
         .into_iter()
         .find(|time| matches!(time, Time::GeneralTime(_)) && time.to_date_time().year() <= 2049);
@@ -94,18 +99,16 @@ fn the_public_key_is_the_subjects(inspected: &Inspected<'_>) -> Result<(), Strin
 }
 
 fn there_are_no_unique_identifiers(inspected: &Inspected<'_>) -> Result<(), String> {
-    let tbs = &inspected.tbs;
-    ensure(
-        tbs.issuer_unique_id().is_none() && tbs.subject_unique_id().is_none(),
-        || "there is a unique identifier".to_owned(),
-    )
+    ensure(!inspected.raw.has_unique_identifier, || {
+        "there is a unique identifier".to_owned()
+    })
 }
 
 fn no_extension_is_there_twice(inspected: &Inspected<'_>) -> Result<(), String> {
     let mut rest = inspected.raw.extensions.as_slice();
     while let Some((first, others)) = rest.split_first() {
-        ensure(others.iter().all(|other| other.id != first.id), || {
-            format!("the extension {} is there twice", first.id)
+        ensure(others.iter().all(|other| !other.has_id_of(first)), || {
+            format!("the extension {} is there twice", first.name())
         })?;
         rest = others;
     }
@@ -127,7 +130,8 @@ fn the_authority_key_identifier_is_the_cas(inspected: &Inspected<'_>) -> Result<
 /// Method 1: the SHA-1 of the BIT STRING's bytes, without tag, length and unused bits.
 fn the_subject_key_identifier_is_the_keys(inspected: &Inspected<'_>) -> Result<(), String> {
     let found = not_critical::<SubjectKeyIdentifier>(inspected)?;
-    let key = inspected.tbs.subject_public_key_info();
+    let key = SubjectPublicKeyInfoRef::from_der(inspected.raw.subject_public_key_info);
+    let key = key.map_err(|error| error.to_string())?;
     let expected = Sha1::digest(key.subject_public_key.raw_bytes());
     ensure(found.0.as_bytes() == expected.as_slice(), || {
         "it is not the SHA-1 of the certified key".to_owned()
@@ -135,8 +139,9 @@ fn the_subject_key_identifier_is_the_keys(inspected: &Inspected<'_>) -> Result<(
 }
 
 fn an_empty_subject_has_a_critical_name(inspected: &Inspected<'_>) -> Result<(), String> {
-    ensure(inspected.tbs.subject().is_empty(), || {
-        format!("the subject is {}", inspected.tbs.subject())
+    let subject = inspected.raw.subject;
+    ensure(subject == [0x30, 0], || {
+        format!("the subject is {}", name(subject))
     })?;
     let mut names = inspected.raw.extensions_with(oid::SUBJECT_ALT_NAME);
     ensure(names.next().is_some_and(|names| names.critical), || {
@@ -163,4 +168,9 @@ where
         "the extension is critical".to_owned()
     })?;
     T::from_der(extension.value).map_err(|error| error.to_string())
+}
+
+/// Writes a name as RFC 4514 does.
+fn name(der: &[u8]) -> String {
+    Name::from_der(der).map_or_else(|error| error.to_string(), |name| name.to_string())
 }

@@ -20,7 +20,7 @@ fn the_poison_is_critical_and_null(inspected: &Inspected<'_>) -> Result<(), Stri
 /// The RFC lets it stand anywhere; last, it can be cut off and replaced without touching the rest.
 fn the_poison_is_the_last_extension(inspected: &Inspected<'_>) -> Result<(), String> {
     let last = inspected.raw.extensions.last();
-    ensure(last.is_some_and(|last| last.id == oid::POISON), || {
+    ensure(last.is_some_and(|last| last.is(oid::POISON)), || {
         "the last extension is not the poison".to_owned()
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{GeneralizedTime, Ia5String, UtcTime};
-use der::{DateTime, Encode, Tag};
+use der::{DateTime, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::{Inspected, Request, all, check};
@@ -12,7 +12,8 @@ use crate::issuer::IssuingCertificate;
 use crate::oid;
 use crate::raw::RawCertificate;
 use crate::subject::SubjectAlternativeName;
-use crate::tbs::{TbsParts, push_extension, tlv};
+use crate::tbs::{TbsParts, push_extension};
+use crate::tlv::{OCTET_STRING, SEQUENCE, tlv};
 
 const ISSUER: &[u8] = include_bytes!("../../tests/vectors/intermediate.der");
 const PRECERTIFICATE: &[u8] = include_bytes!("../../tests/vectors/precert.der");
@@ -101,7 +102,7 @@ fn with_request<T>(der: &[u8], run: impl FnOnce(&Request<'_>) -> T) -> T {
 
 fn extension(id: ObjectIdentifier, critical: bool, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    push_extension(&mut out, id, critical, value).unwrap();
+    push_extension(&mut out, id, critical, value);
     out
 }
 
@@ -122,7 +123,7 @@ fn utc(year: u16, month: u8, day: u8, minute: u8) -> Vec<u8> {
 }
 
 fn validity(from: &[u8], until: &[u8]) -> Vec<u8> {
-    tlv(Tag::Sequence, &[from, until])
+    tlv(SEQUENCE, &[from, until])
 }
 
 #[test]
@@ -164,10 +165,10 @@ fn an_explicit_default_fires() {
     fires("the_der_is_canonical", &[], |broken| {
         let id = oid::EXT_KEY_USAGE.to_der().unwrap();
         let value = tlv(
-            Tag::OctetString,
+            OCTET_STRING,
             &[&[0x30, 0x0a, 6, 8, 43, 6, 1, 5, 5, 7, 3, 3]],
         );
-        broken.extensions[1] = tlv(Tag::Sequence, &[&id, &[1, 1, 0], &value]);
+        broken.extensions[1] = tlv(SEQUENCE, &[&id, &[1, 1, 0], &value]);
     });
 }
 
