@@ -4,6 +4,7 @@ mod demo;
 mod dev;
 mod harness;
 mod outage;
+mod possession;
 mod refusals;
 mod rollback;
 mod secrets;
