@@ -35,14 +35,19 @@ pub struct Authority {
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authority").field("log", self.parts.log.origin()).finish_non_exhaustive()
+        f.debug_struct("Authority")
+            .field("log", self.parts.log.origin())
+            .finish_non_exhaustive()
     }
 }
 
 impl Authority {
     /// Opens the authority.
     pub fn new(parts: AuthorityParts) -> Arc<Self> {
-        Arc::new(Self { parts, acts: TaskTracker::new() })
+        Arc::new(Self {
+            parts,
+            acts: TaskTracker::new(),
+        })
     }
 
     /// Issues a certificate.

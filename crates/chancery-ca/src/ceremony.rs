@@ -69,7 +69,10 @@ impl Ceremony<'_> {
         params.use_authority_key_identifier_extension = true;
         let issuing_certificate = params.signed_by(&issuing_key, &root_issuer)?;
 
-        let ders = vec![issuing_certificate.der().to_vec(), root_certificate.der().to_vec()];
+        let ders = vec![
+            issuing_certificate.der().to_vec(),
+            root_certificate.der().to_vec(),
+        ];
         CertificateChain::from_ders(ders).map_err(|e| CeremonyError::Chain(e.to_string()))
     }
 
@@ -113,7 +116,11 @@ impl<'a> CeremonyKey<'a> {
         };
         let spki = spki::SubjectPublicKeyInfoRef::try_from(public.spki_der())
             .map_err(|e| CeremonyError::Chain(e.to_string()))?;
-        Ok(Self { key, algorithm, point: spki.subject_public_key.raw_bytes().to_vec() })
+        Ok(Self {
+            key,
+            algorithm,
+            point: spki.subject_public_key.raw_bytes().to_vec(),
+        })
     }
 }
 
@@ -129,6 +136,8 @@ impl PublicKeyData for CeremonyKey<'_> {
 
 impl SigningKey for CeremonyKey<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.key.sign_now(message).map_err(|_| rcgen::Error::RemoteKeyError)
+        self.key
+            .sign_now(message)
+            .map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }

@@ -63,7 +63,10 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// Tells whether other values in the token would make a certificate possible.
 fn is_callers_fault(error: &CertifyError) -> bool {
-    matches!(error, CertifyError::Extension(_) | CertifyError::SubjectKey(_))
+    matches!(
+        error,
+        CertifyError::Extension(_) | CertifyError::SubjectKey(_)
+    )
 }
 
 impl IssueError {

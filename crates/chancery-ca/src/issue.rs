@@ -1,5 +1,6 @@
 //! The act of issuing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -28,7 +29,7 @@ pub struct Issued {
     /// The final certificate, with its SCT.
     pub certificate: SigningCertificate,
     /// The chain it leads to: the issuing certificate first, the root last.
-    pub chain: CertificateChain,
+    pub chain: Arc<CertificateChain>,
     /// The entry's place in the log.
     pub leaf_index: u64,
     /// A published tree head that covers the entry.
@@ -38,7 +39,13 @@ pub struct Issued {
 impl Authority {
     /// Does what [`Authority::issue`] promises, in the caller's task.
     pub(crate) async fn act(&self, request: IssueRequest) -> Result<Issued, IssueError> {
-        let AuthorityParts { issuers, profile, issuer, log, clock } = &self.parts;
+        let AuthorityParts {
+            issuers,
+            profile,
+            issuer,
+            log,
+            clock,
+        } = &self.parts;
         let mut watch = Stopwatch::start();
 
         let now = clock.now();
@@ -48,12 +55,21 @@ impl Authority {
 
         let (san, extensions) = (principal.san(), principal.extensions());
         let serial = SerialNumber::from_random(rand::random());
-        let tbs = profile.certify(issuer.certificate(), san, extensions, key.spki_der(), serial, now)?;
+        let tbs = profile.certify(
+            issuer.certificate(),
+            san,
+            extensions,
+            key.spki_der(),
+            serial,
+            now,
+        )?;
         let precertificate = issuer.sign_precertificate(tbs).await?;
         let precertified = watch.lap();
 
         let entry = Box::new(entry(&precertificate, issuer)?);
-        let sequenced = log.append(entry, terms(&principal, &precertificate)).await?;
+        let sequenced = log
+            .append(entry, terms(&principal, &precertificate))
+            .await?;
         let logged = watch.lap();
 
         let sct = log.sign_sct(&sequenced).await?;
@@ -74,7 +90,7 @@ impl Authority {
         );
         Ok(Issued {
             certificate,
-            chain: issuer.chain().clone(),
+            chain: Arc::clone(issuer.chain()),
             leaf_index: sequenced.leaf_index().get(),
             tree: *sequenced.tree(),
         })
@@ -87,16 +103,25 @@ fn entry(precertificate: &Precertificate, issuer: &IssuingCa) -> Result<PrecertE
         precertificate.issuer_key_hash(),
         precertificate.tbs_for_log().to_vec(),
         precertificate.der().to_vec(),
-        issuer.fingerprints().to_vec(),
+        issuer.chain().fingerprints().to_vec(),
     )
 }
 
 /// Returns what auditors can find the entry by.
 fn terms(principal: &Principal, precertificate: &Precertificate) -> Vec<IndexTerm> {
     vec![
-        IndexTerm { name: "serial", value: precertificate.serial().to_string() },
-        IndexTerm { name: "san", value: principal.san().to_string() },
-        IndexTerm { name: "issuer", value: principal.issuer().to_owned() },
+        IndexTerm {
+            name: "serial",
+            value: precertificate.serial().to_string(),
+        },
+        IndexTerm {
+            name: "san",
+            value: principal.san().to_string(),
+        },
+        IndexTerm {
+            name: "issuer",
+            value: principal.issuer().to_owned(),
+        },
     ]
 }
 

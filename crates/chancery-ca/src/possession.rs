@@ -69,7 +69,11 @@ impl PossessionRequest {
                 let proven = principal
                     .proof_candidates()
                     .any(|name| key.verify(name.as_bytes(), proof).is_ok());
-                if proven { Ok(ProvenKey(key)) } else { Err(unproven(&key, principal)) }
+                if proven {
+                    Ok(ProvenKey(key))
+                } else {
+                    Err(unproven(&key, principal))
+                }
             }
         }
     }
@@ -135,7 +139,10 @@ fn allowed(key: PublicKey) -> Result<PublicKey, PossessionError> {
 fn verify_csr(bytes: &[u8]) -> Result<ProvenKey, PossessionError> {
     let block = pem::parse(bytes)
         .map_err(|e| PossessionError::Csr(format!("certificateSigningRequest is not PEM: {e}")))?;
-    if !matches!(block.tag(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
+    if !matches!(
+        block.tag(),
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST"
+    ) {
         return Err(PossessionError::Csr(format!(
             "certificateSigningRequest holds a {}",
             block.tag()
@@ -155,9 +162,10 @@ fn verify_csr(bytes: &[u8]) -> Result<ProvenKey, PossessionError> {
         )));
     }
     let signed = request.info.to_der().map_err(unreadable)?;
-    key.verify(&signed, request.signature.raw_bytes()).map_err(|_| {
-        PossessionError::Proof("the request's signature is not by the key in it".to_owned())
-    })?;
+    key.verify(&signed, request.signature.raw_bytes())
+        .map_err(|_| {
+            PossessionError::Proof("the request's signature is not by the key in it".to_owned())
+        })?;
     Ok(ProvenKey(key))
 }
 

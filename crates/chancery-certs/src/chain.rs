@@ -15,6 +15,9 @@ const PEM_LABEL: &str = "CERTIFICATE";
 pub struct CertificateChain {
     issuing: IssuingCertificate,
     ders: Vec<Vec<u8>>,
+    // Made once: both are in every answer or every log entry.
+    pems: Vec<String>,
+    fingerprints: Vec<[u8; 32]>,
 }
 
 /// Why certificates are not a chain.
@@ -113,7 +116,12 @@ impl CertificateChain {
             Some(last) if last.issuer != last.subject => Err(ChainError::NoRoot {
                 issuer: last.issuer.to_string(),
             }),
-            _ => Ok(Self { issuing, ders }),
+            _ => Ok(Self {
+                issuing,
+                pems: ders.iter().map(|der| pem(der)).collect(),
+                fingerprints: ders.iter().map(|der| Sha256::digest(der).into()).collect(),
+                ders,
+            }),
         }
     }
 
@@ -128,14 +136,13 @@ impl CertificateChain {
     }
 
     /// Returns the certificates in PEM, issuing CA first, each without a newline at its end.
-    pub fn pems(&self) -> Vec<String> {
-        self.ders.iter().map(|der| pem(der)).collect()
+    pub fn pems(&self) -> &[String] {
+        &self.pems
     }
 
     /// Returns the SHA-256 of each certificate, issuing CA first.
-    pub fn fingerprints(&self) -> Vec<[u8; 32]> {
-        let fingerprint = |der: &Vec<u8>| Sha256::digest(der).into();
-        self.ders.iter().map(fingerprint).collect()
+    pub fn fingerprints(&self) -> &[[u8; 32]] {
+        &self.fingerprints
     }
 }
 

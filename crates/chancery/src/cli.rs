@@ -46,8 +46,13 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) identity_config: Option<PathBuf>,
     /// Use this database instead of SQLite in the folder. A URL with a password is refused here:
-    /// set CHANCERY_DATABASE.
-    #[arg(long, value_name = "URL", env = "CHANCERY_DATABASE", hide_env_values = true)]
+    /// set `CHANCERY_DATABASE`.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHANCERY_DATABASE",
+        hide_env_values = true
+    )]
     pub(crate) database: Option<String>,
     /// Throw away what is in the folder and begin anew.
     #[arg(long)]
@@ -69,8 +74,13 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     pub(crate) organization: Option<String>,
     /// The database: sqlite:PATH or postgres://…; by default SQLite in the folder. A URL with a
-    /// password is refused here: set CHANCERY_DATABASE, or use --database-file.
-    #[arg(long, value_name = "URL", env = "CHANCERY_DATABASE", hide_env_values = true)]
+    /// password is refused here: set `CHANCERY_DATABASE`, or use --database-file.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHANCERY_DATABASE",
+        hide_env_values = true
+    )]
     pub(crate) database: Option<String>,
     /// Read the database URL from this file; the configuration will name the file.
     #[arg(long, value_name = "FILE", conflicts_with = "database")]
@@ -98,7 +108,12 @@ pub(crate) struct InitArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
     /// The configuration that `init` wrote.
-    #[arg(long, value_name = "FILE", default_value = "chancery.yaml", env = "CHANCERY_CONFIG")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "chancery.yaml",
+        env = "CHANCERY_CONFIG"
+    )]
     pub(crate) config: PathBuf,
     /// Where to listen, instead of what the configuration says.
     #[arg(long, env = "CHANCERY_LISTEN")]
@@ -107,7 +122,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "CHANCERY_ADMIN_LISTEN")]
     pub(crate) admin_listen: Option<SocketAddr>,
     /// The database, instead of what the configuration says. A URL with a password is refused
-    /// here: set CHANCERY_DATABASE.
-    #[arg(long, value_name = "URL", env = "CHANCERY_DATABASE", hide_env_values = true)]
+    /// here: set `CHANCERY_DATABASE`.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHANCERY_DATABASE",
+        hide_env_values = true
+    )]
     pub(crate) database: Option<String>,
 }

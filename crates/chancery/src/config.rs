@@ -118,7 +118,7 @@ impl Config {
         let mut config: Self = yaml_serde::from_str(&text).map_err(|e| {
             Failure::configuration(format!("{}: {}", path.display(), explain(&e.to_string())))
         })?;
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
         config.resolve(folder);
         Ok(config)
     }
@@ -197,7 +197,12 @@ mod tests {
     fn a_misspelt_key_is_refused_with_the_nearest_one() {
         let text = include_str!("../../../config/chancery.example.yaml");
         let failure = load(&text.replace("admin-listen:", "admin-lisen:")).unwrap_err();
-        assert!(failure.to_string().ends_with("did you mean `admin-listen`?"), "{failure}");
+        assert!(
+            failure
+                .to_string()
+                .ends_with("did you mean `admin-listen`?"),
+            "{failure}"
+        );
     }
 
     #[test]

@@ -41,7 +41,11 @@ impl Founding<'_> {
 
         let chain = self.make_ca(now)?;
         let log_key = self.make_key(&self.layout.log_key(), KeyType::P256, self.passphrase)?;
-        self.make_key(&self.layout.witness_key(), KeyType::Ed25519, self.passphrase)?;
+        self.make_key(
+            &self.layout.witness_key(),
+            KeyType::Ed25519,
+            self.passphrase,
+        )?;
         let guard = FileGuard::create(&self.layout.guard()).map_err(Failure::from_error)?;
 
         let spki = log_key.public_key().spki_der();
@@ -58,15 +62,20 @@ impl Founding<'_> {
             },
             now_ms: unix_ms(now),
         };
-        store.create_instance(instance).await.map_err(Failure::from_error)?;
+        store
+            .create_instance(instance)
+            .await
+            .map_err(Failure::from_error)?;
         store.close().await;
         Ok(())
     }
 
     /// Connects to a database that holds no instance yet, and gives it its tables.
     async fn empty_database(&self) -> Result<Store, Failure> {
-        let options = ConnectOptions { create: true, ..ConnectOptions::default() };
-        let store = Store::connect(self.database, options).await.map_err(Failure::from_error)?;
+        let options = ConnectOptions { create: true };
+        let store = Store::connect(self.database, options)
+            .await
+            .map_err(Failure::from_error)?;
         store.migrate().await.map_err(Failure::from_error)?;
         match store.instance().await.map_err(Failure::from_error)? {
             None => Ok(store),
@@ -82,8 +91,14 @@ impl Founding<'_> {
         let root = self.make_key(&self.layout.root_key(), KeyType::P384, self.root_passphrase)?;
         let issuing = self.make_key(&self.layout.issuing_key(), KeyType::P256, self.passphrase)?;
         let common_name = format!("{} code signing", self.organization);
-        let ceremony = Ceremony { organization: self.organization, common_name: &common_name, now };
-        let chain = ceremony.perform(&root, &issuing).map_err(Failure::from_error)?;
+        let ceremony = Ceremony {
+            organization: self.organization,
+            common_name: &common_name,
+            now,
+        };
+        let chain = ceremony
+            .perform(&root, &issuing)
+            .map_err(Failure::from_error)?;
 
         let mut pem = chain.pems().join("\n");
         pem.push('\n');

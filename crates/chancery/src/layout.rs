@@ -16,7 +16,9 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -83,7 +85,8 @@ impl Layout {
         read: LogRead,
     ) -> (CaConfig, LogConfig, GuardConfig) {
         let relative = |path: PathBuf| {
-            path.strip_prefix(&self.folder).map_or_else(|_| path.clone(), Path::to_owned)
+            path.strip_prefix(&self.folder)
+                .map_or_else(|_| path.clone(), Path::to_owned)
         };
         let ca = CaConfig {
             chain: relative(self.chain()),
@@ -97,7 +100,13 @@ impl Layout {
             witness_key: relative(self.witness_key()),
             read,
         };
-        (ca, log, GuardConfig { file: relative(self.guard()) })
+        (
+            ca,
+            log,
+            GuardConfig {
+                file: relative(self.guard()),
+            },
+        )
     }
 
     /// Makes the folder and its rooms, readable by the owner alone.

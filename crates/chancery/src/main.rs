@@ -32,7 +32,10 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), Failure> {
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         return Err(Failure::failed("another TLS provider is installed"));
     }
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::from_error)?;

@@ -41,11 +41,22 @@ pub(crate) async fn open(
     issuers: Issuers,
     purpose: Purpose,
 ) -> Result<Opened, Failure> {
-    let Files { issuer, origin, profile, guard, log_key } = Files::read(config)?;
+    let Files {
+        issuer,
+        origin,
+        profile,
+        guard,
+        log_key,
+    } = Files::read(config)?;
     let store = connect(&database_url(config)?).await?;
     let instance = bound_instance(&store, purpose).await?;
-    let recorded =
-        Binding { config, issuer: &issuer, log_key: &log_key, guard: &guard }.check(&instance)?;
+    let recorded = Binding {
+        config,
+        issuer: &issuer,
+        log_key: &log_key,
+        guard: &guard,
+    }
+    .check(&instance)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let log = Log::open(LogParts {
@@ -59,8 +70,18 @@ pub(crate) async fn open(
     })
     .await
     .map_err(configuration)?;
-    let authority = Authority::new(AuthorityParts { issuers, profile, issuer, log, clock });
-    Ok(Opened { authority, instance, store })
+    let authority = Authority::new(AuthorityParts {
+        issuers,
+        profile,
+        issuer,
+        log,
+        clock,
+    });
+    Ok(Opened {
+        authority,
+        instance,
+        store,
+    })
 }
 
 /// Holds the files that `config` names against what `database` recorded, and opens nothing.
@@ -68,8 +89,20 @@ pub(crate) async fn verify(config: &Config, database: &DatabaseUrl) -> Result<()
     let files = Files::read(config)?;
     let store = connect(database).await?;
     let instance = bound_instance(&store, Purpose::Production).await?;
-    let Files { issuer, log_key, guard, .. } = &files;
-    let outcome = Binding { config, issuer, log_key, guard }.check(&instance).map(drop);
+    let Files {
+        issuer,
+        log_key,
+        guard,
+        ..
+    } = &files;
+    let outcome = Binding {
+        config,
+        issuer,
+        log_key,
+        guard,
+    }
+    .check(&instance)
+    .map(drop);
     store.close().await;
     outcome
 }
@@ -93,10 +126,18 @@ impl Files {
         let origin = Origin::parse(&config.log.origin).map_err(|e| {
             Failure::configuration(format!("log.origin {:?}: {e}", config.log.origin))
         })?;
-        let profile = Profile::new(ProfileConfig { lifetime: config.certificate_lifetime() })
-            .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))?;
+        let profile = Profile::new(ProfileConfig {
+            lifetime: config.certificate_lifetime(),
+        })
+        .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))?;
         let guard = FileGuard::open(&config.guard.file).map_err(configuration)?;
-        Ok(Self { issuer, origin, profile, guard, log_key: load(&config.log.key)? })
+        Ok(Self {
+            issuer,
+            origin,
+            profile,
+            guard,
+            log_key: load(&config.log.key)?,
+        })
     }
 }
 
@@ -118,8 +159,11 @@ fn passphrase(config: &Config) -> Result<Passphrase, Failure> {
     file::read_passphrase_file(&path).map_err(configuration)
 }
 
-/// Returns the path of a systemd credential (systemd.exec(5), LoadCredential=).
-#[expect(clippy::disallowed_methods, reason = "the binary reads the environment")]
+/// Returns the path of a systemd credential (systemd.exec(5), `LoadCredential=`).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary reads the environment"
+)]
 fn credential(name: &str) -> Result<PathBuf, Failure> {
     let folder = std::env::var("CREDENTIALS_DIRECTORY").map_err(|_| {
         Failure::configuration(format!(
@@ -153,16 +197,22 @@ pub(crate) fn read_database_file(path: &Path) -> Result<String, Failure> {
 }
 
 async fn connect(url: &DatabaseUrl) -> Result<Store, Failure> {
-    let store = Store::connect(url, ConnectOptions::default()).await.map_err(configuration)?;
+    let store = Store::connect(url, ConnectOptions::default())
+        .await
+        .map_err(configuration)?;
     store.check_schema().await.map_err(configuration)?;
     store.check_durability().await.map_err(configuration)?;
     Ok(store)
 }
 
 async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Failure> {
-    let instance = store.instance().await.map_err(configuration)?.ok_or_else(|| {
-        Failure::configuration("the database holds no instance; `chancery init` makes one")
-    })?;
+    let instance = store
+        .instance()
+        .await
+        .map_err(configuration)?
+        .ok_or_else(|| {
+            Failure::configuration("the database holds no instance; `chancery init` makes one")
+        })?;
     match (instance.purpose, purpose) {
         (Purpose::Development, Purpose::Production) => Err(Failure::configuration(
             "the database is one of `chancery dev`: its keys are not for production",
@@ -187,9 +237,13 @@ impl Binding<'_> {
     fn check<'i>(&self, recorded: &'i Instance) -> Result<&'i RecordedLog, Failure> {
         let log_id = LogId::of_spki(self.log_key.public_key().spki_der());
         let name = &self.config.log.name;
-        let log = recorded.logs.iter().find(|log| log.name == *name).ok_or_else(|| {
-            Failure::configuration(format!("this database has no log named {name:?}"))
-        })?;
+        let log = recorded
+            .logs
+            .iter()
+            .find(|log| log.name == *name)
+            .ok_or_else(|| {
+                Failure::configuration(format!("this database has no log named {name:?}"))
+            })?;
         let differs = [
             ("the log's key", log.log_id != *log_id.as_bytes()),
             ("the log's origin", log.origin != self.config.log.origin),

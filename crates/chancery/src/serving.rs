@@ -38,7 +38,12 @@ pub(crate) async fn run(
             metrics: Arc::clone(&app.metrics),
             draining: draining.clone(),
         };
-        servers.spawn(serve(admin, admin_router(state), limits.clone(), stop.clone()));
+        servers.spawn(serve(
+            admin,
+            admin_router(state),
+            limits.clone(),
+            stop.clone(),
+        ));
     }
     servers.spawn(serve(public, public_router(app), limits, stop.clone()));
 

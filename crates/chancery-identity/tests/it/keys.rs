@@ -23,6 +23,14 @@ async fn a_flood_of_unknown_keys_causes_two_fetches() {
     for outcome in flood.join_all().await {
         assert_eq!(outcome, "key-unknown");
     }
+    // One after the other, too.
+    for _ in 0..50 {
+        let token = TestKey::rogue("x").token(&json!({"kid": "x"}), &issuer.claims());
+        assert_eq!(
+            code(&issuers.authenticate(&token, now()).await),
+            "key-unknown"
+        );
+    }
     assert_eq!((issuer.discoveries(), issuer.key_fetches()), (1, 2));
 }
 
@@ -42,13 +50,21 @@ async fn a_new_key_is_found_at_once_and_again_after_the_window() {
 
 #[tokio::test]
 async fn a_new_key_without_a_name_is_found() {
-    let issuer = TestIssuer::start().await;
-    let issuers = issuer.trusted();
-    assert_eq!(outcome(&issuer, &issuers).await, "accepted");
-    let key = TestKey::new("", "ES256");
-    issuer.set_keys([key.clone()]);
-    let token = key.token(&json!({}), &issuer.claims());
-    assert_eq!(code(&issuers.authenticate(&token, now()).await), "accepted");
+    for (old, new) in [("RS256", "ES256"), ("ES256", "ES256")] {
+        let issuer = TestIssuer::start().await;
+        let issuers = issuer.trusted();
+        for algorithm in [old, new] {
+            let key = TestKey::new("", algorithm);
+            issuer.set_keys([key.clone()]);
+            let token = key.token(&json!({}), &issuer.claims());
+            assert_eq!(
+                code(&issuers.authenticate(&token, now()).await),
+                "accepted",
+                "{old}"
+            );
+        }
+        assert_eq!(issuer.key_fetches(), 2);
+    }
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn a_hanging_issuer_is_asked_once_for_all_that_wait() {
     }
     assert_eq!(waiting.join_all().await, ["issuer-unavailable"; 20]);
     assert!(
-        started.elapsed() < Duration::from_secs(3),
+        started.elapsed() < Duration::from_secs(5),
         "{:?}",
         started.elapsed()
     );
@@ -266,14 +266,14 @@ async fn a_body_that_drips_ends_with_the_time() {
     issuer.set_keys_url(&url);
     let started = Instant::now();
     let timings = Timings {
-        fetch: Duration::from_secs(1),
+        fetch: Duration::from_secs(2),
         ..brief()
     };
     assert_eq!(
         outcome(&issuer, &issuer.trusted_with(timings)).await,
         "issuer-unavailable"
     );
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert!(drops.load(Ordering::SeqCst) > 1, "it dripped");
 }
 

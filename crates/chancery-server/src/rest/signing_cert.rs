@@ -1,5 +1,6 @@
 //! `POST /api/v2/signingCert`: a certificate for who holds this token and this key.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use axum::Json;
@@ -44,26 +45,30 @@ pub(crate) async fn create(
 /// else there is to say goes into headers.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SigningCertificate {
-    signed_certificate_embedded_sct: EmbeddedSct,
+struct SigningCertificate<'a> {
+    signed_certificate_embedded_sct: EmbeddedSct<'a>,
 }
 
 #[derive(Serialize)]
-struct EmbeddedSct {
-    chain: CertificateChain,
+struct EmbeddedSct<'a> {
+    chain: CertificateChain<'a>,
 }
 
 #[derive(Serialize)]
-struct CertificateChain {
+struct CertificateChain<'a> {
     /// PEM without a final newline, the leaf first, the root last.
-    certificates: Vec<String>,
+    certificates: Vec<Cow<'a, str>>,
 }
 
-impl SigningCertificate {
-    fn of(issued: &Issued) -> Self {
-        let issuers = issued.chain.pems().into_iter();
-        let certificates = std::iter::once(issued.certificate.pem()).chain(issuers);
-        let certificates = certificates.map(|pem| pem.trim_end().to_owned()).collect();
+impl<'a> SigningCertificate<'a> {
+    fn of(issued: &'a Issued) -> Self {
+        let issuers = issued
+            .chain
+            .pems()
+            .iter()
+            .map(|pem| Cow::from(pem.as_str()));
+        let leaf = Cow::from(issued.certificate.pem());
+        let certificates = std::iter::once(leaf).chain(issuers).collect();
         Self {
             signed_certificate_embedded_sct: EmbeddedSct {
                 chain: CertificateChain { certificates },

@@ -20,8 +20,8 @@ struct Chain {
 
 /// Answers the authority's chain.
 pub(crate) async fn get(State(app): State<AppState>) -> Json<TrustBundle> {
-    let pems = app.authority.trust_bundle().pems().into_iter();
-    let certificates = pems.map(|pem| format!("{}\n", pem.trim_end())).collect();
+    let pems = app.authority.trust_bundle().pems().iter();
+    let certificates = pems.map(|pem| format!("{pem}\n")).collect();
     Json(TrustBundle {
         chains: [Chain { certificates }],
     })

@@ -101,8 +101,7 @@ impl Development {
 
     fn config(&self) -> Config {
         let origin = format!("{}/ct/{LOG_NAME}", self.host());
-        let (mut ca, mut log, mut guard) =
-            self.layout.sections(LOG_NAME, &origin, LogRead::Open);
+        let (mut ca, mut log, mut guard) = self.layout.sections(LOG_NAME, &origin, LogRead::Open);
         ca.chain = self.layout.chain();
         ca.key = self.layout.issuing_key();
         log.key = self.layout.log_key();
@@ -134,7 +133,11 @@ impl Development {
 
     async fn found(&self, config: &Config) -> Result<(), Failure> {
         self.layout.make()?;
-        write_new(&self.layout.development_mark(), b"Keys in this folder are for tests.\n", 0o644)?;
+        write_new(
+            &self.layout.development_mark(),
+            b"Keys in this folder are for tests.\n",
+            0o644,
+        )?;
         let passphrase = make_passphrase(&self.layout.passphrase())?;
         let root_passphrase = make_passphrase(&self.layout.root_passphrase())?;
         let database = opening::database_url(config)?;
@@ -182,7 +185,10 @@ impl Development {
                 .map_err(|e| named(&e))?;
             identity = theirs.with(identity);
         }
-        let options = IssuersOptions { allow_http: HttpPolicy::Allow, ..IssuersOptions::default() };
+        let options = IssuersOptions {
+            allow_http: HttpPolicy::Allow,
+            ..IssuersOptions::default()
+        };
         Issuers::new(identity, options).map_err(|e| Failure::configuration(Causes(&e)))
     }
 
@@ -199,8 +205,13 @@ impl Development {
             key
         };
         let clock = Arc::new(SystemClock);
-        DevOidc::new(DevOidcConfig { url, listen: self.listen, key: Arc::new(key), clock })
-            .map_err(Failure::from_error)
+        DevOidc::new(DevOidcConfig {
+            url,
+            listen: self.listen,
+            key: Arc::new(key),
+            clock,
+        })
+        .map_err(Failure::from_error)
     }
 
     fn print_banner(&self) {

@@ -40,8 +40,10 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
     let setup = Setup::choose(&args, &layout, &url)?;
     layout.make()?;
     let passphrase = take_passphrase(args.passphrase_file.as_deref(), &layout.passphrase())?;
-    let root_passphrase =
-        take_passphrase(args.root_passphrase_file.as_deref(), &layout.root_passphrase())?;
+    let root_passphrase = take_passphrase(
+        args.root_passphrase_file.as_deref(),
+        &layout.root_passphrase(),
+    )?;
     Founding {
         layout: &layout,
         purpose: Purpose::Production,
@@ -56,7 +58,11 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
     .found()
     .await?;
     if !layout.identity_config().exists() {
-        write_new(&layout.identity_config(), IDENTITY_TEMPLATE.as_bytes(), 0o644)?;
+        write_new(
+            &layout.identity_config(),
+            IDENTITY_TEMPLATE.as_bytes(),
+            0o644,
+        )?;
     }
     write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
     say_what_next(&layout, &setup.config);
@@ -73,9 +79,14 @@ struct Setup {
 impl Setup {
     fn choose(args: &InitArgs, layout: &Layout, url: &Url) -> Result<Self, Failure> {
         let host = url.host_str().unwrap_or_default();
-        let name = args.log_name.clone().unwrap_or_else(|| half_year(SystemTime::now()));
+        let name = args
+            .log_name
+            .clone()
+            .unwrap_or_else(|| half_year(SystemTime::now()));
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(Failure::usage("--log-name takes letters, digits and hyphens"));
+            return Err(Failure::usage(
+                "--log-name takes letters, digits and hyphens",
+            ));
         }
         let origin = Origin::parse(&format!("{host}/ct/{name}"))
             .map_err(|e| Failure::usage(format!("--url {url}: no log origin: {e}")))?;
@@ -115,7 +126,11 @@ impl Setup {
                 parse_database(&format!("sqlite:{}", layout.sqlite().display()))?
             }
         };
-        Ok(Self { config, database, origin })
+        Ok(Self {
+            config,
+            database,
+            origin,
+        })
     }
 }
 
@@ -128,11 +143,18 @@ async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure
     resolved.log.key = layout.log_key();
     resolved.log.witness_key = layout.witness_key();
     resolved.guard.file = layout.guard();
-    resolved.passphrase_file =
-        Some(args.passphrase_file.clone().unwrap_or_else(|| layout.passphrase()));
+    resolved.passphrase_file = Some(
+        args.passphrase_file
+            .clone()
+            .unwrap_or_else(|| layout.passphrase()),
+    );
     opening::verify(&resolved, &setup.database).await?;
     if !layout.identity_config().exists() {
-        write_new(&layout.identity_config(), IDENTITY_TEMPLATE.as_bytes(), 0o644)?;
+        write_new(
+            &layout.identity_config(),
+            IDENTITY_TEMPLATE.as_bytes(),
+            0o644,
+        )?;
     }
     write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
     println!("This replica fits the instance. Give it the same identity.yaml, then:");
@@ -179,18 +201,24 @@ fn ask_who_may_read() -> Result<LogRead, Failure> {
     );
     std::io::stdout().flush().map_err(Failure::from_error)?;
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(Failure::from_error)?;
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(Failure::from_error)?;
     match answer.trim() {
         "open" => Ok(LogRead::Open),
         "restricted" => Ok(LogRead::Restricted),
-        other => Err(Failure::usage(format!("{other:?} is neither open nor restricted"))),
+        other => Err(Failure::usage(format!(
+            "{other:?} is neither open nor restricted"
+        ))),
     }
 }
 
 /// Reads the passphrase that was given, or makes one.
 fn take_passphrase(given: Option<&Path>, made: &Path) -> Result<Passphrase, Failure> {
     match given {
-        Some(path) => file::read_passphrase_file(path).map_err(|e| Failure::configuration(Causes(&e))),
+        Some(path) => {
+            file::read_passphrase_file(path).map_err(|e| Failure::configuration(Causes(&e)))
+        }
         None => make_passphrase(made),
     }
 }

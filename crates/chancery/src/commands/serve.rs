@@ -50,7 +50,10 @@ fn issuers(config: &Config) -> Result<Issuers, Failure> {
     let bytes = std::fs::read(path).map_err(|e| named(&e))?;
     let identity =
         IdentityConfig::parse(&bytes, &path.display().to_string()).map_err(|e| named(&e))?;
-    let options = IssuersOptions { allow_http: HttpPolicy::Refuse, ..IssuersOptions::default() };
+    let options = IssuersOptions {
+        allow_http: HttpPolicy::Refuse,
+        ..IssuersOptions::default()
+    };
     Issuers::new(identity, options).map_err(|e| named(&e))
 }
 
@@ -58,8 +61,8 @@ fn issuers(config: &Config) -> Result<Issuers, Failure> {
 /// by every process of the machine.
 pub(crate) fn given_database(url: Option<String>) -> Result<Option<String>, Failure> {
     let Some(url) = url else { return Ok(None) };
-    let parsed = chancery_store::DatabaseUrl::parse(&url)
-        .map_err(|e| Failure::configuration(Causes(&e)))?;
+    let parsed =
+        chancery_store::DatabaseUrl::parse(&url).map_err(|e| Failure::configuration(Causes(&e)))?;
     if parsed.has_password() && std::env::args().any(|argument| argument.contains(&url)) {
         return Err(Failure::usage(
             "a database URL with a password does not belong into an argument, where every process \

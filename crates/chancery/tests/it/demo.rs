@@ -7,12 +7,25 @@ fn the_demo_holds_and_leaves_its_evidence() {
     let folder = tempfile::tempdir().unwrap();
     let output = chancery(folder.path(), &["demo", "--keep", "evidence"]);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(said.contains("identity: ada@example.com"), "{said}");
     assert!(said.contains("log index: 0"), "{said}");
     assert!(said.contains("Every check held."), "{said}");
-    for file in ["certificate.pem", "chain.pem", "key.pem", "trusted_root.json", "checkpoint"] {
-        assert!(folder.path().join("evidence").join(file).exists(), "{file} is missing");
+    for file in [
+        "certificate.pem",
+        "chain.pem",
+        "key.pem",
+        "trusted_root.json",
+        "checkpoint",
+    ] {
+        assert!(
+            folder.path().join("evidence").join(file).exists(),
+            "{file} is missing"
+        );
     }
 }
 

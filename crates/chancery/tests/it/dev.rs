@@ -19,7 +19,11 @@ fn it_throws_away_only_what_it_made() {
     let folder = tempfile::tempdir().unwrap();
     init(folder.path());
     let listen = ["dev", "--listen", "127.0.0.1:0", "--data", ".", "--reset"];
-    assert_refused(&chancery(folder.path(), &listen), 2, &["was not made by `chancery dev`"]);
+    assert_refused(
+        &chancery(folder.path(), &listen),
+        2,
+        &["was not made by `chancery dev`"],
+    );
     assert!(folder.path().join("chancery.yaml").exists());
     let output = chancery(folder.path(), &listen[..5]);
     assert_refused(&output, 3, &["was not made by `chancery dev`"]);
@@ -29,7 +33,10 @@ fn it_throws_away_only_what_it_made() {
 fn a_password_in_an_argument_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = "postgres://chancery:hunter2@127.0.0.1/none";
-    let output = chancery(folder.path(), &["dev", "--listen", "127.0.0.1:0", "--database", url]);
+    let output = chancery(
+        folder.path(),
+        &["dev", "--listen", "127.0.0.1:0", "--database", url],
+    );
     assert_refused(&output, 2, &["password", "CHANCERY_DATABASE"]);
     assert!(!String::from_utf8_lossy(&output.stderr).contains("hunter2"));
 }
@@ -52,7 +59,9 @@ async fn goes_on(server: Server, database: Option<&str>) {
     issue(server.url(), 1).await;
     let (code, data) = server.stop().unwrap();
     assert_eq!(code, Some(0));
-    let again = Server::start_in(Path::new(BINARY), database, data).await.unwrap();
+    let again = Server::start_in(Path::new(BINARY), database, data)
+        .await
+        .unwrap();
     issue(again.url(), 2).await;
 }
 

@@ -26,7 +26,10 @@ pub(crate) fn assert_refused(output: &Output, code: i32, words: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "it said: {said}");
     let line = said.lines().last().unwrap_or_default();
-    assert!(line.starts_with("chancery: "), "no line for the operator: {said}");
+    assert!(
+        line.starts_with("chancery: "),
+        "no line for the operator: {said}"
+    );
     for word in words {
         assert!(line.contains(word), "{word:?} is not in: {line}");
     }
@@ -34,9 +37,19 @@ pub(crate) fn assert_refused(output: &Output, code: i32, words: &[&str]) {
 
 /// Makes a production instance in `folder` and says whose tokens it takes.
 pub(crate) fn init(folder: &Path) {
-    let arguments = ["init", "--url", "https://ca.example.org", "--log-read", "open"];
+    let arguments = [
+        "init",
+        "--url",
+        "https://ca.example.org",
+        "--log-read",
+        "open",
+    ];
     let output = chancery(folder, &arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let identity = "oidc-issuers:\n  https://login.example.org:\n    issuer-url: \
                     https://login.example.org\n    client-id: sigstore\n    type: email\n";
     std::fs::write(folder.join("identity.yaml"), identity).unwrap();
@@ -50,6 +63,8 @@ pub(crate) async fn on_sqlite() -> Server {
 /// Starts a development server on PostgreSQL, where the tests have one.
 pub(crate) async fn on_postgres() -> Option<(Server, TestPostgres)> {
     let database = TestPostgres::create().await.unwrap()?;
-    let server = Server::start(Path::new(BINARY), Some(database.url())).await.unwrap();
+    let server = Server::start(Path::new(BINARY), Some(database.url()))
+        .await
+        .unwrap();
     Some((server, database))
 }

@@ -1,5 +1,7 @@
 //! The binary as its users run it: processes, files, signals, exit codes, real databases.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod demo;
 mod dev;
 mod harness;

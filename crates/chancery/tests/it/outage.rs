@@ -8,7 +8,9 @@ use crate::harness::on_postgres;
 
 #[tokio::test]
 async fn a_database_that_goes_away_is_503_and_comes_back_by_itself() {
-    let Some((server, database)) = on_postgres().await else { return };
+    let Some((server, database)) = on_postgres().await else {
+        return;
+    };
     let client = Client::new(server.url()).unwrap();
     let identity = client.identity("ada@example.com").await.unwrap();
     assert_eq!(client.signing_cert(&identity).await.unwrap().status, 200);
@@ -19,7 +21,11 @@ async fn a_database_that_goes_away_is_503_and_comes_back_by_itself() {
         assert_eq!(answer.status, 503, "{}", answer.body);
         assert!(answer.retry_after.is_some());
         assert!(answer.body.contains("[log-unavailable]"), "{}", answer.body);
-        assert!(!answer.body.contains("terminat"), "internal text leaves: {}", answer.body);
+        assert!(
+            !answer.body.contains("terminat"),
+            "internal text leaves: {}",
+            answer.body
+        );
     }
     // What was published stays readable.
     assert_eq!(client.get("/ct/dev/checkpoint").await.unwrap().status, 200);

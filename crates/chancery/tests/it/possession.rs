@@ -22,14 +22,23 @@ impl Caller {
         let client = Client::new(url).unwrap();
         let token = client.token(EMAIL).await.unwrap();
         let payload = token.split('.').nth(1).unwrap();
-        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(payload)
+            .unwrap();
         let claims: Value = serde_json::from_slice(&payload).unwrap();
         let subject = claims["sub"].as_str().unwrap().to_owned();
-        Self { client, token, subject }
+        Self {
+            client,
+            token,
+            subject,
+        }
     }
 
     async fn send(&self, body: Value) -> Answer {
-        let identity = Identity { token: self.token.clone(), body: body.to_string() };
+        let identity = Identity {
+            token: self.token.clone(),
+            body: body.to_string(),
+        };
         self.client.signing_cert(&identity).await.unwrap()
     }
 
@@ -43,7 +52,8 @@ impl Caller {
     }
 
     async fn send_csr(&self, pem: &str) -> Answer {
-        self.send(json!({ "certificateSigningRequest": STANDARD.encode(pem) })).await
+        self.send(json!({ "certificateSigningRequest": STANDARD.encode(pem) }))
+            .await
     }
 }
 
@@ -92,9 +102,18 @@ async fn keys_as_clients_write_them() {
     let proof = key.sign(EMAIL.as_bytes()).await.unwrap();
     let base64 = STANDARD.encode(key.public_key().spki_der());
     let forms = [
-        ("one line", format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----")),
-        ("CRLF", pem_of(&key).replace('\n', "\r\n").replace("\r\r", "\r")),
-        ("text around", format!("a key of mine\n{}that was it\n", pem_of(&key))),
+        (
+            "one line",
+            format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----"),
+        ),
+        (
+            "CRLF",
+            pem_of(&key).replace('\n', "\r\n").replace("\r\r", "\r"),
+        ),
+        (
+            "text around",
+            format!("a key of mine\n{}that was it\n", pem_of(&key)),
+        ),
     ];
     for (form, content) in forms {
         assert_issued(&caller.send_key(&content, &proof).await, form);
@@ -105,8 +124,11 @@ async fn keys_as_clients_write_them() {
 async fn signing_requests_prove_possession_by_themselves() {
     let server = on_sqlite().await;
     let caller = Caller::of(server.url()).await;
-    let algorithms =
-        [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
+    let algorithms = [
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ED25519,
+    ];
     for algorithm in algorithms {
         let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
         let params = rcgen::CertificateParams::new(["root.example.com".to_owned()]).unwrap();
@@ -127,17 +149,37 @@ async fn what_is_no_key_or_no_request_is_refused_in_words() {
     let server = on_sqlite().await;
     let caller = Caller::of(server.url()).await;
     let unparsed = "The public key supplied in the request could not be parsed: ";
-    for content in ["", "not a key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"] {
-        assert_refused(&caller.send_key(content, b"x").await, unparsed, "key-malformed");
+    for content in [
+        "",
+        "not a key",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+    ] {
+        assert_refused(
+            &caller.send_key(content, b"x").await,
+            unparsed,
+            "key-malformed",
+        );
     }
     let key = LocalKey::generate(KeyType::P256).unwrap();
     let private = pem_of(&key).replace("PUBLIC", "PRIVATE");
-    assert_refused(&caller.send_key(&private, b"x").await, unparsed, "key-malformed");
+    assert_refused(
+        &caller.send_key(&private, b"x").await,
+        unparsed,
+        "key-malformed",
+    );
     assert_refused(&caller.send(json!({})).await, unparsed, "key-malformed");
 
     let unparsed = "The certificate signing request could not be parsed: ";
-    assert_refused(&caller.send_csr("not a request").await, unparsed, "csr-malformed");
-    assert_refused(&caller.send_csr(&pem_of(&key)).await, unparsed, "csr-malformed");
+    assert_refused(
+        &caller.send_csr("not a request").await,
+        unparsed,
+        "csr-malformed",
+    );
+    assert_refused(
+        &caller.send_csr(&pem_of(&key)).await,
+        unparsed,
+        "csr-malformed",
+    );
 }
 
 #[tokio::test]
@@ -155,7 +197,11 @@ async fn weak_rsa_keys_are_refused() {
 /// Writes an RSA public key with an odd modulus of all ones.
 fn rsa_pem(bits: usize, exponent: u32) -> String {
     let modulus = [vec![0], vec![0xff; bits / 8]].concat();
-    let exponent: Vec<u8> = exponent.to_be_bytes().into_iter().skip_while(|b| *b == 0).collect();
+    let exponent: Vec<u8> = exponent
+        .to_be_bytes()
+        .into_iter()
+        .skip_while(|b| *b == 0)
+        .collect();
     let key = tlv(0x30, &[tlv(0x02, &modulus), tlv(0x02, &exponent)].concat());
     pem::encode(&pem::Pem::new("RSA PUBLIC KEY", key))
 }

@@ -36,12 +36,19 @@ fn a_missing_configuration_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let output = chancery(folder.path(), &["serve"]);
     assert_refused(&output, 3, &["chancery.yaml", "chancery init"]);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "serve made something");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "serve made something"
+    );
 }
 
 #[test]
 fn an_unknown_key_is_refused_with_the_nearest() {
-    spoilt(|f| edit(f, "admin-listen:", "admin-lissen:"), &["did you mean `admin-listen`?"]);
+    spoilt(
+        |f| edit(f, "admin-listen:", "admin-lissen:"),
+        &["did you mean `admin-listen`?"],
+    );
 }
 
 #[test]
@@ -64,7 +71,10 @@ fn a_missing_guard_is_refused_and_not_made() {
 
 #[test]
 fn another_guard_is_refused() {
-    spoilt(|f| take_from_another(f, &["guard"]), &["the guard is not the one"]);
+    spoilt(
+        |f| take_from_another(f, &["guard"]),
+        &["the guard is not the one"],
+    );
 }
 
 #[test]
@@ -91,8 +101,16 @@ fn a_key_that_does_not_fit_its_certificate_is_refused() {
 
 #[test]
 fn another_instances_ca_is_refused() {
-    let files = ["ca/chain.pem", "ca/issuing.key.pem", "log/log.key.pem", "secrets/passphrase"];
-    spoilt(|f| take_from_another(f, &files), &["is not the one that this database was made with"]);
+    let files = [
+        "ca/chain.pem",
+        "ca/issuing.key.pem",
+        "log/log.key.pem",
+        "secrets/passphrase",
+    ];
+    spoilt(
+        |f| take_from_another(f, &files),
+        &["is not the one that this database was made with"],
+    );
 }
 
 #[test]
@@ -102,7 +120,11 @@ fn a_chain_that_ends_before_its_root_is_refused() {
             let path = f.join("ca/chain.pem");
             let text = fs::read_to_string(&path).unwrap();
             let end = text.find("-----END CERTIFICATE-----").unwrap();
-            fs::write(&path, format!("{}-----END CERTIFICATE-----\n", &text[..end])).unwrap();
+            fs::write(
+                &path,
+                format!("{}-----END CERTIFICATE-----\n", &text[..end]),
+            )
+            .unwrap();
         },
         &["chain.pem"],
     );
@@ -110,7 +132,10 @@ fn a_chain_that_ends_before_its_root_is_refused() {
 
 #[test]
 fn an_expired_ca_is_refused() {
-    spoilt(|f| write_expired_chain(&f.join("ca/chain.pem")), &["expired at"]);
+    spoilt(
+        |f| write_expired_chain(&f.join("ca/chain.pem")),
+        &["expired at"],
+    );
 }
 
 /// Writes a chain whose certificates have expired; its keys never come into it.
@@ -137,7 +162,10 @@ fn a_key_that_others_can_read_is_refused() {
 
 #[test]
 fn a_wrong_passphrase_is_refused() {
-    spoilt(|f| fs::write(f.join("secrets/passphrase"), "wrong\n").unwrap(), &["passphrase"]);
+    spoilt(
+        |f| fs::write(f.join("secrets/passphrase"), "wrong\n").unwrap(),
+        &["passphrase"],
+    );
 }
 
 #[test]
@@ -172,7 +200,11 @@ fn another_origin_is_refused() {
 fn a_development_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     init(folder.path());
-    edit(folder.path(), "sqlite:chancery.db", "sqlite:dev/chancery.db");
+    edit(
+        folder.path(),
+        "sqlite:chancery.db",
+        "sqlite:dev/chancery.db",
+    );
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let data = runtime.block_on(async {
         let (_, data) = crate::harness::on_sqlite().await.stop().unwrap();
@@ -187,11 +219,24 @@ fn init_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
     init(folder.path());
     let before = fs::read(folder.path().join("ca/chain.pem")).unwrap();
-    let again = ["init", "--url", "https://ca.example.org", "--log-read", "open"];
-    assert_refused(&chancery(folder.path(), &again), 3, &["chancery.yaml", "exists"]);
+    let again = [
+        "init",
+        "--url",
+        "https://ca.example.org",
+        "--log-read",
+        "open",
+    ];
+    assert_refused(
+        &chancery(folder.path(), &again),
+        3,
+        &["chancery.yaml", "exists"],
+    );
     fs::remove_file(folder.path().join("chancery.yaml")).unwrap();
     assert!(!chancery(folder.path(), &again).status.success());
-    assert_eq!(fs::read(folder.path().join("ca/chain.pem")).unwrap(), before);
+    assert_eq!(
+        fs::read(folder.path().join("ca/chain.pem")).unwrap(),
+        before
+    );
 }
 
 #[test]
@@ -199,21 +244,43 @@ fn init_asks_who_may_read() {
     let folder = tempfile::tempdir().unwrap();
     let output = chancery(folder.path(), &["init", "--url", "https://ca.example.org"]);
     assert_refused(&output, 2, &["--log-read", "cannot be erased"]);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "init made something");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "init made something"
+    );
 }
 
 #[test]
 fn a_replica_joins_with_the_instances_own_files_only() {
     let folder = tempfile::tempdir().unwrap();
     init(folder.path());
-    fs::rename(folder.path().join("chancery.yaml"), folder.path().join("first.yaml")).unwrap();
-    let join =
-        ["init", "--join", "--url", "https://ca.example.org", "--log-read", "open"];
+    fs::rename(
+        folder.path().join("chancery.yaml"),
+        folder.path().join("first.yaml"),
+    )
+    .unwrap();
+    let join = [
+        "init",
+        "--join",
+        "--url",
+        "https://ca.example.org",
+        "--log-read",
+        "open",
+    ];
     let output = chancery(folder.path(), &join);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 
     fs::remove_file(folder.path().join("chancery.yaml")).unwrap();
     take_from_another(folder.path(), &["guard"]);
-    assert_refused(&chancery(folder.path(), &join), 3, &["the guard is not the one"]);
+    assert_refused(
+        &chancery(folder.path(), &join),
+        3,
+        &["the guard is not the one"],
+    );
     assert!(!folder.path().join("chancery.yaml").exists());
 }

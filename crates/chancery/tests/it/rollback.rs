@@ -17,7 +17,9 @@ async fn an_older_database_is_refused_with_both_heads() {
     let backup = data.path().join("backup.db");
     fs::copy(&database, &backup).unwrap();
 
-    let server = Server::start_in(Path::new(BINARY), None, data).await.unwrap();
+    let server = Server::start_in(Path::new(BINARY), None, data)
+        .await
+        .unwrap();
     issue(&server, 4).await;
     let (_, data) = server.stop().unwrap();
 
@@ -33,6 +35,9 @@ async fn an_older_database_is_refused_with_both_heads() {
 }
 
 async fn issue(server: &Server, count: u64) {
-    let bounds = Bounds { count, time: std::time::Duration::from_secs(60) };
+    let bounds = Bounds {
+        count,
+        time: std::time::Duration::from_secs(60),
+    };
     assert_eq!(run(server.url(), 1, bounds).await.unwrap().issued, count);
 }

@@ -13,7 +13,13 @@ async fn no_token_key_or_passphrase_is_logged_at_any_level() {
     let port = free_port().unwrap();
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let mut server = Command::new(BINARY)
-        .args(["dev", "--listen", &format!("127.0.0.1:{port}"), "--data", "instance"])
+        .args([
+            "dev",
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--data",
+            "instance",
+        ])
         .current_dir(folder.path())
         .env("CHANCERY_LOG", "trace")
         .env_remove("CHANCERY_DATABASE")
@@ -33,7 +39,10 @@ async fn no_token_key_or_passphrase_is_logged_at_any_level() {
     let mut spoilt = identity.clone();
     spoilt.token.push('x');
     assert_eq!(client.signing_cert(&spoilt).await.unwrap().status, 400);
-    Command::new("kill").arg(server.id().to_string()).status().unwrap();
+    Command::new("kill")
+        .arg(server.id().to_string())
+        .status()
+        .unwrap();
     assert!(server.wait().unwrap().success());
 
     let read = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();

@@ -14,7 +14,10 @@ async fn a_request_in_flight_is_answered_and_the_exit_code_is_0() {
         let (url, warm) = (url.clone(), warm.clone());
         clients.spawn(async move {
             let client = Client::new(&url).unwrap();
-            let identity = client.identity(&format!("c{number}@example.com")).await.unwrap();
+            let identity = client
+                .identity(&format!("c{number}@example.com"))
+                .await
+                .unwrap();
             assert_eq!(client.signing_cert(&identity).await.unwrap().status, 200);
             warm.send(()).await.unwrap();
             // Every answer that comes must be whole; at some point nobody listens any more.
@@ -33,7 +36,10 @@ async fn a_request_in_flight_is_answered_and_the_exit_code_is_0() {
     for _ in 0..8 {
         warmed.recv().await.unwrap();
     }
-    let (code, _data) = tokio::task::spawn_blocking(move || server.stop()).await.unwrap().unwrap();
+    let (code, _data) = tokio::task::spawn_blocking(move || server.stop())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(code, Some(0));
     while let Some(client) = clients.join_next().await {
         client.unwrap();

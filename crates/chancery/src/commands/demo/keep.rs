@@ -25,7 +25,9 @@ impl Folder {
 
     /// Writes the evidence.
     pub(super) fn fill(&self, evidence: &Evidence, key: &LocalKey) -> Result<(), Failure> {
-        let [leaf, chain @ ..] = &*evidence.certificates else { return Ok(()) };
+        let [leaf, chain @ ..] = &*evidence.certificates else {
+            return Ok(());
+        };
         self.write("certificate.pem", format!("{leaf}\n").as_bytes())?;
         self.write("chain.pem", format!("{}\n", chain.join("\n")).as_bytes())?;
         self.write("trusted_root.json", &evidence.trusted_root)?;

@@ -20,11 +20,13 @@ pub(super) async fn log_in(
 ) -> Result<String, Failure> {
     let issuer = IssuerUrl::new(format!("{url}/dev-oidc")).map_err(Failure::from_error)?;
     let send = |request: HttpRequest| send(http, request);
-    let provider =
-        CoreProviderMetadata::discover_async(issuer, &send).await.map_err(Failure::from_error)?;
+    let provider = CoreProviderMetadata::discover_async(issuer, &send)
+        .await
+        .map_err(Failure::from_error)?;
     let redirect = RedirectUrl::new(REDIRECT.to_owned()).map_err(Failure::from_error)?;
-    let client = CoreClient::from_provider_metadata(provider, ClientId::new("sigstore".into()), None)
-        .set_redirect_uri(redirect);
+    let client =
+        CoreClient::from_provider_metadata(provider, ClientId::new("sigstore".into()), None)
+            .set_redirect_uri(redirect);
 
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let (page, state, nonce) = client
@@ -48,7 +50,9 @@ pub(super) async fn log_in(
         .request_async(&send)
         .await
         .map_err(Failure::from_error)?;
-    let token = tokens.id_token().ok_or_else(|| Failure::failed("the login gave no ID token"))?;
+    let token = tokens
+        .id_token()
+        .ok_or_else(|| Failure::failed("the login gave no ID token"))?;
     token
         .claims(&client.id_token_verifier(), &nonce)
         .map_err(|e| Failure::verification(format!("the ID token: {}", Causes(&e))))?;
@@ -68,13 +72,21 @@ async fn authorize(
         .and_then(|value| value.to_str().ok())
         .and_then(|text| Url::parse(text).ok())
         .ok_or_else(|| {
-            Failure::failed(format!("the login answered {} and no redirect", response.status()))
+            Failure::failed(format!(
+                "the login answered {} and no redirect",
+                response.status()
+            ))
         })?;
     let find = |name: &str| {
-        location.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        location
+            .query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     };
     if find("state").as_ref() != Some(state.secret()) {
-        return Err(Failure::verification("the login came back with another state"));
+        return Err(Failure::verification(
+            "the login came back with another state",
+        ));
     }
     find("code")
         .map(AuthorizationCode::new)

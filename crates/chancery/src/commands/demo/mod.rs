@@ -57,9 +57,16 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let instance = development.open().await?;
     let url = development.url();
     let stop = serving::stop_on_signal()?;
-    let server =
-        tokio::spawn(serving::run(instance.opened, instance.app, listener, None, stop.clone()));
-    say.step(&format!("started a throw-away CA with its own log at {url}"));
+    let server = tokio::spawn(serving::run(
+        instance.opened,
+        instance.app,
+        listener,
+        None,
+        stop.clone(),
+    ));
+    say.step(&format!(
+        "started a throw-away CA with its own log at {url}"
+    ));
 
     let shown = show(&url, &mut say, keep.as_ref()).await;
     stop.cancel();
@@ -71,11 +78,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
 }
 
 /// Does what a signing client does, then what a careful outsider does.
-async fn show(
-    url: &str,
-    say: &mut Narrator,
-    keep: Option<&keep::Folder>,
-) -> Result<(), Failure> {
+async fn show(url: &str, say: &mut Narrator, keep: Option<&keep::Folder>) -> Result<(), Failure> {
     let http = http_client()?;
     let token = login::log_in(&http, url, WHO).await?;
     say.step(&format!("logged in as {WHO} (authorization code and PKCE)"));
@@ -95,9 +98,18 @@ async fn show(
     say.fact("issuer", &details.extensions.issuer);
     say.fact("certified by", &details.issuer_name);
     say.fact("serial", &details.serial.to_string());
-    say.fact("valid until", &OffsetDateTime::from(details.not_after).to_string());
+    say.fact(
+        "valid until",
+        &OffsetDateTime::from(details.not_after).to_string(),
+    );
     say.fact("log index", &verified.leaf_index.to_string());
-    say.fact("tree", &format!("{} entries, root {}", verified.tree.tree_size, verified.tree.root_hash));
+    say.fact(
+        "tree",
+        &format!(
+            "{} entries, root {}",
+            verified.tree.tree_size, verified.tree.root_hash
+        ),
+    );
     if let Some(folder) = keep {
         folder.fill(&evidence, &key)?;
         say.step(&format!("left the evidence in {}", folder.path().display()));
@@ -111,7 +123,10 @@ async fn request_certificate(
     token: &str,
     key: &LocalKey,
 ) -> Result<Vec<String>, Failure> {
-    let proof = key.sign(WHO.as_bytes()).await.map_err(Failure::from_error)?;
+    let proof = key
+        .sign(WHO.as_bytes())
+        .await
+        .map_err(Failure::from_error)?;
     let public = pem::encode(&pem::Pem::new("PUBLIC KEY", key.public_key().spki_der()));
     let body = json!({
         "publicKeyRequest": {
@@ -156,7 +171,11 @@ impl Narrator {
     fn begin() -> Self {
         println!("Chancery demo: from a login to a logged certificate\n");
         let now = Instant::now();
-        Self { begun: now, last: now, steps: 0 }
+        Self {
+            begun: now,
+            last: now,
+            steps: 0,
+        }
     }
 
     /// Says a step that has just been done.
@@ -164,7 +183,11 @@ impl Narrator {
         self.steps += 1;
         let took = self.last.elapsed();
         self.last = Instant::now();
-        println!("{:>2}. {:>7.1} ms  {what}", self.steps, took.as_secs_f64() * 1e3);
+        println!(
+            "{:>2}. {:>7.1} ms  {what}",
+            self.steps,
+            took.as_secs_f64() * 1e3
+        );
     }
 
     fn fact(&self, name: &str, value: &str) {
@@ -172,7 +195,10 @@ impl Narrator {
     }
 
     fn end(&self) {
-        println!("\nEvery check held. {:.2} s in all.", self.begun.elapsed().as_secs_f64());
+        println!(
+            "\nEvery check held. {:.2} s in all.",
+            self.begun.elapsed().as_secs_f64()
+        );
         println!("Next: `chancery dev` keeps such a CA running for cosign and curl.");
     }
 }

@@ -4,11 +4,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chancery_certs::{CertificateChain, CertificateDetails, IssuingCertificate, precert_tbs_of_final};
-use chancery_keys::{LocalKey, PublicKey, Signer};
-use chancery_tlog::ct::{
-    Entry, LogId, SignedCertificateTimestamp, TileLeaf, parse_sct_list,
+use chancery_certs::{
+    CertificateChain, CertificateDetails, IssuingCertificate, precert_tbs_of_final,
 };
+use chancery_keys::{LocalKey, PublicKey, Signer};
+use chancery_tlog::ct::{Entry, LogId, SignedCertificateTimestamp, TileLeaf, parse_sct_list};
 use chancery_tlog::{
     Checkpoint, Rfc6962NoteSignature, SignedNote, TILE_WIDTH, TileHashes, TileId, TilePath,
     TreeHead, inclusion_proof, inclusion_tiles, leaf_hash, rfc6962_key_id, rfc6962_signature_input,
@@ -64,7 +64,11 @@ impl Evidence {
         let mut hashes = TileHashes::new(head.tree_size);
         for id @ TileId { level, index } in inclusion_tiles(index, head.tree_size) {
             let width = tile_width_at(level, index, head.tree_size);
-            let path = TilePath::Hash { level, index, width };
+            let path = TilePath::Hash {
+                level,
+                index,
+                width,
+            };
             let tile = get(http, &format!("{log}/tile/{path}")).await?;
             hashes.insert(id, &tile).map_err(broken)?;
         }
@@ -77,7 +81,15 @@ impl Evidence {
             .into_iter()
             .find(|leaf| leaf.leaf_index().get() == index)
             .ok_or_else(|| Failure::verification("the data tile lacks the entry"))?;
-        Ok(Self { certificates, trusted_root, checkpoint, head, sct, leaf, hashes })
+        Ok(Self {
+            certificates,
+            trusted_root,
+            checkpoint,
+            head,
+            sct,
+            leaf,
+            hashes,
+        })
     }
 
     /// Checks everything against the trust root.
@@ -87,7 +99,10 @@ impl Evidence {
         let details = CertificateDetails::from_der(&leaf).map_err(broken)?;
 
         let issuing = self.verify_chain(&root, &leaf)?;
-        hold(details.spki_der == key.public_key().spki_der(), "the certificate's key is ours")?;
+        hold(
+            details.spki_der == key.public_key().spki_der(),
+            "the certificate's key is ours",
+        )?;
         say.step("the chain leads to the trusted root, and the certificate is for our key");
 
         let log_key = PublicKey::from_spki_der(&base64(&root, "/ctlogs/0/publicKey/rawBytes")?)
@@ -97,22 +112,33 @@ impl Evidence {
 
         self.verify_checkpoint(&log_key)?;
         let index = self.sct.leaf_index().map_err(broken)?.get();
-        let proof =
-            inclusion_proof(index, self.head.tree_size, &self.hashes).map_err(broken)?;
+        let proof = inclusion_proof(index, self.head.tree_size, &self.hashes).map_err(broken)?;
         let hash = leaf_hash(&self.leaf.merkle_tree_leaf());
-        verify_inclusion(index, self.head.tree_size, &hash, &proof, &self.head.root_hash)
-            .map_err(broken)?;
+        verify_inclusion(
+            index,
+            self.head.tree_size,
+            &hash,
+            &proof,
+            &self.head.root_hash,
+        )
+        .map_err(broken)?;
         say.step("the published checkpoint, signed by the log, includes the entry");
-        Ok(Verified { details, leaf_index: index, tree: self.head })
+        Ok(Verified {
+            details,
+            leaf_index: index,
+            tree: self.head,
+        })
     }
 
     /// Checks that each certificate was signed by the next, up to the trust root's own.
     fn verify_chain(&self, root: &Value, leaf: &[u8]) -> Result<IssuingCertificate, Failure> {
         let prefix = "/certificateAuthorities/0/certChain/certificates";
-        let trusted = [base64(root, &format!("{prefix}/0/rawBytes"))?,
-            base64(root, &format!("{prefix}/1/rawBytes"))?];
-        let answered = CertificateChain::parse_pem(&self.certificates[1..].join("\n"))
-            .map_err(broken)?;
+        let trusted = [
+            base64(root, &format!("{prefix}/0/rawBytes"))?,
+            base64(root, &format!("{prefix}/1/rawBytes"))?,
+        ];
+        let answered =
+            CertificateChain::parse_pem(&self.certificates[1..].join("\n")).map_err(broken)?;
         hold(answered.ders() == trusted, "the chain is the trust root's")?;
 
         let path = [leaf, &trusted[0], &trusted[1]];
@@ -130,16 +156,30 @@ impl Evidence {
         issuing: &IssuingCertificate,
         log_key: &PublicKey,
     ) -> Result<(), Failure> {
-        hold(*self.sct.log_id() == LogId::of_spki(log_key.spki_der()), "the SCT is this log's")?;
+        hold(
+            *self.sct.log_id() == LogId::of_spki(log_key.spki_der()),
+            "the SCT is this log's",
+        )?;
         let Entry::Precert(entry) = self.leaf.entry() else {
-            return Err(Failure::verification("the log's entry is no precertificate"));
+            return Err(Failure::verification(
+                "the log's entry is no precertificate",
+            ));
         };
         let tbs = precert_tbs_of_final(leaf).map_err(broken)?;
         hold(entry.tbs() == tbs, "the log's entry is this certificate's")?;
-        hold(*entry.issuer_key_hash() == issuing.issuer_key_hash(), "the entry names its issuer")?;
-        hold(self.leaf.timestamp_ms() == self.sct.timestamp_ms(), "entry and SCT agree in time")?;
+        hold(
+            *entry.issuer_key_hash() == issuing.issuer_key_hash(),
+            "the entry names its issuer",
+        )?;
+        hold(
+            self.leaf.timestamp_ms() == self.sct.timestamp_ms(),
+            "entry and SCT agree in time",
+        )?;
         log_key
-            .verify(&self.leaf.merkle_tree_leaf(), self.sct.signature().signature_der())
+            .verify(
+                &self.leaf.merkle_tree_leaf(),
+                self.sct.signature().signature_der(),
+            )
             .map_err(broken)
     }
 
@@ -153,7 +193,9 @@ impl Evidence {
             .ok_or_else(|| Failure::verification("the checkpoint is not signed by the log"))?;
         let signature = Rfc6962NoteSignature::parse(&line.signature).map_err(broken)?;
         let signed = rfc6962_signature_input(&checkpoint.head, signature.timestamp_ms);
-        log_key.verify(&signed, signature.signature.signature_der()).map_err(broken)
+        log_key
+            .verify(&signed, signature.signature.signature_der())
+            .map_err(broken)
     }
 }
 
@@ -164,14 +206,20 @@ fn embedded_sct(leaf: &[u8]) -> Result<SignedCertificateTimestamp, Failure> {
         .ok_or_else(|| Failure::verification("the certificate has no SCT"))?;
     match <[_; 1]>::try_from(parse_sct_list(&list).map_err(broken)?) {
         Ok([sct]) => Ok(sct),
-        Err(_) => Err(Failure::verification("the certificate has not exactly one SCT")),
+        Err(_) => Err(Failure::verification(
+            "the certificate has not exactly one SCT",
+        )),
     }
 }
 
 fn verify_signed_by(one: &[u8], issuer: &[u8]) -> Result<(), Failure> {
     let one = Certificate::from_der(one).map_err(broken)?;
     let issuer = Certificate::from_der(issuer).map_err(broken)?;
-    let spki = issuer.tbs_certificate().subject_public_key_info().to_der().map_err(broken)?;
+    let spki = issuer
+        .tbs_certificate()
+        .subject_public_key_info()
+        .to_der()
+        .map_err(broken)?;
     let signed = one.tbs_certificate().to_der().map_err(broken)?;
     PublicKey::from_spki_der(&spki)
         .map_err(broken)?
@@ -180,7 +228,9 @@ fn verify_signed_by(one: &[u8], issuer: &[u8]) -> Result<(), Failure> {
 }
 
 fn leaf_der(certificates: &[String]) -> Result<Vec<u8>, Failure> {
-    let first = certificates.first().ok_or_else(|| Failure::verification("no certificate"))?;
+    let first = certificates
+        .first()
+        .ok_or_else(|| Failure::verification("no certificate"))?;
     Ok(pem::parse(first).map_err(broken)?.into_contents())
 }
 
@@ -208,7 +258,11 @@ fn base64(value: &Value, pointer: &str) -> Result<Vec<u8>, Failure> {
 }
 
 fn hold(held: bool, what: &str) -> Result<(), Failure> {
-    if held { Ok(()) } else { Err(Failure::verification(format!("this does not hold: {what}"))) }
+    if held {
+        Ok(())
+    } else {
+        Err(Failure::verification(format!("this does not hold: {what}")))
+    }
 }
 
 fn broken<E: std::error::Error>(error: E) -> Failure {
