@@ -45,7 +45,10 @@ impl Client {
             .no_proxy()
             .timeout(std::time::Duration::from_secs(30))
             .build()?;
-        Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+        })
     }
 
     /// Gets a token for `email` from the development issuer.
@@ -61,14 +64,20 @@ impl Client {
             .text()
             .await?;
         let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
-        answer["id_token"].as_str().map(str::to_owned).context("no id_token in the answer")
+        answer["id_token"]
+            .as_str()
+            .map(str::to_owned)
+            .context("no id_token in the answer")
     }
 
     /// Gets a token for `email`, makes a P-256 key, and signs the proof.
     pub async fn identity(&self, email: &str) -> anyhow::Result<Identity> {
         let token = self.token(email).await?;
         let key = LocalKey::generate(KeyType::P256)?;
-        Ok(Identity { token, body: request_body(&key, email).await? })
+        Ok(Identity {
+            token,
+            body: request_body(&key, email).await?,
+        })
     }
 
     /// Asks for a certificate.

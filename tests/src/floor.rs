@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
 use sha2::{Digest, Sha256};
 
@@ -37,7 +37,8 @@ impl Floor {
 
         let rsa = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).context("RSA key")?;
         let mut signature = vec![0; rsa.public_modulus_len()];
-        rsa.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature).context("RSA signature")?;
+        rsa.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature)
+            .context("RSA signature")?;
         let rsa_public = rsa.public_key().as_ref().to_vec();
         let token = median(|| {
             UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &rsa_public)
@@ -56,7 +57,12 @@ impl Floor {
         let signatures = 3 * median(|| ec.sign(&random, &message).is_ok())?;
         let certificate = [9u8; 1_500];
         let hashing = 2 * median(|| Sha256::digest(certificate)[0] < 255 || message[0] == 7)?;
-        Ok(Self { token, proof, signatures, hashing })
+        Ok(Self {
+            token,
+            proof,
+            signatures,
+            hashing,
+        })
     }
 }
 

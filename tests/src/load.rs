@@ -47,7 +47,9 @@ pub async fn run(url: &str, clients: usize, bounds: Bounds) -> anyhow::Result<Ou
     let mut ready: Vec<(Client, Identity)> = Vec::with_capacity(clients);
     for number in 0..clients {
         let client = Client::new(url)?;
-        let identity = client.identity(&format!("load{number}@example.com")).await?;
+        let identity = client
+            .identity(&format!("load{number}@example.com"))
+            .await?;
         // The connection, and the issuer's keys, are not part of what is measured.
         client.get("/healthz").await?;
         ready.push((client, identity));
@@ -66,7 +68,11 @@ pub async fn run(url: &str, clients: usize, bounds: Bounds) -> anyhow::Result<Ou
     }
     let wall = begun.elapsed();
     latencies.sort_unstable();
-    Ok(Outcome { issued: latencies.len() as u64, wall, latencies })
+    Ok(Outcome {
+        issued: latencies.len() as u64,
+        wall,
+        latencies,
+    })
 }
 
 async fn work(

@@ -17,11 +17,15 @@ impl TestPostgres {
     /// `CHANCERY_TEST_POSTGRES` names the server; with `CHANCERY_REQUIRE_POSTGRES` a missing one
     /// is a failure.
     pub async fn create() -> anyhow::Result<Option<Self>> {
-        let Some(server) = server()? else { return Ok(None) };
+        let Some(server) = server()? else {
+            return Ok(None);
+        };
         let name = format!("chancery_test_{:016x}", rand::random::<u64>());
         let url = with_database(&server, &name)?;
         let database = Self { server, name, url };
-        database.administer(&format!("CREATE DATABASE {}", database.name)).await?;
+        database
+            .administer(&format!("CREATE DATABASE {}", database.name))
+            .await?;
         Ok(Some(database))
     }
 
@@ -33,24 +37,32 @@ impl TestPostgres {
     /// Ends every session and lets none in: to its clients the database is away.
     pub async fn go_away(&self) -> anyhow::Result<()> {
         let name = &self.name;
-        self.administer(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await?;
+        self.administer(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+            .await?;
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
         self.administer(&format!("{end} = '{name}'")).await
     }
 
     /// Lets clients in again.
     pub async fn come_back(&self) -> anyhow::Result<()> {
-        self.administer(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await
+        self.administer(&format!(
+            "ALTER DATABASE {} ALLOW_CONNECTIONS true",
+            self.name
+        ))
+        .await
     }
 
     /// Drops the database.
     pub async fn drop(self) -> anyhow::Result<()> {
-        self.administer(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
+        self.administer(&format!("DROP DATABASE {} WITH (FORCE)", self.name))
+            .await
     }
 
     async fn administer(&self, statement: &str) -> anyhow::Result<()> {
         let mut connection = PgConnection::connect(&self.server).await?;
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut connection)
+            .await?;
         Ok(connection.close().await?)
     }
 }

@@ -51,7 +51,9 @@ impl Server {
         if let Some(database) = database {
             command.env("CHANCERY_DATABASE", database);
         }
-        let mut child = command.spawn().with_context(|| binary.display().to_string())?;
+        let mut child = command
+            .spawn()
+            .with_context(|| binary.display().to_string())?;
         // What it says belongs to whoever runs the test.
         if let Some(errors) = child.stderr.take() {
             std::thread::spawn(move || {
@@ -60,7 +62,11 @@ impl Server {
                 }
             });
         }
-        let mut server = Self { child, url: format!("http://localhost:{port}"), data };
+        let mut server = Self {
+            child,
+            url: format!("http://localhost:{port}"),
+            data,
+        };
         server.wait_until_ready().await?;
         Ok(server)
     }
@@ -72,7 +78,11 @@ impl Server {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended: {status}");
             }
-            if client.get("/healthz").await.is_ok_and(|answer| answer.status == 200) {
+            if client
+                .get("/healthz")
+                .await
+                .is_ok_and(|answer| answer.status == 200)
+            {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -110,7 +120,11 @@ impl Server {
         let mut nanoseconds = 0u64;
         for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
             let stat = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            nanoseconds += stat.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+            nanoseconds += stat
+                .split(' ')
+                .next()
+                .and_then(|n| n.parse::<u64>().ok())
+                .unwrap_or(0);
         }
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let resident = status
@@ -118,7 +132,10 @@ impl Server {
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
             .context("no VmRSS")?;
-        Ok(Usage { cpu: Duration::from_nanos(nanoseconds), resident: resident * 1024 })
+        Ok(Usage {
+            cpu: Duration::from_nanos(nanoseconds),
+            resident: resident * 1024,
+        })
     }
 }
 
@@ -132,5 +149,7 @@ impl Drop for Server {
 
 /// Finds a port that nothing listens on. Another process may take it first; then the start fails.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
+        .local_addr()?
+        .port())
 }

@@ -12,7 +12,9 @@ use clap::Parser;
 const CLIENTS: [usize; 3] = [1, 16, 64];
 
 #[derive(Debug, Parser)]
-#[command(about = "Measures what a certificate costs. Use a release build; ratios count, not times")]
+#[command(
+    about = "Measures what a certificate costs. Use a release build; ratios count, not times"
+)]
 struct Arguments {
     /// The `chancery` binary.
     #[arg(long)]
@@ -29,14 +31,31 @@ async fn main() -> anyhow::Result<()> {
     print_floor(&floor);
     println!(
         "{:>10} {:>7} {:>8} {:>8} {:>8} {:>9} {:>7} {:>8} {:>8}",
-        "database", "clients", "certs/s", "p50 ms", "p99 ms", "CPU us", "floor %", "RSS MiB", "issued"
+        "database",
+        "clients",
+        "certs/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU us",
+        "floor %",
+        "RSS MiB",
+        "issued"
     );
     for clients in CLIENTS {
         measure(&arguments, "SQLite", None, clients, &floor).await?;
     }
     for clients in CLIENTS {
-        let Some(database) = TestPostgres::create().await? else { break };
-        measure(&arguments, "PostgreSQL", Some(database.url()), clients, &floor).await?;
+        let Some(database) = TestPostgres::create().await? else {
+            break;
+        };
+        measure(
+            &arguments,
+            "PostgreSQL",
+            Some(database.url()),
+            clients,
+            &floor,
+        )
+        .await?;
         database.drop().await?;
     }
     println!("\nfloor % = the floor's processor time over the server's own, for one certificate");
@@ -51,11 +70,17 @@ async fn measure(
     floor: &Floor,
 ) -> anyhow::Result<()> {
     let server = Server::start(&arguments.binary, database).await?;
-    let warm = Bounds { count: 200, time: Duration::from_secs(10) };
+    let warm = Bounds {
+        count: 200,
+        time: Duration::from_secs(10),
+    };
     run(server.url(), clients, warm).await?;
 
     let before = server.usage()?;
-    let bounds = Bounds { count: u64::MAX, time: Duration::from_secs(arguments.seconds) };
+    let bounds = Bounds {
+        count: u64::MAX,
+        time: Duration::from_secs(arguments.seconds),
+    };
     let outcome = run(server.url(), clients, bounds).await?;
     let after = server.usage()?;
     print_row(name, clients, &outcome, before, after, floor);

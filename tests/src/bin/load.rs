@@ -30,10 +30,21 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Command::Issue { url, count, clients } = Arguments::parse().command;
-    let bounds = Bounds { count, time: Duration::from_secs(300) };
+    let Command::Issue {
+        url,
+        count,
+        clients,
+    } = Arguments::parse().command;
+    let bounds = Bounds {
+        count,
+        time: Duration::from_secs(300),
+    };
     let outcome = run(&url, clients, bounds).await?;
-    anyhow::ensure!(outcome.issued == count, "only {} of {count} in time", outcome.issued);
+    anyhow::ensure!(
+        outcome.issued == count,
+        "only {} of {count} in time",
+        outcome.issued
+    );
     println!(
         "{} certificates in {:.2} s: {:.0} a second, p50 {:.2} ms, p99 {:.2} ms",
         outcome.issued,
