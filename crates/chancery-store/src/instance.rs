@@ -18,6 +18,15 @@ pub enum Purpose {
     Production,
 }
 
+/// Who may read a log's entries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Readers {
+    /// Everybody.
+    Open,
+    /// Nobody over HTTP.
+    Restricted,
+}
+
 /// A new installation, to be recorded.
 #[derive(Clone, Debug)]
 pub struct NewInstance {
@@ -46,6 +55,10 @@ pub struct NewLog {
     pub log_id: [u8; 32],
     /// Its key, as a DER `SubjectPublicKeyInfo`.
     pub public_key: Vec<u8>,
+    /// The key of its checkpoint's line for witnesses, as a DER `SubjectPublicKeyInfo`.
+    pub witness_key: Vec<u8>,
+    /// Who may read its entries.
+    pub readers: Readers,
 }
 
 /// An installation as it is recorded.
@@ -78,6 +91,10 @@ pub struct RecordedLog {
     pub log_id: [u8; 32],
     /// Its key, as a DER `SubjectPublicKeyInfo`.
     pub public_key: Vec<u8>,
+    /// The key of its checkpoint's line for witnesses, as a DER `SubjectPublicKeyInfo`.
+    pub witness_key: Vec<u8>,
+    /// Who may read its entries.
+    pub readers: Readers,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub created_ms: u64,
 }
@@ -96,6 +113,25 @@ impl Purpose {
             "production" => Ok(Self::Production),
             _ => Err(StoreError::Inconsistent(format!(
                 "an installation's purpose is {text:?}"
+            ))),
+        }
+    }
+}
+
+impl Readers {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Restricted => "restricted",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        match text {
+            "open" => Ok(Self::Open),
+            "restricted" => Ok(Self::Restricted),
+            _ => Err(StoreError::Inconsistent(format!(
+                "a log's readers are {text:?}"
             ))),
         }
     }

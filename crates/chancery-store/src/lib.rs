@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
 
 pub use error::{ConnectError, CreateError, DurabilityError, SchemaError};
-pub use instance::{Instance, NewInstance, NewLog, Purpose, RecordedLog};
+pub use instance::{Instance, NewInstance, NewLog, Purpose, Readers, RecordedLog};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
 /// How to open a database.

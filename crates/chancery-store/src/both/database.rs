@@ -13,7 +13,7 @@ use super::log::Log;
 use super::writers::Writers;
 use super::{BEGIN, Connection, Pool, durability, sql, tables_exist};
 use crate::error::{CreateError, DurabilityError, SchemaError};
-use crate::instance::{Instance, NewInstance, Purpose, RecordedLog};
+use crate::instance::{Instance, NewInstance, Purpose, Readers, RecordedLog};
 use crate::limits::{COMMIT, OPERATION, within};
 use crate::{migrate, rows};
 
@@ -140,6 +140,8 @@ async fn insert_log(connection: &mut Connection, new: &NewInstance) -> sqlx::Res
         .bind(&*new.log.origin)
         .bind(new.log.log_id.as_slice())
         .bind(new.log.public_key.as_slice())
+        .bind(new.log.witness_key.as_slice())
+        .bind(new.log.readers.as_str())
         .bind(now_ms)
         .execute(&mut *connection)
         .await?;
@@ -154,20 +156,23 @@ async fn insert_log(connection: &mut Connection, new: &NewInstance) -> sqlx::Res
 }
 
 type InstanceRow = (String, i64, String, String);
-type LogRow = (i64, String, String, Vec<u8>, Vec<u8>, i64);
+type LogRow = (i64, String, String, Vec<u8>, Vec<u8>, Vec<u8>, String, i64);
 
 fn read_instance(
     (purpose, created_ms, guard_id, url): InstanceRow,
     chain: Vec<Vec<u8>>,
     logs: Vec<LogRow>,
 ) -> Result<Instance, StoreError> {
-    let read_log = |(log, name, origin, log_id, public_key, created_ms): LogRow| {
+    let read_log = |row: LogRow| {
+        let (log, name, origin, log_id, public_key, witness_key, readers, created_ms) = row;
         Ok(RecordedLog {
             log,
             name,
             origin,
             log_id: rows::digest("log_id", log_id)?,
             public_key,
+            witness_key,
+            readers: Readers::parse(&readers)?,
             created_ms: rows::unsigned("created_ms", created_ms)?,
         })
     };

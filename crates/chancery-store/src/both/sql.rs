@@ -32,8 +32,8 @@ pub(crate) const INSERT_AUTHORITY: &str = "\
 
 /// A log.
 pub(crate) const INSERT_LOG: &str = "\
-    INSERT INTO log (log, name, origin, log_id, public_key, created_ms)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT INTO log (log, name, origin, log_id, public_key, witness_key, readers, created_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 /// A log's first head.
 pub(crate) const INSERT_HEAD: &str = "\
@@ -60,6 +60,6 @@ pub(crate) const AUTHORITIES: &str = "\
 
 /// All logs.
 pub(crate) const LOGS: &str = "\
-    SELECT log, name, origin, log_id, public_key, created_ms
+    SELECT log, name, origin, log_id, public_key, witness_key, readers, created_ms
       FROM log
      ORDER BY log";

@@ -21,16 +21,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_log::StoreError;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
+use sqlx::postgres::{PgConnectOptions as Options, PgPoolOptions};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor, PgConnection as Connection,
+    PgPool as Pool,
+};
 
 use self::database::Database;
 use self::writers::Writers;
 use crate::limits::{ACQUIRE, STATEMENT};
 use crate::migrate::{Embedded, migrator};
-
-use PgConnectOptions as Options;
-use sqlx::{PgConnection as Connection, PgPool as Pool};
 
 const MIGRATIONS: &[Embedded] = &[(
     1,
@@ -47,7 +47,7 @@ const READERS: u32 = 8;
 /// How long a pooled connection may have been idle and still be taken for alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
 
-pub(crate) async fn connect(options: &PgConnectOptions) -> Result<Database, StoreError> {
+pub(crate) async fn connect(options: &Options) -> Result<Database, StoreError> {
     let options = options
         .clone()
         .application_name("chancery")

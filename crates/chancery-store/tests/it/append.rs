@@ -163,7 +163,9 @@ async fn deliveries_may_be_recorded_twice(database: TestDatabase) {
     // Delivers 0, 1 and 2.
     append(&*log, None, 3).await.unwrap();
     let delivered = database
-        .column("SELECT CAST(leaf_index AS TEXT) FROM log_delivery ORDER BY log_delivery.leaf_index")
+        .column(
+            "SELECT CAST(leaf_index AS TEXT) FROM log_delivery ORDER BY log_delivery.leaf_index",
+        )
         .await;
     assert_eq!(delivered, ["0", "1", "2"]);
     check_log(&*log, 6).await;

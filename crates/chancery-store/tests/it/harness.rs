@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chancery_store::{ConnectOptions, DatabaseUrl, NewInstance, NewLog, Purpose, Store};
+use chancery_store::{ConnectOptions, DatabaseUrl, NewInstance, NewLog, Purpose, Readers, Store};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection, PgConnection};
 use tempfile::TempDir;
@@ -200,6 +200,8 @@ pub(crate) fn new_instance() -> NewInstance {
             origin: "ca.example.com/ct/2026".into(),
             log_id: [7; 32],
             public_key: b"public key".to_vec(),
+            witness_key: b"witness key".to_vec(),
+            readers: Readers::Restricted,
         },
         now_ms: 1_000,
     }

@@ -33,6 +33,8 @@ async fn all_facts_are_recorded(database: TestDatabase) {
     assert_eq!(log.origin, new.log.origin);
     assert_eq!(log.log_id, new.log.log_id);
     assert_eq!(log.public_key, new.log.public_key);
+    assert_eq!(log.witness_key, new.log.witness_key);
+    assert_eq!(log.readers, new.log.readers);
     assert_eq!(log.created_ms, new.now_ms);
 
     let hex = if database.is_sqlite() {

@@ -23,7 +23,6 @@ macro_rules! on_both_databases {
 }
 
 mod append;
-mod bench;
 mod cut_off;
 mod damage;
 mod harness;
