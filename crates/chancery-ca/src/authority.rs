@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use chancery_certs::{CertificateChain, Profile};
 use chancery_identity::Issuers;
-use chancery_log::Log;
 use chancery_log::clock::Clock;
+use chancery_log::{AppendError, Log};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::error::IssueError;
 use crate::issue::{IssueRequest, Issued};
@@ -55,9 +56,15 @@ impl Authority {
     /// The act runs in a task of its own: a caller that goes away cannot stop it between log and
     /// certificate.
     pub async fn issue(self: &Arc<Self>, request: IssueRequest) -> Result<Issued, IssueError> {
+        if self.acts.is_closed() {
+            return Err(IssueError::Append(AppendError::Closing));
+        }
         let authority = Arc::clone(self);
-        let act = self.acts.spawn(async move { authority.act(request).await });
-        act.await.unwrap_or(Err(IssueError::Aborted))
+        let act = async move { authority.act(request).await };
+        self.acts
+            .spawn(act.in_current_span())
+            .await
+            .unwrap_or(Err(IssueError::Aborted))
     }
 
     /// Finishes every act that has begun, then closes the log.

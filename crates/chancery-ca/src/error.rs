@@ -25,6 +25,9 @@ pub enum IssueError {
     /// The precertificate does not fit a log entry.
     #[error("the precertificate does not fit a log entry")]
     Entry(#[from] EntryError),
+    /// The entry's time lies outside the certificate's validity: the clock jumped in between.
+    #[error("the log entry's time lies outside the certificate's validity")]
+    OutsideValidity,
     /// Possession of the key was not proven.
     #[error("possession was not proven")]
     Possession(#[from] PossessionError),
@@ -60,6 +63,8 @@ pub enum Class {
 }
 
 const SOON: Duration = Duration::from_secs(1);
+/// Where only an operator can help.
+const LATER: Duration = Duration::from_secs(60);
 
 /// Tells whether other values in the token would make a certificate possible.
 fn is_callers_fault(error: &CertifyError) -> bool {
@@ -74,7 +79,11 @@ impl IssueError {
     pub fn class(&self) -> Class {
         match self {
             Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => Class::Internal,
-            Self::Append(_) => Class::Unavailable { retry_after: SOON },
+            Self::Append(AppendError::Halted(_)) => Class::Unavailable { retry_after: LATER },
+            Self::Append(_) | Self::OutsideValidity => Class::Unavailable { retry_after: SOON },
+            Self::Certify(CertifyError::IssuerNotValid { .. }) => {
+                Class::Unavailable { retry_after: LATER }
+            }
             Self::Certify(e) if is_callers_fault(e) => Class::Refused,
             Self::Certify(_) => Class::Internal,
             Self::Possession(_) => Class::Refused,
@@ -94,7 +103,9 @@ impl IssueError {
             Self::Append(AppendError::PoolFull) => "overloaded",
             Self::Append(AppendError::Unavailable(_)) => "log-unavailable",
             Self::Certify(e) if is_callers_fault(e) => "identity-not-certifiable",
+            Self::Certify(CertifyError::IssuerNotValid { .. }) => "ca-not-valid",
             Self::Certify(_) => "internal",
+            Self::OutsideValidity => "clock-jumped",
             Self::Possession(PossessionError::Csr(_)) => "csr-malformed",
             Self::Possession(PossessionError::InsecureKey(_)) => "key-insecure",
             Self::Possession(PossessionError::Key(_)) => "key-malformed",
@@ -109,7 +120,9 @@ impl IssueError {
             Self::Aborted | Self::Certify(_) | Self::Sign(_) => {
                 "error communicating with CA backend"
             }
-            Self::Append(_) | Self::Entry(_) | Self::Sct(_) => "Error entering certificate in CTL",
+            Self::Append(_) | Self::Entry(_) | Self::OutsideValidity | Self::Sct(_) => {
+                "Error entering certificate in CTL"
+            }
             Self::Possession(PossessionError::Csr(_)) => {
                 "The certificate signing request could not be parsed"
             }
@@ -136,8 +149,15 @@ impl IssueError {
                 "too many requests wait already; try again".to_owned()
             }
             Self::Append(AppendError::Closing) => "the server is shutting down".to_owned(),
+            Self::Append(AppendError::Halted(_)) => {
+                "the log is halted until an operator has looked at it".to_owned()
+            }
             Self::Append(_) => "the log is unavailable; try again".to_owned(),
+            Self::OutsideValidity => "the server's clock jumped; try again".to_owned(),
             Self::Certify(e) if is_callers_fault(e) => e.to_string(),
+            Self::Certify(CertifyError::IssuerNotValid { .. }) => {
+                "the CA's own certificate is not valid now".to_owned()
+            }
             Self::Certify(_) => "internal error".to_owned(),
             Self::Possession(e) => e.to_string(),
             Self::Token(e) => e.to_string(),

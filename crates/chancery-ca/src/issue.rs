@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chancery_certs::{CertificateChain, Precertificate, SerialNumber, SigningCertificate};
 use chancery_identity::Principal;
+use chancery_log::clock::from_unix_ms;
 use chancery_log::{Delivery, IndexTerm, Sequenced};
 use chancery_tlog::TreeHead;
-use chancery_tlog::ct::{EntryError, PrecertEntry};
 
 use crate::authority::{Authority, AuthorityParts};
 use crate::error::IssueError;
-use crate::issuer::IssuingCa;
 use crate::possession::PossessionRequest;
 
 /// What a caller sends: who they are, and that they hold a key.
@@ -66,12 +65,13 @@ impl Authority {
         let precertificate = issuer.sign_precertificate(tbs).await?;
         let precertified = watch.lap();
 
-        let entry = Box::new(entry(&precertificate, issuer)?);
+        let entry = Box::new(issuer.entry(&precertificate)?);
         let sequenced = log
             .append(entry, terms(&principal, &precertificate))
             .await?;
         let logged = watch.lap();
 
+        check_time(&precertificate, &sequenced)?;
         let sct = log.sign_sct(&sequenced).await?;
         let certificate = issuer.sign_final(precertificate, &sct).await?;
         log.deliver(delivery(&sequenced, &certificate));
@@ -97,14 +97,15 @@ impl Authority {
     }
 }
 
-/// Returns the log entry of a precertificate (RFC 6962, section 3.2).
-fn entry(precertificate: &Precertificate, issuer: &IssuingCa) -> Result<PrecertEntry, EntryError> {
-    PrecertEntry::new(
-        precertificate.issuer_key_hash(),
-        precertificate.tbs_for_log().to_vec(),
-        precertificate.der().to_vec(),
-        issuer.chain().fingerprints().to_vec(),
-    )
+/// Refuses an SCT outside its certificate's validity, which verifiers would.
+fn check_time(precertificate: &Precertificate, logged: &Sequenced) -> Result<(), IssueError> {
+    let (not_before, not_after) = precertificate.validity();
+    let time = from_unix_ms(logged.timestamp_ms());
+    if (not_before..=not_after).contains(&time) {
+        Ok(())
+    } else {
+        Err(IssueError::OutsideValidity)
+    }
 }
 
 /// Returns what auditors can find the entry by.

@@ -9,6 +9,7 @@ use chancery_certs::{
 };
 use chancery_keys::{PublicKey, SignError, Signer};
 use chancery_log::Sct;
+use chancery_tlog::ct::{EntryError, PrecertEntry};
 use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
 use der::{Decode, Encode};
 use x509_cert::Certificate;
@@ -48,6 +49,10 @@ pub enum IssuingCaError {
 pub(crate) enum CaSignError {
     #[error(transparent)]
     Correspond(#[from] CorrespondError),
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    #[error("the SCT is another entry's")]
+    OtherEntry,
     #[error("the CA key could not sign")]
     Sign(#[from] SignError),
 }
@@ -109,6 +114,19 @@ impl IssuingCa {
         &self.chain
     }
 
+    /// Returns the log entry of a precertificate (RFC 6962, section 3.2).
+    pub(crate) fn entry(
+        &self,
+        precertificate: &Precertificate,
+    ) -> Result<PrecertEntry, EntryError> {
+        PrecertEntry::new(
+            precertificate.issuer_key_hash(),
+            precertificate.tbs_for_log().to_vec(),
+            precertificate.der().to_vec(),
+            self.chain.fingerprints().to_vec(),
+        )
+    }
+
     pub(crate) async fn sign_precertificate(
         &self,
         tbs: LintedTbs,
@@ -117,12 +135,17 @@ impl IssuingCa {
         Ok(tbs.assemble(&signature))
     }
 
-    /// Signs the final certificate. An [`Sct`] comes only from an entry that the log has committed.
+    /// Signs the final certificate. An [`Sct`] comes only from an entry that the log has committed;
+    /// that it is this precertificate's is checked here.
     pub(crate) async fn sign_final(
         &self,
         precertificate: Precertificate,
         sct: &Sct,
     ) -> Result<SigningCertificate, CaSignError> {
+        let logged = self.entry(&precertificate)?;
+        if logged.merkle_tree_leaf(sct.leaf_index(), sct.timestamp_ms()) != sct.merkle_leaf() {
+            return Err(CaSignError::OtherEntry);
+        }
         let tbs = precertificate.embed(sct.list())?;
         let signature = self.signer.sign(tbs.signed_part()).await?;
         Ok(tbs.assemble(&signature)?)

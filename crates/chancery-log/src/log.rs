@@ -253,7 +253,7 @@ impl Log {
         }
     }
 
-    /// Asks the database for its head: whether a batch could be sequenced now.
+    /// Asks database and guard whether a batch could be sequenced and released now.
     pub async fn probe(&self) -> Result<(), ReadError> {
         if let Some(reason) = self.publisher.halted() {
             return Err(ReadError::Unpublished(reason.to_owned()));
@@ -262,6 +262,11 @@ impl Log {
             return Err(ReadError::Unpublished("the log is closed".to_owned()));
         }
         self.publisher.store.head().await?;
+        self.publisher
+            .guard
+            .read()
+            .await
+            .map_err(|e| ReadError::Unpublished(e.to_string()))?;
         Ok(())
     }
 

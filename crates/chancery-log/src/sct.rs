@@ -1,15 +1,17 @@
 //! The SCT: a receipt that only the log can write, and only for what it has logged.
 
 use chancery_keys::{SignError, Signer};
-use chancery_tlog::ct::{DigitallySigned, LogId, SignedCertificateTimestamp, sct_list};
+use chancery_tlog::ct::{DigitallySigned, LeafIndex, LogId, SignedCertificateTimestamp, sct_list};
 
 use crate::sequencer::Sequenced;
 
 /// A signed certificate timestamp over an entry that the published checkpoint covers.
 #[derive(Clone, Debug)]
 pub struct Sct {
+    leaf_index: LeafIndex,
     timestamp_ms: u64,
     list: Vec<u8>,
+    merkle_leaf: Vec<u8>,
 }
 
 /// Why no SCT was made.
@@ -42,13 +44,28 @@ impl Sct {
             signature,
         );
         let list = sct_list(&[&sct]).map_err(|e| SctError::Encode(e.to_string()))?;
-        Ok(Self { timestamp_ms, list })
+        Ok(Self {
+            leaf_index: sequenced.leaf_index(),
+            timestamp_ms,
+            list,
+            merkle_leaf: sequenced.merkle_leaf().to_vec(),
+        })
     }
 
     /// Returns the `SignedCertificateTimestampList` that holds this one SCT (RFC 6962, section
     /// 3.3), without any ASN.1 around it.
     pub fn list(&self) -> &[u8] {
         &self.list
+    }
+
+    /// Returns what the SCT signs: byte for byte the `MerkleTreeLeaf`.
+    pub fn merkle_leaf(&self) -> &[u8] {
+        &self.merkle_leaf
+    }
+
+    /// Returns the entry's place.
+    pub fn leaf_index(&self) -> LeafIndex {
+        self.leaf_index
     }
 
     /// Returns the SCT's time in milliseconds since the Unix epoch.
