@@ -93,6 +93,16 @@ impl ApiError {
         )
     }
 
+    /// As many requests are in flight as we take.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(
+            GrpcCode::Unavailable,
+            "The server is overloaded",
+            "too many requests are in flight, try again",
+            "overloaded",
+        )
+    }
+
     /// The request took longer than we let any request take.
     pub(crate) fn timed_out(limit: Duration) -> Self {
         let reason = format!("no answer within {} s, try again", limit.as_secs_f64());

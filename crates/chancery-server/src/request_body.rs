@@ -23,6 +23,8 @@ pub struct RequestLimits {
     pub body_read: Duration,
     /// Time to answer a request in, its body included. Default 30 s.
     pub total: Duration,
+    /// Requests that are worked on at once; more are answered 503. Default 1024.
+    pub in_flight: usize,
 }
 
 impl Default for RequestLimits {
@@ -31,6 +33,7 @@ impl Default for RequestLimits {
             body_bytes: 256 * 1024,
             body_read: Duration::from_secs(10),
             total: Duration::from_secs(30),
+            in_flight: 1024,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! event and metrics, panics made answers, and the time limit.
 
 mod deadline;
+mod in_flight;
 mod observe;
 mod panic;
 mod request_id;
@@ -9,6 +10,7 @@ mod request_id;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::metrics::Metrics;
@@ -21,6 +23,10 @@ pub(crate) fn apply(router: Router, limits: RequestLimits, metrics: Arc<Metrics>
         .layer(middleware::from_fn_with_state(
             limits.total,
             deadline::limit,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::new(Semaphore::new(limits.in_flight)),
+            in_flight::bound,
         ))
         .layer(CatchPanicLayer::custom(panic::answer))
         .layer(middleware::from_fn_with_state(metrics, observe::observe))
@@ -73,6 +79,27 @@ mod tests {
             body.contains(r#""code":13"#) && !body.contains("something internal"),
             "{body}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_request_beyond_the_bound_is_503_and_may_be_tried_again() {
+        let router = Router::new().route("/", get(async || "done"));
+        let limits = RequestLimits {
+            in_flight: 0,
+            ..RequestLimits::default()
+        };
+        let (response, _) = ask(router.clone(), limits).await;
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key("retry-after"));
+        let (response, _) = ask(
+            router,
+            RequestLimits {
+                in_flight: 1,
+                ..limits
+            },
+        )
+        .await;
+        assert_eq!(response.status(), 200);
     }
 
     #[tokio::test]
