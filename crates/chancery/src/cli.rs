@@ -99,10 +99,14 @@ pub(crate) struct InitArgs {
     /// offline/root.passphrase.
     #[arg(long, value_name = "FILE")]
     pub(crate) root_passphrase_file: Option<PathBuf>,
-    /// Configure another replica: the folder already holds ca/, log/, secrets/ and the guard of
-    /// the first; nothing is made but the configuration.
+    /// Configure another replica: the folder already holds copies of ca/, log/ and secrets/ of the
+    /// first; nothing is made but the configuration. Wants --guard.
     #[arg(long)]
     pub(crate) join: bool,
+    /// With --join: the instance's guard itself, not a copy. Two guards would each miss what the
+    /// other saw.
+    #[arg(long, value_name = "FILE", requires = "join")]
+    pub(crate) guard: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

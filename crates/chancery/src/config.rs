@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chancery_store::{DatabaseUrl, Readers};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::failure::Failure;
 
@@ -93,6 +95,16 @@ pub(crate) struct GuardConfig {
     pub(crate) file: PathBuf,
 }
 
+impl LogRead {
+    /// Returns it as the database records it.
+    pub(crate) fn readers(self) -> Readers {
+        match self {
+            Self::Open => Readers::Open,
+            Self::Restricted => Readers::Restricted,
+        }
+    }
+}
+
 fn default_listen() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5555))
 }
@@ -118,6 +130,16 @@ impl Config {
         let mut config: Self = yaml_serde::from_str(&text).map_err(|e| {
             Failure::configuration(format!("{}: {}", path.display(), explain(&e.to_string())))
         })?;
+        config.url.truncate(config.url.trim_end_matches('/').len());
+        let has_password =
+            |url: &String| DatabaseUrl::parse(url).is_ok_and(|url| url.has_password());
+        if config.database.as_ref().is_some_and(has_password) {
+            return Err(Failure::configuration(format!(
+                "{}: a database URL with a password belongs into a file of mode 0600: say \
+                 database-file",
+                path.display()
+            )));
+        }
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         config.resolve(folder);
         Ok(config)
@@ -133,7 +155,8 @@ impl Config {
         Duration::from_secs(self.ca.certificate_lifetime_s)
     }
 
-    fn resolve(&mut self, folder: &Path) {
+    /// Makes its paths those of files in `folder`.
+    pub(crate) fn resolve(&mut self, folder: &Path) {
         let paths = [
             &mut self.identity_config,
             &mut self.ca.chain,
@@ -150,6 +173,18 @@ impl Config {
             self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
         }
     }
+}
+
+/// Takes the URL under which everybody reaches an instance.
+pub(crate) fn parse_url(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).map_err(|e| Failure::configuration(format!("url {text:?}: {e}")))?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !plain || url.host_str().is_none() {
+        return Err(Failure::configuration(format!(
+            "url {text:?}: clients need the CA at the root of a host, such as https://ca.example.org"
+        )));
+    }
+    Ok(url)
 }
 
 /// Returns the path of a SQLite URL that names a relative one.

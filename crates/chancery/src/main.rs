@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod failure;
 mod founding;
+mod keys;
 mod layout;
 mod logging;
 mod opening;

@@ -9,16 +9,21 @@ use std::time::SystemTime;
 use chancery_ca::{Authority, AuthorityParts, IssuingCa};
 use chancery_certs::{CertificateChain, Profile, ProfileConfig};
 use chancery_identity::Issuers;
-use chancery_keys::{LocalKey, Passphrase, Signer, file};
+use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
 use chancery_log::clock::{Clock, SystemClock};
 use chancery_log::guard::FileGuard;
-use chancery_log::{Guard, Log, LogParts, PoolLimits};
-use chancery_store::{ConnectOptions, DatabaseUrl, Instance, Purpose, RecordedLog, Store};
+use chancery_log::{
+    Guard, Log, LogParts, OpenLogError, PoolLimits, PublishError, ReadError, StoreError,
+};
+use chancery_store::{
+    ConnectError, ConnectOptions, DatabaseUrl, Instance, Purpose, RecordedLog, Store,
+};
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
 
-use crate::config::Config;
+use crate::config::{Config, parse_url};
 use crate::failure::{Causes, Failure};
+use crate::keys;
 
 /// An instance that is open: the authority, and the store to close after it.
 pub(crate) struct Opened {
@@ -41,35 +46,31 @@ pub(crate) async fn open(
     issuers: Issuers,
     purpose: Purpose,
 ) -> Result<Opened, Failure> {
+    let files = Files::read(config)?;
+    let store = connect(&database_url(config)?).await?;
+    let instance = bound_instance(&store, purpose).await?;
+    let number = files.bind(config, &instance)?.log;
     let Files {
         issuer,
         origin,
         profile,
         guard,
         log_key,
-    } = Files::read(config)?;
-    let store = connect(&database_url(config)?).await?;
-    let instance = bound_instance(&store, purpose).await?;
-    let recorded = Binding {
-        config,
-        issuer: &issuer,
-        log_key: &log_key,
-        guard: &guard,
-    }
-    .check(&instance)?;
+        ..
+    } = files;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let log = Log::open(LogParts {
         name: config.log.name.clone(),
         origin,
-        store: store.log_store(recorded.log),
+        store: store.log_store(number),
         guard: Arc::new(guard),
         signer: Arc::new(log_key),
         clock: Arc::clone(&clock),
         limits: PoolLimits::default(),
     })
     .await
-    .map_err(configuration)?;
+    .map_err(not_opened)?;
     let authority = Authority::new(AuthorityParts {
         issuers,
         profile,
@@ -89,22 +90,9 @@ pub(crate) async fn verify(config: &Config, database: &DatabaseUrl) -> Result<()
     let files = Files::read(config)?;
     let store = connect(database).await?;
     let instance = bound_instance(&store, Purpose::Production).await?;
-    let Files {
-        issuer,
-        log_key,
-        guard,
-        ..
-    } = &files;
-    let outcome = Binding {
-        config,
-        issuer,
-        log_key,
-        guard,
-    }
-    .check(&instance)
-    .map(drop);
+    let bound = files.bind(config, &instance).map(drop);
     store.close().await;
-    outcome
+    bound
 }
 
 /// All that an instance has in files, read and found to fit together.
@@ -114,31 +102,46 @@ struct Files {
     profile: Profile,
     guard: FileGuard,
     log_key: LocalKey,
+    witness_key: PublicKey,
 }
 
 impl Files {
     fn read(config: &Config) -> Result<Self, Failure> {
         let passphrase = passphrase(config)?;
-        let load = |path: &Path| file::load(path, &passphrase).map_err(configuration);
+        let paths = [&*config.ca.key, &*config.log.key, &*config.log.witness_key];
+        let [issuing_key, log_key, witness_key] = keys::load(paths, &passphrase)?;
         let chain = read_chain(&config.ca.chain)?;
-        let issuer = IssuingCa::new(chain, Arc::new(load(&config.ca.key)?), SystemTime::now())
+        let issuer = IssuingCa::new(chain, Arc::new(issuing_key), SystemTime::now())
             .map_err(|e| named(&config.ca.chain, &e))?;
-        let origin = Origin::parse(&config.log.origin).map_err(|e| {
-            Failure::configuration(format!("log.origin {:?}: {e}", config.log.origin))
-        })?;
         let profile = Profile::new(ProfileConfig {
             lifetime: config.certificate_lifetime(),
         })
         .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))?;
-        let guard = FileGuard::open(&config.guard.file).map_err(configuration)?;
         Ok(Self {
             issuer,
-            origin,
+            origin: origin(config)?,
             profile,
-            guard,
-            log_key: load(&config.log.key)?,
+            guard: FileGuard::open(&config.guard.file).map_err(configuration)?,
+            log_key,
+            witness_key: witness_key.public_key().clone(),
         })
     }
+}
+
+/// Takes the log's origin, which is where the log is read, without scheme and port.
+fn origin(config: &Config) -> Result<Origin, Failure> {
+    let origin = &config.log.origin;
+    let host = parse_url(&config.url)?
+        .host_str()
+        .unwrap_or_default()
+        .to_owned();
+    let expected = format!("{host}/ct/{}", config.log.name);
+    if *origin != expected {
+        return Err(Failure::configuration(format!(
+            "log.origin is {origin:?}, but with this url and log.name it is {expected:?}"
+        )));
+    }
+    Origin::parse(origin).map_err(|e| Failure::configuration(format!("log.origin {origin:?}: {e}")))
 }
 
 fn passphrase(config: &Config) -> Result<Passphrase, Failure> {
@@ -182,7 +185,12 @@ fn read_chain(path: &Path) -> Result<CertificateChain, Failure> {
 /// Returns where the database is, from `database` or `database-file`.
 pub(crate) fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
     let text = match (&config.database, &config.database_file) {
-        (Some(url), _) => url.clone(),
+        (Some(_), Some(_)) => {
+            return Err(Failure::configuration(
+                "say database or database-file, not both",
+            ));
+        }
+        (Some(url), None) => url.clone(),
         (None, Some(path)) => read_database_file(path)?,
         (None, None) => return Err(Failure::configuration("say database or database-file")),
     };
@@ -199,7 +207,7 @@ pub(crate) fn read_database_file(path: &Path) -> Result<String, Failure> {
 async fn connect(url: &DatabaseUrl) -> Result<Store, Failure> {
     let store = Store::connect(url, ConnectOptions::default())
         .await
-        .map_err(configuration)?;
+        .map_err(not_connected)?;
     store.check_schema().await.map_err(configuration)?;
     store.check_durability().await.map_err(configuration)?;
     Ok(store)
@@ -224,19 +232,16 @@ async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Fai
     }
 }
 
-/// What this process is, to be held against what the database recorded.
-struct Binding<'a> {
-    config: &'a Config,
-    issuer: &'a IssuingCa,
-    log_key: &'a LocalKey,
-    guard: &'a FileGuard,
-}
-
-impl Binding<'_> {
-    /// Returns the record of this process's log.
-    fn check<'i>(&self, recorded: &'i Instance) -> Result<&'i RecordedLog, Failure> {
+impl Files {
+    /// Holds what this process is against what the database recorded, and returns the record of
+    /// its log.
+    fn bind<'i>(
+        &self,
+        config: &Config,
+        recorded: &'i Instance,
+    ) -> Result<&'i RecordedLog, Failure> {
         let log_id = LogId::of_spki(self.log_key.public_key().spki_der());
-        let name = &self.config.log.name;
+        let name = &config.log.name;
         let log = recorded
             .logs
             .iter()
@@ -246,7 +251,12 @@ impl Binding<'_> {
             })?;
         let differs = [
             ("the log's key", log.log_id != *log_id.as_bytes()),
-            ("the log's origin", log.origin != self.config.log.origin),
+            (
+                "the witness key",
+                log.witness_key != self.witness_key.spki_der(),
+            ),
+            ("the log's origin", log.origin != self.origin.as_str()),
+            ("log.read", log.readers != config.log.read.readers()),
             ("the CA chain", recorded.chain != self.issuer.chain().ders()),
             ("the guard", recorded.guard_id != self.guard.id()),
         ];
@@ -257,6 +267,25 @@ impl Binding<'_> {
                  instance's own files, or another database"
             ))),
         }
+    }
+}
+
+/// A database that is away, or busy with another process, may be back at the next try: that is no
+/// fault of the configuration.
+fn not_connected(error: ConnectError) -> Failure {
+    match error {
+        ConnectError::InUse(_) | ConnectError::Refused { .. } => Failure::from_error(error),
+        _ => configuration(error),
+    }
+}
+
+fn not_opened(error: OpenLogError) -> Failure {
+    match error {
+        OpenLogError::Store(StoreError::Unavailable(_))
+        | OpenLogError::Publish(PublishError::Read(ReadError::Store(StoreError::Unavailable(_)))) => {
+            Failure::from_error(error)
+        }
+        _ => configuration(error),
     }
 }
 

@@ -8,7 +8,6 @@ use chancery_server::{
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
@@ -30,33 +29,32 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let limits = ServeLimits::default();
-    let draining = stop.child_token();
-    let mut servers = JoinSet::new();
-    if let Some(admin) = admin {
+    // Probes and metrics stay until all is closed: `/readyz` says that no more is taken.
+    let closed = CancellationToken::new();
+    let admin = admin.map(|listener| {
         let state = AdminState {
             authority: Arc::clone(&app.authority),
             metrics: Arc::clone(&app.metrics),
-            draining: draining.clone(),
+            draining: stop.clone(),
         };
-        servers.spawn(serve(
-            admin,
+        tokio::spawn(serve(
+            listener,
             admin_router(state),
             limits.clone(),
-            stop.clone(),
-        ));
-    }
-    servers.spawn(serve(public, public_router(app), limits, stop.clone()));
-
-    let mut outcome = Ok(());
-    while let Some(ended) = servers.join_next().await {
-        // A listener that ends by itself takes the others with it.
-        stop.cancel();
-        if let Err(e) = ended.map_err(std::io::Error::other).flatten() {
-            outcome = Err(Failure::failed(format!("a listener ended: {e}")));
-        }
-    }
+            closed.clone(),
+        ))
+    });
+    let served = serve(public, public_router(app), limits, stop).await;
     opened.close().await;
-    outcome
+
+    closed.cancel();
+    if let Some(admin) = admin {
+        admin
+            .await
+            .map_err(Failure::from_error)?
+            .map_err(Failure::from_error)?;
+    }
+    served.map_err(|e| Failure::failed(format!("the public listener ended: {e}")))
 }
 
 /// Returns a token that the first SIGTERM or SIGINT cancels; the second ends the process at once.

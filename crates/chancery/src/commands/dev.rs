@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
-use chancery_keys::{KeyType, LocalKey, file};
+use chancery_keys::{KeyType, file};
 use chancery_log::clock::SystemClock;
 use chancery_server::AppState;
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
@@ -18,7 +18,8 @@ use crate::cli::DevArgs;
 use crate::commands::serve::{app_state, given_database};
 use crate::config::{Config, LogRead};
 use crate::failure::{Causes, Failure};
-use crate::founding::{Founding, make_passphrase, write_new};
+use crate::founding::{Founding, empty_database, make_passphrase, write_new};
+use crate::keys;
 use crate::layout::Layout;
 use crate::opening::{self, Opened};
 use crate::{logging, serving};
@@ -52,10 +53,11 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         }
     }
     let layout = Layout::new(&args.data);
+    let public = serving::bind(args.listen).await?;
     if args.reset {
+        // After the port: whoever runs there uses the folder.
         throw_away(&layout)?;
     }
-    let public = serving::bind(args.listen).await?;
     let admin = match args.admin_listen {
         Some(address) => Some(serving::bind(address).await?),
         None => None,
@@ -86,7 +88,7 @@ impl Development {
     /// Opens the instance; founds it first if the folder holds none.
     pub(crate) async fn open(&self) -> Result<OpenDevelopment, Failure> {
         let config = self.config();
-        if !self.layout.chain().exists() {
+        if !self.layout.guard().exists() {
             self.found(&config).await?;
         }
         self.refuse_production()?;
@@ -101,27 +103,25 @@ impl Development {
 
     fn config(&self) -> Config {
         let origin = format!("{}/ct/{LOG_NAME}", self.host());
-        let (mut ca, mut log, mut guard) = self.layout.sections(LOG_NAME, &origin, LogRead::Open);
-        ca.chain = self.layout.chain();
-        ca.key = self.layout.issuing_key();
-        log.key = self.layout.log_key();
-        log.witness_key = self.layout.witness_key();
-        guard.file = self.layout.guard();
+        let (ca, log, guard) = self.layout.sections(LOG_NAME, &origin, LogRead::Open);
         let sqlite = || format!("sqlite:{}", self.layout.sqlite().display());
-        Config {
+        let mut config = Config {
             url: self.url(),
             organization: ORGANIZATION.to_owned(),
             listen: self.listen,
             admin_listen: self.listen,
-            database: Some(self.database.clone().unwrap_or_else(sqlite)),
+            database: None,
             database_file: None,
-            identity_config: self.layout.identity_config(),
-            passphrase_file: Some(self.layout.passphrase()),
+            identity_config: "identity.yaml".into(),
+            passphrase_file: Some("secrets/passphrase".into()),
             passphrase_credential: None,
             ca,
             log,
             guard,
-        }
+        };
+        config.resolve(self.layout.folder());
+        config.database = Some(self.database.clone().unwrap_or_else(sqlite));
+        config
     }
 
     fn host(&self) -> String {
@@ -132,28 +132,33 @@ impl Development {
     }
 
     async fn found(&self, config: &Config) -> Result<(), Failure> {
+        if self.layout.development_mark().exists() {
+            // An earlier start broke off before there was an instance.
+            throw_away(&self.layout)?;
+        }
         self.layout.make()?;
         write_new(
             &self.layout.development_mark(),
             b"Keys in this folder are for tests.\n",
             0o644,
         )?;
+        let store = empty_database(&opening::database_url(config)?).await?;
         let passphrase = make_passphrase(&self.layout.passphrase())?;
         let root_passphrase = make_passphrase(&self.layout.root_passphrase())?;
-        let database = opening::database_url(config)?;
         let origin = Origin::parse(&config.log.origin).map_err(Failure::from_error)?;
+        keys::make([(self.layout.dev_oidc_key(), KeyType::Rsa2048, &passphrase)])?;
         Founding {
             layout: &self.layout,
             purpose: Purpose::Development,
             url: &config.url,
             organization: ORGANIZATION,
-            database: &database,
             log_name: LOG_NAME,
             origin: &origin,
+            readers: config.log.read.readers(),
             passphrase: &passphrase,
             root_passphrase: &root_passphrase,
         }
-        .found()
+        .found(store)
         .await
     }
 
@@ -192,18 +197,10 @@ impl Development {
         Issuers::new(identity, options).map_err(|e| Failure::configuration(Causes(&e)))
     }
 
-    /// Makes the issuer's RSA key at the first start.
     fn dev_oidc(&self, url: &Url) -> Result<DevOidc, Failure> {
-        let path = self.layout.dev_oidc_key();
         let passphrase =
             file::read_passphrase_file(&self.layout.passphrase()).map_err(Failure::from_error)?;
-        let key = if path.exists() {
-            file::load(&path, &passphrase).map_err(Failure::from_error)?
-        } else {
-            let key = LocalKey::generate(KeyType::Rsa2048).map_err(Failure::from_error)?;
-            file::create(&path, &key, &passphrase).map_err(Failure::from_error)?;
-            key
-        };
+        let [key] = keys::load([&self.layout.dev_oidc_key()], &passphrase)?;
         let clock = Arc::new(SystemClock);
         DevOidc::new(DevOidcConfig {
             url,

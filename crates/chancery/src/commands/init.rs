@@ -12,9 +12,9 @@ use url::Url;
 
 use crate::cli::InitArgs;
 use crate::commands::serve::given_database;
-use crate::config::{Config, LogRead};
+use crate::config::{Config, LogRead, parse_url};
 use crate::failure::{Causes, Failure};
-use crate::founding::{Founding, make_passphrase, write_new};
+use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::layout::Layout;
 use crate::opening;
 
@@ -39,6 +39,7 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
     }
     let setup = Setup::choose(&args, &layout, &url)?;
     layout.make()?;
+    let store = empty_database(&setup.database).await?;
     let passphrase = take_passphrase(args.passphrase_file.as_deref(), &layout.passphrase())?;
     let root_passphrase = take_passphrase(
         args.root_passphrase_file.as_deref(),
@@ -49,13 +50,13 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
         purpose: Purpose::Production,
         url: &setup.config.url,
         organization: &setup.config.organization,
-        database: &setup.database,
         log_name: &setup.config.log.name,
         origin: &setup.origin,
+        readers: setup.config.log.read.readers(),
         passphrase: &passphrase,
         root_passphrase: &root_passphrase,
     }
-    .found()
+    .found(store)
     .await?;
     if !layout.identity_config().exists() {
         write_new(
@@ -115,6 +116,7 @@ impl Setup {
         };
         let database = match (given, &config.database_file) {
             (Some(url), _) => {
+                let url = absolute_sqlite(url)?;
                 let parsed = parse_database(&url)?;
                 // A password stays where it was given: in the environment.
                 config.database = (!parsed.has_password()).then_some(url);
@@ -136,18 +138,13 @@ impl Setup {
 
 /// Writes the configuration of another replica, after holding its files against the database.
 async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure> {
-    let setup = Setup::choose(args, layout, url)?;
+    let guard = args.guard.as_deref().ok_or_else(|| {
+        Failure::usage("--join needs --guard: all processes of an instance share one guard")
+    })?;
+    let mut setup = Setup::choose(args, layout, url)?;
+    setup.config.guard.file = absolute(guard)?;
     let mut resolved = setup.config.clone();
-    resolved.ca.chain = layout.chain();
-    resolved.ca.key = layout.issuing_key();
-    resolved.log.key = layout.log_key();
-    resolved.log.witness_key = layout.witness_key();
-    resolved.guard.file = layout.guard();
-    resolved.passphrase_file = Some(
-        args.passphrase_file
-            .clone()
-            .unwrap_or_else(|| layout.passphrase()),
-    );
+    resolved.resolve(layout.folder());
     opening::verify(&resolved, &setup.database).await?;
     if !layout.identity_config().exists() {
         write_new(
@@ -162,16 +159,15 @@ async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure
     Ok(())
 }
 
-/// Takes the URL under which everybody reaches an instance.
-pub(crate) fn parse_url(text: &str) -> Result<Url, Failure> {
-    let url = Url::parse(text).map_err(|e| Failure::configuration(format!("url {text:?}: {e}")))?;
-    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || !plain || url.host_str().is_none() {
-        return Err(Failure::configuration(format!(
-            "url {text:?}: clients need the CA at the root of a host, such as https://ca.example.org"
-        )));
+/// Makes a SQLite path absolute: it was typed in this folder, and is read from another.
+fn absolute_sqlite(url: String) -> Result<String, Failure> {
+    match url
+        .strip_prefix("sqlite:")
+        .filter(|path| !path.starts_with('/'))
+    {
+        Some(path) => Ok(format!("sqlite:{}", absolute(Path::new(path))?.display())),
+        None => Ok(url),
     }
-    Ok(url)
 }
 
 fn parse_database(url: &str) -> Result<DatabaseUrl, Failure> {

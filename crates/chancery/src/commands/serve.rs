@@ -9,8 +9,7 @@ use chancery_store::Purpose;
 use url::Url;
 
 use crate::cli::ServeArgs;
-use crate::commands::init::parse_url;
-use crate::config::{Config, LogRead};
+use crate::config::{Config, LogRead, parse_url};
 use crate::failure::{Causes, Failure};
 use crate::opening::{self, Opened};
 use crate::{logging, serving};
@@ -20,6 +19,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut config = Config::load(&args.config)?;
     if let Some(url) = given_database(args.database)? {
         config.database = Some(url);
+        config.database_file = None;
     }
     config.listen = args.listen.unwrap_or(config.listen);
     config.admin_listen = args.admin_listen.unwrap_or(config.admin_listen);
@@ -63,7 +63,9 @@ pub(crate) fn given_database(url: Option<String>) -> Result<Option<String>, Fail
     let Some(url) = url else { return Ok(None) };
     let parsed =
         chancery_store::DatabaseUrl::parse(&url).map_err(|e| Failure::configuration(Causes(&e)))?;
-    if parsed.has_password() && std::env::args().any(|argument| argument.contains(&url)) {
+    if parsed.has_password()
+        && std::env::args_os().any(|argument| argument.to_string_lossy().contains(&url))
+    {
         return Err(Failure::usage(
             "a database URL with a password does not belong into an argument, where every process \
              can read it; set CHANCERY_DATABASE or use a file",

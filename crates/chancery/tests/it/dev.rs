@@ -42,6 +42,27 @@ fn a_password_in_an_argument_is_refused() {
 }
 
 #[tokio::test]
+async fn a_first_start_that_broke_off_is_begun_anew() {
+    let data = tempfile::tempdir().unwrap();
+    let port = chancery_tests::server::free_port().unwrap();
+    let away = format!("postgres://chancery@127.0.0.1:{port}/none");
+    let arguments = [
+        "dev",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        "instance",
+        "--database",
+        &away,
+    ];
+    assert_refused(&chancery(data.path(), &arguments), 1, &["127.0.0.1"]);
+    let server = Server::start_in(Path::new(BINARY), None, data)
+        .await
+        .unwrap();
+    issue(server.url(), 0).await;
+}
+
+#[tokio::test]
 async fn the_log_goes_on_where_it_stood_on_sqlite() {
     goes_on(on_sqlite().await, None).await;
 }

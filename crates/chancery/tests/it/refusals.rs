@@ -105,6 +105,7 @@ fn another_instances_ca_is_refused() {
         "ca/chain.pem",
         "ca/issuing.key.pem",
         "log/log.key.pem",
+        "log/witness.key.pem",
         "secrets/passphrase",
     ];
     spoilt(
@@ -192,7 +193,10 @@ fn an_issuer_over_plain_http_is_refused() {
 fn another_origin_is_refused() {
     spoilt(
         |f| edit(f, "origin: ca.example.org", "origin: ca.example.com"),
-        &["the log's origin is not the one"],
+        &[
+            "log.origin is \"ca.example.com/ct/",
+            "it is \"ca.example.org/ct/",
+        ],
     );
 }
 
@@ -260,7 +264,27 @@ fn a_replica_joins_with_the_instances_own_files_only() {
         folder.path().join("first.yaml"),
     )
     .unwrap();
-    let join = [
+    fs::rename(
+        folder.path().join("guard"),
+        folder.path().join("shared-guard"),
+    )
+    .unwrap();
+    let join = |read| {
+        let url = "https://ca.example.org";
+        let guard = "shared-guard";
+        let arguments = [
+            "init",
+            "--join",
+            "--url",
+            url,
+            "--log-read",
+            read,
+            "--guard",
+            guard,
+        ];
+        chancery(folder.path(), &arguments)
+    };
+    let without = [
         "init",
         "--join",
         "--url",
@@ -268,7 +292,9 @@ fn a_replica_joins_with_the_instances_own_files_only() {
         "--log-read",
         "open",
     ];
-    let output = chancery(folder.path(), &join);
+    assert_refused(&chancery(folder.path(), &without), 2, &["--guard"]);
+    assert_refused(&join("restricted"), 3, &["log.read is not the one"]);
+    let output = join("open");
     assert!(
         output.status.success(),
         "{}",
@@ -277,10 +303,73 @@ fn a_replica_joins_with_the_instances_own_files_only() {
 
     fs::remove_file(folder.path().join("chancery.yaml")).unwrap();
     take_from_another(folder.path(), &["guard"]);
-    assert_refused(
-        &chancery(folder.path(), &join),
-        3,
-        &["the guard is not the one"],
-    );
+    fs::rename(
+        folder.path().join("guard"),
+        folder.path().join("shared-guard"),
+    )
+    .unwrap();
+    assert_refused(&join("open"), 3, &["the guard is not the one"]);
     assert!(!folder.path().join("chancery.yaml").exists());
+}
+
+#[test]
+fn opening_a_restricted_log_by_editing_is_refused() {
+    spoilt(
+        |f| edit(f, "read: open", "read: restricted"),
+        &["log.read is not the one"],
+    );
+}
+
+#[test]
+fn a_lost_witness_key_is_refused() {
+    spoilt(
+        |f| fs::remove_file(f.join("log/witness.key.pem")).unwrap(),
+        &["witness.key.pem"],
+    );
+}
+
+#[test]
+fn a_password_in_the_configuration_is_refused() {
+    let url = "database: postgres://chancery:hunter2@127.0.0.1/none";
+    spoilt(
+        |f| edit(f, "database: sqlite:chancery.db", url),
+        &["database-file", "password"],
+    );
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_a_failure_and_no_fault_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    init(folder.path());
+    let port = chancery_tests::server::free_port().unwrap();
+    let url = format!("postgres://chancery@127.0.0.1:{port}/none");
+    let output = chancery(folder.path(), &["serve", "--database", &url]);
+    assert_refused(&output, 1, &["127.0.0.1"]);
+}
+
+#[test]
+fn init_takes_a_relative_database_where_it_was_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = "https://ca.example.org";
+    let arguments = [
+        "init",
+        "--url",
+        url,
+        "--log-read",
+        "open",
+        "--dir",
+        "d",
+        "--database",
+        "sqlite:x.db",
+    ];
+    let output = chancery(folder.path(), &arguments);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(folder.path().join("x.db").exists());
+    // The next refusal is about issuers: the database was found.
+    let output = chancery(folder.path(), &["serve", "--config", "d/chancery.yaml"]);
+    assert_refused(&output, 3, &["identity.yaml"]);
 }
