@@ -18,7 +18,7 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
     };
     let body = format!(
         "{development}<p>A certificate authority for code signing. It issues short-lived \
-         certificates to whoever proves an OpenID Connect identity, and enters each in a public \
+         certificates to whoever proves an OpenID Connect identity, and enters each in a \
          transparency log before it hands it out. Sigstore clients work with it.\n\
          <dl>\n\
          <dt>URL<dd>{url}\n\

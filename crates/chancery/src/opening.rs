@@ -289,7 +289,8 @@ fn not_opened(error: OpenLogError) -> Failure {
     }
 }
 
-fn named(path: &Path, error: &dyn std::error::Error) -> Failure {
+/// Blames a file.
+pub(crate) fn named(path: &Path, error: &dyn std::error::Error) -> Failure {
     Failure::configuration(format!("{}: {}", path.display(), Causes(error)))
 }
 

@@ -12,7 +12,11 @@ fn p256_verifies_what_we_sign() -> Result<(), Box<dyn std::error::Error>> {
     let signature = key.sign_now(b"a precertificate")?;
     let theirs = VerifyingKey::from_public_key_der(key.public_key().spki_der())?;
     theirs.verify(b"a precertificate", &DerSignature::from_bytes(&signature)?)?;
-    assert!(theirs.verify(b"another", &DerSignature::from_bytes(&signature)?).is_err());
+    assert!(
+        theirs
+            .verify(b"another", &DerSignature::from_bytes(&signature)?)
+            .is_err()
+    );
     Ok(())
 }
 

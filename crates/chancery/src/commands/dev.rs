@@ -15,7 +15,7 @@ use chancery_tlog::Origin;
 use url::Url;
 
 use crate::cli::DevArgs;
-use crate::commands::serve::{app_state, given_database};
+use crate::commands::serve::{app_state, given_database, read_identity_config};
 use crate::config::{Config, LogRead};
 use crate::failure::{Causes, Failure};
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
@@ -182,12 +182,7 @@ impl Development {
         let mut identity = IdentityConfig::parse(text.as_bytes(), "the built-in issuer")
             .map_err(Failure::from_error)?;
         if let Some(path) = &self.identity_config {
-            let named = |e: &dyn std::error::Error| {
-                Failure::configuration(format!("{}: {}", path.display(), Causes(e)))
-            };
-            let bytes = fs::read(path).map_err(|e| named(&e))?;
-            let theirs = IdentityConfig::parse(&bytes, &path.display().to_string())
-                .map_err(|e| named(&e))?;
+            let theirs = read_identity_config(path)?;
             identity = theirs.with(identity);
         }
         let options = IssuersOptions {

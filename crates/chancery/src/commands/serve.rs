@@ -1,5 +1,6 @@
 //! `chancery serve`: runs an instance that `init` made. Makes nothing.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
@@ -11,7 +12,7 @@ use url::Url;
 use crate::cli::ServeArgs;
 use crate::config::{Config, LogRead, parse_url};
 use crate::failure::{Causes, Failure};
-use crate::opening::{self, Opened};
+use crate::opening::{self, Opened, named};
 use crate::{logging, serving};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -44,17 +45,17 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 
 fn issuers(config: &Config) -> Result<Issuers, Failure> {
     let path = &config.identity_config;
-    let named = |e: &dyn std::error::Error| {
-        Failure::configuration(format!("{}: {}", path.display(), Causes(e)))
-    };
-    let bytes = std::fs::read(path).map_err(|e| named(&e))?;
-    let identity =
-        IdentityConfig::parse(&bytes, &path.display().to_string()).map_err(|e| named(&e))?;
     let options = IssuersOptions {
         allow_http: HttpPolicy::Refuse,
         ..IssuersOptions::default()
     };
-    Issuers::new(identity, options).map_err(|e| named(&e))
+    Issuers::new(read_identity_config(path)?, options).map_err(|e| named(path, &e))
+}
+
+/// Reads a Fulcio identity configuration.
+pub(crate) fn read_identity_config(path: &Path) -> Result<IdentityConfig, Failure> {
+    let bytes = std::fs::read(path).map_err(|e| named(path, &e))?;
+    IdentityConfig::parse(&bytes, &path.display().to_string()).map_err(|e| named(path, &e))
 }
 
 /// Takes the database from a flag or the environment. A password in an argument would be readable
