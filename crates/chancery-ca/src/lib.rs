@@ -15,6 +15,7 @@ mod error;
 mod issue;
 mod issuer;
 mod possession;
+mod weak_rsa;
 
 pub use authority::{Authority, AuthorityParts};
 pub use error::{Class, IssueError};

@@ -8,6 +8,8 @@ use der::{Decode, Encode};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use x509_cert::request::CertReq;
 
+use crate::weak_rsa::weakness;
+
 /// What a caller sends to show that they hold a key.
 #[derive(Debug)]
 pub enum PossessionRequest {
@@ -117,23 +119,12 @@ fn wrap_pkcs1(der: &[u8]) -> Result<Vec<u8>, PossessionError> {
     .map_err(unreadable)
 }
 
-/// Refuses weak RSA keys: sizes and exponent as Fulcio's policy (boulder's `goodkey`) has them.
+/// Refuses keys that anybody can break.
 fn allowed(key: PublicKey) -> Result<PublicKey, PossessionError> {
-    if let Some(bits) = key.rsa_modulus_bits()
-        && !matches!(bits, 2048 | 3072 | 4096)
-    {
-        return Err(PossessionError::InsecureKey(format!(
-            "an RSA key must have 2048, 3072 or 4096 bits, not {bits}"
-        )));
+    match weakness(&key) {
+        None => Ok(key),
+        Some(why) => Err(PossessionError::InsecureKey(why)),
     }
-    if let Some(exponent) = key.rsa_exponent()
-        && exponent != 65_537
-    {
-        return Err(PossessionError::InsecureKey(format!(
-            "an RSA key must have the exponent 65537, not {exponent}"
-        )));
-    }
-    Ok(key)
 }
 
 fn verify_csr(bytes: &[u8]) -> Result<ProvenKey, PossessionError> {

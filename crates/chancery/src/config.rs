@@ -1,5 +1,6 @@
 //! `chancery.yaml`: what `init` writes and `serve` reads.
 
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -120,7 +121,7 @@ fn default_lifetime() -> u64 {
 impl Config {
     /// Reads a configuration and makes its paths absolute.
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|e| {
+        let text = read_text(path).map_err(|e| {
             Failure::configuration(format!(
                 "cannot read the configuration {}: {e}; `chancery init` makes one, --config names \
                  another",
@@ -178,13 +179,31 @@ impl Config {
 /// Takes the URL under which everybody reaches an instance.
 pub(crate) fn parse_url(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text).map_err(|e| Failure::configuration(format!("url {text:?}: {e}")))?;
-    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let plain = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.port() != Some(0);
     if !matches!(url.scheme(), "http" | "https") || !plain || url.host_str().is_none() {
         return Err(Failure::configuration(format!(
             "url {text:?}: clients need the CA at the root of a host, such as https://ca.example.org"
         )));
     }
     Ok(url)
+}
+
+/// Reads a text file of a size that a person might write.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
+    const MOST: u64 = 1 << 20;
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?
+        .take(MOST + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > MOST {
+        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// Returns the path of a SQLite URL that names a relative one.

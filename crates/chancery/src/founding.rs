@@ -61,10 +61,9 @@ impl Founding<'_> {
             (self.layout.log_key(), KeyType::P256, self.passphrase),
             (self.layout.witness_key(), KeyType::Ed25519, self.passphrase),
         ])?;
-        let common_name = format!("{} code signing", self.organization);
         let ceremony = Ceremony {
             organization: self.organization,
-            common_name: &common_name,
+            common_name: "Code Signing CA",
             now,
         };
         let chain = ceremony

@@ -61,6 +61,12 @@ pub(crate) async fn run(
 pub(crate) fn stop_on_signal() -> Result<CancellationToken, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::from_error)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::from_error)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(Failure::from_error)?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::warn!("SIGHUP does nothing yet: to take a new configuration, start again");
+        }
+    });
     let stop = CancellationToken::new();
     let first = stop.clone();
     tokio::spawn(async move {

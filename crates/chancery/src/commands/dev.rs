@@ -249,6 +249,14 @@ fn throw_away(layout: &Layout) -> Result<(), Failure> {
             folder.display()
         )));
     }
+    let lock = folder.join("chancery.db.lock");
+    let in_use = fs::File::open(lock).is_ok_and(|lock| lock.try_lock().is_err());
+    if in_use {
+        return Err(Failure::failed(format!(
+            "another process is using {}; stop it first",
+            folder.display()
+        )));
+    }
     fs::remove_dir_all(folder)
         .map_err(|e| Failure::failed(format!("cannot remove {}: {e}", folder.display())))
 }

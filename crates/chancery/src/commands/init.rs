@@ -84,9 +84,19 @@ impl Setup {
             .log_name
             .clone()
             .unwrap_or_else(|| half_year(SystemTime::now()));
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(allowed) {
             return Err(Failure::usage(
-                "--log-name takes letters, digits and hyphens",
+                "--log-name takes up to 64 letters, digits and hyphens",
+            ));
+        }
+        let organization = args.organization.clone().unwrap_or_else(|| host.to_owned());
+        // X.520 allows 64 characters; the common name is the longer by its ending.
+        if !(1..=64).contains(&organization.chars().count())
+            || organization.chars().any(char::is_control)
+        {
+            return Err(Failure::usage(
+                "--organization takes up to 64 characters, on one line",
             ));
         }
         let origin = Origin::parse(&format!("{host}/ct/{name}"))
@@ -98,8 +108,8 @@ impl Setup {
         let (ca, log, guard) = layout.sections(&name, origin.as_str(), read);
         let given = given_database(args.database.clone())?;
         let mut config = Config {
-            url: args.url.trim_end_matches('/').to_owned(),
-            organization: args.organization.clone().unwrap_or_else(|| host.to_owned()),
+            url: url.origin().ascii_serialization(),
+            organization,
             listen: ([127, 0, 0, 1], 5555).into(),
             admin_listen: ([127, 0, 0, 1], 2112).into(),
             database: None,

@@ -10,7 +10,7 @@ use chancery_store::Purpose;
 use url::Url;
 
 use crate::cli::ServeArgs;
-use crate::config::{Config, LogRead, parse_url};
+use crate::config::{Config, LogRead, parse_url, read_text};
 use crate::failure::{Causes, Failure};
 use crate::opening::{self, Opened, named};
 use crate::{logging, serving};
@@ -54,8 +54,8 @@ fn issuers(config: &Config) -> Result<Issuers, Failure> {
 
 /// Reads a Fulcio identity configuration.
 pub(crate) fn read_identity_config(path: &Path) -> Result<IdentityConfig, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| named(path, &e))?;
-    IdentityConfig::parse(&bytes, &path.display().to_string()).map_err(|e| named(path, &e))
+    let text = read_text(path).map_err(|e| named(path, &e))?;
+    IdentityConfig::parse(text.as_bytes(), &path.display().to_string()).map_err(|e| named(path, &e))
 }
 
 /// Takes the database from a flag or the environment. A password in an argument would be readable

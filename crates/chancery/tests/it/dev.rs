@@ -97,3 +97,17 @@ async fn issue(url: &str, index: u64) {
     let size: u64 = checkpoint.lines().nth(1).unwrap().parse().unwrap();
     assert_eq!(size, index + 1);
 }
+
+#[tokio::test]
+async fn a_folder_in_use_is_not_thrown_away() {
+    let server = on_sqlite().await;
+    let folder = server.folder();
+    let data = folder.to_str().unwrap();
+    let arguments = ["dev", "--listen", "127.0.0.1:0", "--data", data, "--reset"];
+    assert_refused(
+        &chancery(Path::new("/"), &arguments),
+        1,
+        &["another process"],
+    );
+    issue(server.url(), 0).await;
+}

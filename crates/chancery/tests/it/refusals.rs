@@ -373,3 +373,41 @@ fn init_takes_a_relative_database_where_it_was_typed() {
     let output = chancery(folder.path(), &["serve", "--config", "d/chancery.yaml"]);
     assert_refused(&output, 3, &["identity.yaml"]);
 }
+
+#[test]
+fn init_refuses_what_would_be_published_or_unreadable() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = |more: &[&str]| {
+        let arguments = [&["init", "--log-read", "open"], more].concat();
+        chancery(folder.path(), &arguments)
+    };
+    for url in [
+        "https://user:secret@ca.example.org",
+        "https://ca.example.org/x",
+        "ca.example.org",
+    ] {
+        assert_refused(&init(&["--url", url]), 3, &["url"]);
+    }
+    let url = "https://ca.example.org";
+    for organization in ["", "a\nb", &"x".repeat(65)] {
+        let output = init(&["--url", url, "--organization", organization]);
+        assert_refused(&output, 2, &["--organization"]);
+    }
+    assert_refused(
+        &init(&["--url", url, "--log-name", "a/b"]),
+        2,
+        &["--log-name"],
+    );
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "init made something"
+    );
+}
+
+#[test]
+fn a_configuration_without_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = chancery(folder.path(), &["serve", "--config", "/dev/zero"]);
+    assert_refused(&output, 3, &["/dev/zero", "larger than 1 MiB"]);
+}
