@@ -1,6 +1,7 @@
 //! The cryptographic floor: what the signatures of one issuance cost on this machine, and nothing
 //! else.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -28,6 +29,22 @@ impl Floor {
     /// Returns the sum.
     pub fn total(&self) -> Duration {
         self.token + self.proof + self.signatures + self.hashing
+    }
+
+    /// Measures with every core busy, as it is while a server is under load: processors that share
+    /// a core are slower then, and the server's own figure is taken in that state.
+    pub fn measure_busy() -> anyhow::Result<Self> {
+        let cores = thread::available_parallelism()?.get();
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..cores).map(|_| scope.spawn(Self::measure)).collect();
+            let measured = Self::measure();
+            for other in others {
+                other
+                    .join()
+                    .map_err(|_| anyhow::anyhow!("a thread ended"))??;
+            }
+            measured
+        })
     }
 
     /// Measures each part, as the median of many runs on one thread.
