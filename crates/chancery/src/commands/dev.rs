@@ -88,7 +88,8 @@ impl Development {
     /// Opens the instance; founds it first if the folder holds none.
     pub(crate) async fn open(&self) -> Result<OpenDevelopment, Failure> {
         let config = self.config();
-        if !self.layout.guard().exists() {
+        // Founding may begin anew where it broke off early; what may hold a log is never touched.
+        if !self.layout.chain().exists() && !self.layout.guard().exists() {
             self.found(&config).await?;
         }
         self.refuse_production()?;

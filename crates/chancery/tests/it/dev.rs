@@ -111,3 +111,19 @@ async fn a_folder_in_use_is_not_thrown_away() {
     );
     issue(server.url(), 0).await;
 }
+
+#[tokio::test]
+async fn a_lost_guard_is_refused_and_the_log_is_kept() {
+    let server = on_sqlite().await;
+    issue(server.url(), 0).await;
+    let (_, data) = server.stop().unwrap();
+    std::fs::remove_file(data.path().join("instance/guard")).unwrap();
+    let database = data.path().join("instance/chancery.db");
+    let before = std::fs::read(&database).unwrap();
+    let arguments = ["dev", "--listen", "127.0.0.1:0", "--data", "instance"];
+    assert_refused(&chancery(data.path(), &arguments), 3, &["guard"]);
+    assert!(
+        std::fs::read(&database).unwrap() == before,
+        "the log was touched"
+    );
+}
