@@ -10,7 +10,9 @@ pub(crate) fn start(default: &str) {
         EnvFilter::try_from_env("CHANCERY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let events = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // A reader of standard error that went away must not end a task by a panic.
+        .log_internal_errors(false);
     // A subscriber that is there already (in tests) stays.
     let _ = if std::io::stderr().is_terminal() {
         events.try_init()
