@@ -1,0 +1,5 @@
+//! The crate against what Go makes of the same templates, and against what must not end well.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod go;
