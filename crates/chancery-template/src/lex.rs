@@ -1,62 +1,12 @@
 //! Cuts a template into text and the pieces of its actions.
 
+mod token;
+
 use crate::error::{ParseError, Position};
 use crate::text::is_alphanumeric;
 
-/// A piece of a template.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Token<'s> {
-    pub(crate) kind: Kind,
-    /// As it stands in the source.
-    pub(crate) text: &'s str,
-    pub(crate) at: Position,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
-    /// `=`
-    Assign,
-    Bool,
-    /// A character constant with its quotes.
-    Char,
-    /// `:=`
-    Declare,
-    Dot,
-    /// `.name`
-    Field,
-    /// A name that is neither a keyword nor a truth value: that of a function.
-    Identifier,
-    Keyword(Keyword),
-    LeftDelimiter,
-    LeftParenthesis,
-    Nil,
-    Number,
-    Pipe,
-    /// Printable ASCII that has no meaning but, at one place, the comma.
-    Punctuation,
-    RightDelimiter,
-    RightParenthesis,
-    Space,
-    /// A string constant with its quotation marks or backquotes.
-    String,
-    Text,
-    /// `$` or `$name`
-    Variable,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Keyword {
-    Block,
-    Break,
-    Continue,
-    Define,
-    Else,
-    End,
-    If,
-    Range,
-    Template,
-    With,
-}
+use token::word;
+pub(crate) use token::{Keyword, Kind, Token};
 
 /// All pieces up to the end, or up to the first that cannot be read.
 #[derive(Debug)]
@@ -322,24 +272,6 @@ impl<'s> Lexer<'s> {
             line: self.line,
             column: u32::try_from(position - self.line_start + 1).unwrap_or(u32::MAX),
         }
-    }
-}
-
-fn word(name: &str) -> Kind {
-    match name {
-        "block" => Kind::Keyword(Keyword::Block),
-        "break" => Kind::Keyword(Keyword::Break),
-        "continue" => Kind::Keyword(Keyword::Continue),
-        "define" => Kind::Keyword(Keyword::Define),
-        "else" => Kind::Keyword(Keyword::Else),
-        "end" => Kind::Keyword(Keyword::End),
-        "false" | "true" => Kind::Bool,
-        "if" => Kind::Keyword(Keyword::If),
-        "nil" => Kind::Nil,
-        "range" => Kind::Keyword(Keyword::Range),
-        "template" => Kind::Keyword(Keyword::Template),
-        "with" => Kind::Keyword(Keyword::With),
-        _ => Kind::Identifier,
     }
 }
 

@@ -48,7 +48,7 @@ pub const MAX_STEPS: usize = 100_000;
 
 /// How deep lists of nodes and pipelines can be evaluated inside each other, through templates
 /// that invoke templates.
-const MAX_RENDER_DEPTH: usize = 200;
+const MAX_RENDER_DEPTH: usize = 128;
 
 /// A template that has been read.
 #[derive(Clone, Debug)]

@@ -98,8 +98,18 @@ struct Decimal {
 }
 
 impl Decimal {
+    /// The fewest digits that tell the float from all others, and of those the nearest to it.
     fn shortest(magnitude: f64) -> Self {
-        Self::parse(&format!("{magnitude:e}"))
+        let shortest = format!("{magnitude:e}");
+        let decimal = Self::parse(&shortest);
+        // Rust rounds up where two are equally near, Go to even. At a power of two the nearest
+        // may be another float's.
+        let places = decimal.digits.len().saturating_sub(1);
+        let nearest = format!("{magnitude:.places$e}");
+        match nearest.parse() {
+            Ok(value) if magnitude.total_cmp(&value).is_eq() => Self::parse(&nearest),
+            _ => decimal,
+        }
     }
 
     fn rounded(magnitude: f64, count: usize) -> Self {

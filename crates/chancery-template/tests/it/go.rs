@@ -6,6 +6,7 @@ use chancery_template::Template;
 use serde::Deserialize;
 
 const RECORDED: &str = include_str!("../go/recorded.json");
+const PROBES: &str = include_str!("../go/probes.json");
 
 #[derive(Deserialize)]
 struct Corpus {
@@ -21,9 +22,8 @@ struct Case {
 }
 
 fn run(case: &Case, data: &BTreeMap<String, String>) -> (Option<String>, Option<String>) {
-    let template = match Template::parse(&case.template) {
-        Ok(template) => template,
-        Err(_) => return (None, Some("parse".to_owned())),
+    let Ok(template) = Template::parse(&case.template) else {
+        return (None, Some("parse".to_owned()));
     };
     match template.render(data) {
         Ok(text) => (Some(text), None),
@@ -38,7 +38,10 @@ fn check(corpus: &str) -> usize {
         let found = run(case, &corpus.data);
         let wanted = (case.output.clone(), case.error.clone());
         if found != wanted {
-            wrong.push(format!("{:?}\n  Go {wanted:?}\n  we {found:?}", case.template));
+            wrong.push(format!(
+                "{:?}\n  Go {wanted:?}\n  we {found:?}",
+                case.template
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -48,4 +51,9 @@ fn check(corpus: &str) -> usize {
 #[test]
 fn every_recorded_template_gives_what_go_gives() {
     assert_eq!(check(RECORDED), 125);
+}
+
+#[test]
+fn every_probed_template_gives_what_go_gives() {
+    assert_eq!(check(PROBES), 382);
 }

@@ -1,5 +1,6 @@
-//! The crate against what Go makes of the same templates, and against what must not end well.
+//! The crate against what Go makes of the same templates, and against what must not end badly.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod bounds;
 mod go;
