@@ -13,9 +13,10 @@ pub(crate) const REGISTERED: [&str; 7] = ["alg", "b64", "crit", "cty", "kid", "t
 /// an unencoded payload, compression, a token within the token.
 const REFUSED: [&str; 4] = ["b64", "crit", "cty", "zip"];
 
-/// Kinds of token that are not about who the holder is, or not meant to be shown to a third party
-/// (RFC 9068, OpenID Connect Back-Channel Logout 1.0, RFC 9449).
-const REFUSED_TYPES: [&str; 3] = ["at+jwt", "dpop+jwt", "logout+jwt"];
+/// Kinds of token that do not say who the holder is (RFC 9449; OpenID Connect Back-Channel Logout
+/// 1.0). Access tokens (`at+jwt`, RFC 9068) do, and some issuers mint nothing else for an audience of
+/// the caller's choice; whether one is meant for us is told by its audience.
+const REFUSED_TYPES: [&str; 2] = ["dpop+jwt", "logout+jwt"];
 
 /// What the sender says about the signature. Keys that a header brings along (`jwk`, `jku`, `x5c`,
 /// `x5u`) are never looked at.

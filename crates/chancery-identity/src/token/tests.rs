@@ -128,9 +128,10 @@ fn headers_that_ask_for_another_reading_are_refused() {
         (r#""alg":"RS256","b64":false"#, "token-header-refused"),
         (r#""alg":"RS256","zip":"DEF""#, "token-header-refused"),
         (r#""alg":"RS256","cty":"JWT""#, "token-header-refused"),
-        (r#""alg":"RS256","typ":"at+jwt""#, "token-type-refused"),
+        (r#""alg":"RS256","typ":"at+jwt""#, "accepted"),
+        (r#""alg":"RS256","typ":"application/at+jwt""#, "accepted"),
         (
-            r#""alg":"RS256","typ":"application/AT+JWT""#,
+            r#""alg":"RS256","typ":"application/LOGOUT+JWT""#,
             "token-type-refused",
         ),
         (r#""alg":"RS256","typ":"logout+jwt""#, "token-type-refused"),

@@ -31,7 +31,9 @@ crit                 | {"crit": ["exp"]}        | {}                            
 b64                  | {"b64": false}           | {}                                     | token-header-refused
 zip                  | {"zip": "DEF"}           | {}                                     | token-header-refused
 cty                  | {"cty": "JWT"}           | {}                                     | token-header-refused
-typ at+jwt           | {"typ": "at+jwt"}        | {}                                     | token-type-refused
+typ at+jwt           | {"typ": "at+jwt"}        | {}                                     | accepted
+typ logout+jwt       | {"typ": "logout+jwt"}    | {}                                     | token-type-refused
+typ dpop+jwt         | {"typ": "dpop+jwt"}      | {}                                     | token-type-refused
 typ absent           | {"typ": null}            | {}                                     | accepted
 iss missing          | {}                       | {"iss": null}                          | issuer-missing
 iss a number         | {}                       | {"iss": 1}                             | issuer-missing
