@@ -1,23 +1,33 @@
 //! The keys of one issuer, fetched when they are needed and seldom.
 //!
 //! ```text
+//! none at hand, or older than `stale`    fetched, by one request for all that wait
 //! younger than `refresh`                 used
-//! older                                  fetched anew, by one request for all that wait
-//!   and the fetch fails                  used for up to `stale` in all, else: unavailable
-//! last fetch failed within `back_off`    not fetched: used if young enough, else: unavailable
+//! younger than twice that, or the last   used at once, and fetched anew in the background
+//!   fetch failed
+//! older                                  fetched anew, and used if that takes over half a second
+//! last fetch failed within `back_off`    not fetched
 //! a token names an unknown key           the key set is fetched once a `back_off`
 //! ```
+//! So an issuer that stops answering delays nobody whose keys are at hand, and a key that was taken
+//! back is refused after twice `refresh` at the latest while the issuer answers.
+//!
 //! A fetch runs in a task of its own, which holds the lock and writes the outcome down, so a caller
 //! that hangs up can neither interrupt it nor start a second one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::Instant;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, timeout};
 
 use crate::provider::{DiscoveryError, Provider, ProviderKeys};
+
+/// How long a caller waits for newer keys when old ones are at hand.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long an issuer is waited for, and how long what it said is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +35,12 @@ pub struct Timings {
     /// How long a failed fetch is remembered, and how often an unknown key may cause one.
     /// Default: 10 s.
     pub back_off: Duration,
-    /// How long an issuer may take to answer with its configuration and keys. Default: 5 s.
+    /// How long an issuer may take to answer with its configuration and keys. Default: 4.5 s, so
+    /// that whoever waits for it is answered within 5 s.
     pub fetch: Duration,
-    /// The age at which keys are fetched anew. Default: 10 minutes.
+    /// The age at which configuration and keys are fetched anew. Default: 10 minutes.
     pub refresh: Duration,
-    /// The age up to which keys are used while the issuer cannot be reached. Default: 24 hours.
+    /// The age up to which they are used while the issuer cannot be reached. Default: 24 hours.
     pub stale: Duration,
 }
 
@@ -37,7 +48,7 @@ impl Default for Timings {
     fn default() -> Self {
         Self {
             back_off: Duration::from_secs(10),
-            fetch: Duration::from_secs(5),
+            fetch: Duration::from_millis(4500),
             refresh: Duration::from_secs(10 * 60),
             stale: Duration::from_secs(24 * 60 * 60),
         }
@@ -57,6 +68,8 @@ pub(crate) struct KeyCache {
     current: ArcSwapOption<ProviderKeys>,
     /// Held while a fetch is under way.
     flight: Arc<Mutex<Flight>>,
+    /// Whether the last fetch failed; what [`Flight`] knows, for those who do not wait for it.
+    failing: AtomicBool,
 }
 
 /// What became of the last fetches.
@@ -74,26 +87,49 @@ impl KeyCache {
             timings,
             current: ArcSwapOption::empty(),
             flight: Arc::default(),
+            failing: AtomicBool::new(false),
         }
     }
 
     /// Returns the issuer's keys, from the issuer if need be.
     pub(crate) async fn keys(self: &Arc<Self>) -> Result<Arc<ProviderKeys>, Unavailable> {
-        if let Some(keys) = self.younger_than(self.timings.refresh) {
+        let Some(keys) = self.younger_than(self.timings.stale) else {
+            return self.renewed().await;
+        };
+        if keys.is_younger_than(self.timings.refresh) {
             return Ok(keys);
         }
+        if keys.is_younger_than(self.timings.refresh * 2) || self.failing.load(Ordering::Relaxed) {
+            self.renew_in_the_background();
+            return Ok(keys);
+        }
+        match timeout(PATIENCE, self.renewed()).await {
+            Ok(Ok(newer)) => Ok(newer),
+            Ok(Err(_)) | Err(_) => Ok(keys),
+        }
+    }
+
+    /// Waits for the fetch that is under way, or for one of its own.
+    async fn renewed(self: &Arc<Self>) -> Result<Arc<ProviderKeys>, Unavailable> {
         let flight = Arc::clone(&self.flight).lock_owned().await;
         if let Some(keys) = self.younger_than(self.timings.refresh) {
             return Ok(keys);
         }
-        let failed = match self.recent_failure(&flight) {
-            Some(failed) => failed,
-            None => match self.fetch(flight, None).await {
-                Ok(keys) => return Ok(keys),
-                Err(failed) => failed,
-            },
-        };
-        self.younger_than(self.timings.stale).ok_or(failed)
+        match self.recent_failure(&flight) {
+            Some(failed) => Err(failed),
+            None => landed(self.start(flight, None).await, self.timings),
+        }
+    }
+
+    /// Starts a fetch unless one is under way or has failed just now.
+    fn renew_in_the_background(self: &Arc<Self>) {
+        if let Ok(flight) = Arc::clone(&self.flight).try_lock_owned()
+            && self.younger_than(self.timings.refresh).is_none()
+            && self.recent_failure(&flight).is_none()
+        {
+            // Nobody waits: the task writes its outcome down.
+            drop(self.start(flight, None));
+        }
     }
 
     /// Returns keys that are newer than those that were `tried` in vain, or nothing if the issuer
@@ -120,7 +156,9 @@ impl KeyCache {
             return Ok(None);
         }
         flight.refetched = Some(Instant::now());
-        self.fetch(flight, Some(Arc::clone(tried))).await.map(Some)
+        let known = Some(tried).filter(|tried| tried.is_younger_than(self.timings.refresh));
+        let fetched = self.start(flight, known.map(Arc::clone)).await;
+        landed(fetched, self.timings).map(Some)
     }
 
     /// Tells whether the issuer has ever answered.
@@ -136,7 +174,7 @@ impl KeyCache {
     fn younger_than(&self, age: Duration) -> Option<Arc<ProviderKeys>> {
         self.current
             .load_full()
-            .filter(|keys| keys.fetched.elapsed() < age)
+            .filter(|keys| keys.is_younger_than(age))
     }
 
     fn recent_failure(&self, flight: &Flight) -> Option<Unavailable> {
@@ -148,14 +186,17 @@ impl KeyCache {
         })
     }
 
-    async fn fetch(
+    /// Starts a fetch of everything, or of the keys alone where the rest is `known`.
+    fn start(
         self: &Arc<Self>,
         mut flight: OwnedMutexGuard<Flight>,
         known: Option<Arc<ProviderKeys>>,
-    ) -> Result<Arc<ProviderKeys>, Unavailable> {
+    ) -> JoinHandle<Result<Arc<ProviderKeys>, Arc<DiscoveryError>>> {
         let cache = Arc::clone(self);
-        let fetching = tokio::spawn(async move {
-            match cache.provider.fetch(known.as_deref()).await {
+        tokio::spawn(async move {
+            let outcome = cache.provider.fetch(known.as_deref()).await;
+            cache.failing.store(outcome.is_err(), Ordering::Relaxed);
+            match outcome {
                 Ok(keys) => {
                     let keys = Arc::new(keys);
                     cache.current.store(Some(Arc::clone(&keys)));
@@ -169,14 +210,7 @@ impl KeyCache {
                     Err(cause)
                 }
             }
-        });
-        fetching
-            .await
-            .unwrap_or_else(|_| Err(Arc::new(DiscoveryError::Interrupted)))
-            .map_err(|cause| Unavailable {
-                retry_after: self.timings.back_off,
-                cause,
-            })
+        })
     }
 
     /// The one place where a failed fetch is logged: with keys at hand, nobody is answered with it.
@@ -188,4 +222,16 @@ impl KeyCache {
             "issuer cannot be used",
         );
     }
+}
+
+fn landed(
+    fetched: Result<Result<Arc<ProviderKeys>, Arc<DiscoveryError>>, JoinError>,
+    timings: Timings,
+) -> Result<Arc<ProviderKeys>, Unavailable> {
+    fetched
+        .unwrap_or_else(|_| Err(Arc::new(DiscoveryError::Interrupted)))
+        .map_err(|cause| Unavailable {
+            retry_after: timings.back_off,
+            cause,
+        })
 }

@@ -49,8 +49,16 @@ struct Configuration {
 pub(crate) struct ProviderKeys {
     pub(crate) keys: KeySet,
     pub(crate) algorithms: Arc<[Algorithm]>,
-    pub(crate) fetched: Instant,
+    /// When the configuration was fetched. Keys alone may be newer, but nothing is believed for
+    /// longer because of that.
+    configured: Instant,
     keys_url: Url,
+}
+
+impl ProviderKeys {
+    pub(crate) fn is_younger_than(&self, age: Duration) -> bool {
+        self.configured.elapsed() < age
+    }
 }
 
 /// Where an issuer's keys come from.
@@ -99,15 +107,22 @@ impl Provider {
                 ),
                 None => None,
             };
-            let (keys_url, algorithms) = match known {
-                Some(known) => (known.keys_url.clone(), Arc::clone(&known.algorithms)),
-                None => self.configuration().await?,
+            let (keys_url, algorithms, configured) = match known {
+                Some(known) => (
+                    known.keys_url.clone(),
+                    Arc::clone(&known.algorithms),
+                    known.configured,
+                ),
+                None => {
+                    let (keys_url, algorithms) = self.configuration().await?;
+                    (keys_url, algorithms, Instant::now())
+                }
             };
             let keys = KeySet::parse(&self.get("key set", &keys_url).await?)?;
             Ok(ProviderKeys {
                 keys,
                 algorithms,
-                fetched: Instant::now(),
+                configured,
                 keys_url,
             })
         };

@@ -72,16 +72,69 @@ async fn a_key_that_was_taken_back_is_refused_after_ten_minutes() {
     let issuer = TestIssuer::start().await;
     let issuers = issuer.trusted();
     let token = issuer.token(&issuer.claims());
-    assert_eq!(code(&issuers.authenticate(&token, now()).await), "accepted");
+    let shown = async || code(&issuers.authenticate(&token, now()).await);
+    assert_eq!(shown().await, "accepted");
     issuer.set_keys([TestKey::new("b", "ES256")]);
     pass(Duration::from_secs(10 * 60 - 1)).await;
-    assert_eq!(code(&issuers.authenticate(&token, now()).await), "accepted");
+    assert_eq!(shown().await, "accepted");
+    assert_eq!(issuer.discoveries(), 1);
     pass(Duration::from_secs(1)).await;
-    assert_eq!(
-        code(&issuers.authenticate(&token, now()).await),
-        "key-unknown"
-    );
+    // The first one after ten minutes waits for nobody, but makes the keys known to all others.
+    assert_eq!(shown().await, "accepted");
+    while shown().await == "accepted" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shown().await, "key-unknown");
     assert_eq!(issuer.discoveries(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_back_is_refused_at_once_after_twenty_minutes() {
+    let issuer = TestIssuer::start().await;
+    let issuers = issuer.trusted();
+    let token = issuer.token(&issuer.claims());
+    assert_eq!(code(&issuers.authenticate(&token, now()).await), "accepted");
+    issuer.set_keys([TestKey::new("b", "ES256")]);
+    pass(Duration::from_secs(20 * 60)).await;
+    let late = issuers.authenticate(&token, now()).await;
+    assert_eq!(code(&late), "key-unknown");
+}
+
+#[tokio::test]
+async fn a_key_that_was_replaced_under_its_name_is_refused() {
+    let issuer = TestIssuer::start().await;
+    let (old, new) = (TestKey::new("k", "ES256"), TestKey::new("k", "ES256"));
+    let issuers = issuer.trusted();
+    let shown = async |key: &TestKey| {
+        let token = key.token(&json!({"kid": "k"}), &issuer.claims());
+        code(&issuers.authenticate(&token, now()).await)
+    };
+    issuer.set_keys([old.clone()]);
+    assert_eq!(shown(&old).await, "accepted");
+    issuer.set_keys([new.clone()]);
+    // The name is known, so that a forger cannot cause a fetch; age does.
+    assert_eq!(shown(&new).await, "signature-invalid");
+    pass(Duration::from_secs(20 * 60)).await;
+    assert_eq!(shown(&new).await, "accepted");
+    assert_eq!(shown(&old).await, "signature-invalid");
+    assert_eq!((issuer.discoveries(), issuer.key_fetches()), (2, 2));
+    issuer.set_keys([new.clone(), TestKey::new("l", "ES256")]);
+    pass(Duration::from_secs(20 * 60)).await;
+    assert_eq!(shown(&new).await, "accepted");
+}
+
+#[tokio::test]
+async fn fetching_keys_alone_does_not_make_the_configuration_younger() {
+    let issuer = TestIssuer::start().await;
+    let issuers = issuer.trusted();
+    assert_eq!(outcome(&issuer, &issuers).await, "accepted");
+    let unknown = TestKey::rogue("x").token(&json!({"kid": "x"}), &issuer.claims());
+    for _ in 0..3 {
+        pass(Duration::from_secs(5 * 60)).await;
+        let refused = issuers.authenticate(&unknown, now()).await;
+        assert_eq!(code(&refused), "key-unknown");
+    }
+    assert_eq!((issuer.discoveries(), issuer.key_fetches()), (2, 4));
 }
 
 #[tokio::test]

@@ -121,8 +121,7 @@ async fn known_keys_outlive_an_outage_of_a_day_but_not_more() {
     issuer.answer_discovery(Answer::Status(503));
     pass(Duration::from_secs(11 * 60)).await;
     assert_eq!(outcome(&issuer, &issuers).await, "accepted");
-    assert_eq!(outcome(&issuer, &issuers).await, "accepted");
-    assert_eq!(issuer.discoveries(), 2);
+    until(|| issuer.discoveries() == 2).await;
     pass(Duration::from_secs(23 * 60 * 60)).await;
     assert_eq!(outcome(&issuer, &issuers).await, "accepted");
     pass(Duration::from_secs(60 * 60)).await;
@@ -130,6 +129,38 @@ async fn known_keys_outlive_an_outage_of_a_day_but_not_more() {
     issuer.answer_discovery(Answer::Good);
     pass(Duration::from_secs(10)).await;
     assert_eq!(outcome(&issuer, &issuers).await, "accepted");
+}
+
+#[tokio::test]
+async fn an_issuer_that_hangs_delays_nobody_whose_keys_are_at_hand() {
+    for (age, patience) in [
+        (11 * 60, Duration::ZERO),
+        (60 * 60, Duration::from_millis(500)),
+    ] {
+        let issuer = TestIssuer::start().await;
+        let issuers = issuer.trusted();
+        assert_eq!(outcome(&issuer, &issuers).await, "accepted");
+        issuer.answer_discovery(Answer::Hang);
+        pass(Duration::from_secs(age)).await;
+        tokio::time::pause(); // time goes on only where everybody waits for it
+        let started = tokio::time::Instant::now();
+        assert_eq!(outcome(&issuer, &issuers).await, "accepted");
+        assert!(started.elapsed() <= patience + Duration::from_millis(1));
+        tokio::time::resume();
+        until(|| issuer.discoveries() == 2).await;
+        assert_eq!(outcome(&issuer, &issuers).await, "accepted");
+        assert_eq!(issuer.discoveries(), 2);
+        // Once it has failed, nobody waits at all, however old the keys are.
+        pass(Duration::from_secs(5)).await;
+        settle().await;
+        pass(Duration::from_secs(10 * 60 * 60)).await;
+        tokio::time::pause();
+        let started = tokio::time::Instant::now();
+        assert_eq!(outcome(&issuer, &issuers).await, "accepted");
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        tokio::time::resume();
+        until(|| issuer.discoveries() == 3).await;
+    }
 }
 
 #[tokio::test]
@@ -280,6 +311,13 @@ async fn a_body_that_drips_ends_with_the_time() {
 /// Lets the other tasks run until something has happened.
 async fn until(happened: impl Fn() -> bool) {
     while !happened() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets the other tasks run until none has anything left to do.
+async fn settle() {
+    for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
