@@ -1,7 +1,7 @@
 //! Who signed a token: the step from what it says to what its issuer says.
 
 use crate::algorithm::Algorithm;
-use crate::jwks::Key;
+use crate::jwk::Key;
 use crate::provider::ProviderKeys;
 use crate::quoted::quoted;
 use crate::token::UnverifiedToken;
