@@ -29,7 +29,8 @@ static P521: EcdsaVerificationAlgorithm = signature::ECDSA_P521_SHA512_FIXED;
 static ED25519: EdDSAParameters = signature::ED25519;
 
 impl Algorithm {
-    const ALL: [Self; 10] = [
+    /// Every algorithm that has a name here.
+    pub(crate) const ALL: [Self; 10] = [
         Self::EdDsa,
         Self::Es256,
         Self::Es384,

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::algorithm::Algorithm;
 use crate::quoted::quoted;
+use crate::roca;
 
 /// The most octets of a key's name; longer than any that a token could hold beside its claims.
 const MAX_KID: usize = 1024;
@@ -31,6 +32,9 @@ pub enum KeyFault {
     /// A member is missing, has the wrong type, or is not base64url of the right length.
     #[error("its members do not make a key of its type")]
     Malformed,
+    /// RSA made by a library whose private keys can be found (ROCA, CVE-2017-15361).
+    #[error("its RSA modulus is of a library whose keys can be broken (ROCA, CVE-2017-15361)")]
+    ModulusBroken,
     /// RSA with an even modulus, or one too short to be safe or too long to be verified cheaply.
     #[error("its RSA modulus has {bits} bits or is even; it must be odd and have 2048 to 8192")]
     ModulusRefused {
@@ -65,6 +69,7 @@ impl KeyFault {
             Self::CurveUnsupported(_) => "key-curve-unsupported",
             Self::ExponentRefused => "key-exponent-refused",
             Self::Malformed => "key-malformed",
+            Self::ModulusBroken => "key-modulus-broken",
             Self::ModulusRefused { .. } => "key-modulus-refused",
             Self::NotForSignatures => "key-not-for-signatures",
             Self::OffCurve => "key-off-curve",
@@ -178,6 +183,9 @@ fn rsa(jwk: &Jwk) -> Result<Verifiers, KeyFault> {
     let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
     if !(2048..=8192).contains(&bits) || !odd(&n) {
         return Err(KeyFault::ModulusRefused { bits });
+    }
+    if roca::is_fingerprinted(&n) {
+        return Err(KeyFault::ModulusBroken);
     }
     // With 1 anybody can sign, with an even one nobody; a long one makes verifying slow.
     if !odd(&e) || e == [1] || e.len() > 4 {

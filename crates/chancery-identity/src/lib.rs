@@ -23,6 +23,7 @@ mod network;
 mod principal;
 mod provider;
 mod quoted;
+mod roca;
 mod signature;
 mod token;
 mod wildcard;

@@ -2,6 +2,7 @@
 
 use crate::algorithm::Algorithm;
 use crate::jwk::Key;
+use crate::jwks::KeySet;
 use crate::provider::ProviderKeys;
 use crate::quoted::quoted;
 use crate::token::UnverifiedToken;
@@ -59,12 +60,20 @@ pub(crate) fn verify(
     token: &UnverifiedToken<'_>,
     provider: &ProviderKeys,
 ) -> Result<(), SignatureError> {
+    verify_with(token, &provider.keys, &provider.algorithms)
+}
+
+pub(crate) fn verify_with(
+    token: &UnverifiedToken<'_>,
+    keys: &KeySet,
+    accepted: &[Algorithm],
+) -> Result<(), SignatureError> {
     let algorithm = algorithm(token)?;
-    if !provider.algorithms.contains(&algorithm) {
-        return Err(refused(algorithm, &provider.algorithms));
+    if !accepted.contains(&algorithm) {
+        return Err(refused(algorithm, accepted));
     }
     let kid = token.header.kid.as_deref();
-    let named: Vec<&Key> = provider.keys.candidates(kid).collect();
+    let named: Vec<&Key> = keys.candidates(kid).collect();
     if named.is_empty() {
         return Err(SignatureError::KeyUnknown);
     }
@@ -102,3 +111,6 @@ fn refused(found: Algorithm, accepted: &[Algorithm]) -> SignatureError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ fn is_case_variant(name: &str, registered: &str) -> bool {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod wycheproof;
