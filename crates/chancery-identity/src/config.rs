@@ -1,16 +1,17 @@
 //! Fulcio's identity configuration, as operators have it: YAML or JSON, taken verbatim.
 //!
 //! Keys that Fulcio does not know are ignored, as it does, because the shipped file keeps its anchors
-//! in one. What would not work is refused when [`Issuers`](crate::Issuers) are made of it. One key is
-//! ours: `allow-http: true` lets an issuer be asked over plain HTTP.
+//! in one; ours stand beside Fulcio's, so that one file serves both. What would not work is refused
+//! when [`Issuers`](crate::Issuers) are made of it.
+
+mod read;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::kind::KindError;
-use crate::token::parse_json;
 use crate::wildcard::WildcardError;
 
 /// An identity configuration that could be read. Whether its issuers can be used is decided by
@@ -18,10 +19,11 @@ use crate::wildcard::WildcardError;
 #[derive(Debug, Clone)]
 pub struct IdentityConfig {
     pub(crate) source_name: String,
-    /// By issuer URL.
-    pub(crate) issuers: BTreeMap<String, Entry>,
-    /// By pattern of issuer URLs.
-    pub(crate) meta_issuers: BTreeMap<String, Entry>,
+    /// By issuer URL; none of the lists is empty.
+    pub(crate) issuers: BTreeMap<String, Vec<Entry>>,
+    /// By pattern of issuer URLs; none of the lists is empty.
+    pub(crate) meta_issuers: BTreeMap<String, Vec<Entry>>,
+    warnings: Vec<String>,
 }
 
 /// Why a configuration cannot be used. The operator's fault.
@@ -61,6 +63,12 @@ pub enum EntryFault {
     /// `ca-cert` is no PEM certificate.
     #[error("its ca-cert is not a PEM certificate")]
     CaCert,
+    /// An audience is empty.
+    #[error("one of its audiences is empty")]
+    AudienceEmpty,
+    /// Two entries of one issuer are for one audience.
+    #[error("the audience {0:?} is in two entries; each token must mean one of them")]
+    AudienceTwice(String),
     /// The audience is missing, so that every token would be refused.
     #[error("its client-id is empty; set the audience that its tokens are for")]
     ClientId,
@@ -79,6 +87,14 @@ pub enum EntryFault {
     /// The key and `issuer-url` differ.
     #[error("its issuer-url is {0:?}; the key and the issuer-url must be the same")]
     KeyDiffers(String),
+    /// A key is nearly one of ours, and would have decided who gets a certificate.
+    #[error("the key {found} is unknown; did you mean `{nearest}`?")]
+    KeyMisspelt {
+        /// The key, quoted.
+        found: String,
+        /// The key that was meant.
+        nearest: &'static str,
+    },
     /// The rules of the entry's type.
     #[error(transparent)]
     Kind(#[from] KindError),
@@ -88,6 +104,9 @@ pub enum EntryFault {
     /// A type of Fulcio's that is not there yet.
     #[error("the type is not yet supported by this version; supported are {0}")]
     TypeUnsupported(String),
+    /// A value has the wrong type.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
     /// Not a URL that could be an issuer's.
     #[error("it is not an http(s) URL without user name, query and fragment")]
     Url,
@@ -108,6 +127,8 @@ pub(crate) struct Entry {
     /// The audience that tokens must be for.
     #[serde(rename = "client-id", alias = "ClientID")]
     pub(crate) client_id: Option<String>,
+    /// Ours: more such audiences.
+    pub(crate) audiences: Option<Vec<String>>,
     #[serde(rename = "type", alias = "Type")]
     pub(crate) kind: Option<String>,
     /// A `JSONPath` to the claim that stands for the issuer.
@@ -150,29 +171,34 @@ const JSON_NAMES: [&str; 13] = [
 #[derive(Deserialize)]
 struct Document {
     #[serde(rename = "oidc-issuers", alias = "OIDCIssuers", default)]
-    issuers: Option<BTreeMap<String, Entry>>,
+    issuers: Option<BTreeMap<String, Value>>,
     #[serde(rename = "meta-issuers", alias = "MetaIssuers", default)]
-    meta_issuers: Option<BTreeMap<String, Entry>>,
+    meta_issuers: Option<BTreeMap<String, Value>>,
 }
 
 impl IdentityConfig {
-    /// Reads a configuration: JSON if it is JSON, else YAML.
+    /// Reads a configuration: JSON if it is JSON, else YAML; at most 1 MiB of it.
     ///
     /// # Errors
-    /// Neither of the two, a key that occurs twice, a value of the wrong type, or no issuer.
-    /// `source_name` is what messages call the file.
+    /// Neither of the two, a key that occurs twice, a value of the wrong type, a key that is nearly
+    /// one of ours, or no issuer. `source_name` is what messages call the file.
     pub fn parse(document: &[u8], source_name: &str) -> Result<Self, ConfigError> {
+        let syntax = |reason| ConfigError::Syntax {
+            source_name: source_name.into(),
+            reason,
+        };
+        let tree = read::tree(document).map_err(syntax)?;
+        let mut warnings = read::unknown_sections(&tree);
         let Document {
             issuers,
             meta_issuers,
-        } = read(document).map_err(|reason| ConfigError::Syntax {
-            source_name: source_name.into(),
-            reason,
-        })?;
+        } = serde_json::from_value(tree).map_err(|error| syntax(error.to_string()))?;
+        let mut entries = |section| entries(section, source_name, &mut warnings);
         let config = Self {
             source_name: source_name.into(),
-            issuers: issuers.unwrap_or_default(),
-            meta_issuers: meta_issuers.unwrap_or_default(),
+            issuers: entries(issuers)?,
+            meta_issuers: entries(meta_issuers)?,
+            warnings,
         };
         if config.issuers.is_empty() && config.meta_issuers.is_empty() {
             return Err(ConfigError::NoIssuer {
@@ -188,51 +214,54 @@ impl IdentityConfig {
     pub fn with(mut self, other: Self) -> Self {
         self.issuers.extend(other.issuers);
         self.meta_issuers.extend(other.meta_issuers);
+        self.warnings.extend(other.warnings);
         self
     }
+
+    /// Returns what an operator should look at, though it stops nothing: keys that nobody reads.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
-fn read(document: &[u8]) -> Result<Document, String> {
-    match parse_json(document) {
-        Ok(mut json) => {
-            use_fulcios_case(&mut json);
-            serde_json::from_value(json).map_err(|error| error.to_string())
+/// Reads the entries of each address, of which there may be several.
+fn entries(
+    section: Option<BTreeMap<String, Value>>,
+    source_name: &str,
+    warnings: &mut Vec<String>,
+) -> Result<BTreeMap<String, Vec<Entry>>, ConfigError> {
+    let mut read = BTreeMap::new();
+    for (address, value) in section.unwrap_or_default() {
+        let values = match value {
+            Value::Array(values) if !values.is_empty() => values,
+            one => vec![one],
+        };
+        let count = values.len();
+        let mut entries = Vec::with_capacity(count);
+        for (index, value) in values.into_iter().enumerate() {
+            let issuer = label(&address, index, count);
+            let kind = value.get("type").or_else(|| value.get("Type"));
+            let kind = kind.and_then(Value::as_str).unwrap_or_default().to_owned();
+            let mut warn = |what| warnings.push(format!("{source_name}: issuer {issuer}: {what}"));
+            let entry = read::entry(value, &mut warn).map_err(|fault| ConfigError::Issuer {
+                source_name: source_name.into(),
+                issuer: label(&address, index, count),
+                kind,
+                fault,
+            })?;
+            entries.push(entry);
         }
-        Err(error) if document.trim_ascii_start().starts_with(b"{") => Err(error.to_string()),
-        Err(_) => read_yaml(document).map_err(|error| error.to_string()),
+        read.insert(address, entries);
     }
+    Ok(read)
 }
 
-/// Reads YAML by way of a tree: only there are keys that occur twice an error, and `<<` merged.
-fn read_yaml(document: &[u8]) -> Result<Document, yaml_serde::Error> {
-    let mut tree: yaml_serde::Value = yaml_serde::from_slice(document)?;
-    tree.apply_merge()?;
-    yaml_serde::from_value(tree)
-}
-
-/// Gives the members of a JSON file the case that Fulcio writes, on the levels that it defines; the
-/// level between has issuer URLs for names.
-fn use_fulcios_case(document: &mut Value) {
-    let Value::Object(top) = document else { return };
-    rename(top);
-    for issuers in top.values_mut().filter_map(Value::as_object_mut) {
-        issuers
-            .values_mut()
-            .filter_map(Value::as_object_mut)
-            .for_each(rename);
+/// Returns what messages call an entry of an address that has `count` of them.
+pub(crate) fn label(address: &str, index: usize, count: usize) -> String {
+    match count {
+        1 => address.to_owned(),
+        _ => format!("{address} (entry {} of {count})", index + 1),
     }
-}
-
-fn rename(object: &mut Map<String, Value>) {
-    *object = std::mem::take(object)
-        .into_iter()
-        .map(|(name, value)| {
-            let known = JSON_NAMES
-                .into_iter()
-                .find(|known| known.eq_ignore_ascii_case(&name));
-            (known.map_or(name, str::to_owned), value)
-        })
-        .collect();
 }
 
 #[cfg(test)]

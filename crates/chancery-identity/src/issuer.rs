@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use crate::error::AuthenticateError;
 use crate::key_cache::KeyCache;
-use crate::kind::Kind;
 use crate::principal::Principal;
 use crate::signature::{self, SignatureError};
+use crate::terms::Terms;
 use crate::token::UnverifiedToken;
-use crate::token::claims::Claims;
+use crate::token::claims::{Claims, ClaimsError};
 
 /// What an issuer has signed. Only [`Issuer`] makes it, out of a token whose signature it verified.
 pub(crate) struct VerifiedClaims(Claims);
@@ -31,20 +31,18 @@ impl VerifiedClaims {
     }
 }
 
-/// An issuer of tokens, with its rules and its keys.
-pub(crate) struct Issuer {
-    audience: Arc<str>,
-    kind: Arc<Kind>,
-    keys: Arc<KeyCache>,
+/// An issuer of tokens: one entry, or several that tokens choose from by their audience.
+pub(crate) struct Issuer(Vec<TermsAndKeys>);
+
+/// What an entry says of an issuer, and the issuer's keys, which entries may share.
+pub(crate) struct TermsAndKeys {
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) keys: Arc<KeyCache>,
 }
 
 impl Issuer {
-    pub(crate) const fn new(audience: Arc<str>, kind: Arc<Kind>, keys: Arc<KeyCache>) -> Self {
-        Self {
-            audience,
-            kind,
-            keys,
-        }
+    pub(crate) const fn new(entries: Vec<TermsAndKeys>) -> Self {
+        Self(entries)
     }
 
     /// Finds out who holds the token. What can be refused without asking the issuer is refused
@@ -55,36 +53,49 @@ impl Issuer {
         now: SystemTime,
     ) -> Result<Principal, AuthenticateError> {
         signature::algorithm(&token)?;
-        token.claims.require_audience(&self.audience)?;
+        let entry = self.choose(&token.claims)?;
         token.claims.require_time(now)?;
-        let claims = self.verify(token).await?;
-        let identity = self.kind.identify(&claims)?;
-        Principal::new(self.keys.issuer(), identity, &claims)
+        verify(&entry.keys, &token).await?;
+        let claims = VerifiedClaims(token.claims);
+        entry.terms.identify(entry.keys.issuer(), &claims)
+    }
+
+    /// Returns the entry that the token is for: of two, which only a token for several audiences
+    /// can mean, the one that the configuration names first.
+    pub(crate) fn choose(&self, claims: &Claims) -> Result<&TermsAndKeys, ClaimsError> {
+        let Self(entries) = self;
+        for entry in entries {
+            if claims.is_for(entry.terms.audiences())? {
+                return Ok(entry);
+            }
+        }
+        let expected = entries.iter().flat_map(|entry| entry.terms.audiences());
+        Err(claims.for_others(expected))
     }
 
     /// Tells whether the issuer has ever answered.
     pub(crate) fn is_known(&self) -> bool {
-        self.keys.is_filled()
+        self.0.iter().any(|entry| entry.keys.is_filled())
     }
+}
 
-    async fn verify(
-        &self,
-        token: UnverifiedToken<'_>,
-    ) -> Result<VerifiedClaims, AuthenticateError> {
-        let unavailable = |reason| AuthenticateError::unavailable(self.keys.issuer(), reason);
-        let keys = self.keys.keys().await.map_err(unavailable)?;
-        let verified = match signature::verify(&token, &keys) {
-            Err(error) if may_be_a_new_key(&token, &error) => {
-                match self.keys.newer_than(&keys).await.map_err(unavailable)? {
-                    Some(newer) => signature::verify(&token, &newer),
-                    None => Err(error),
-                }
+/// Verifies that the issuer signed the token.
+async fn verify(
+    cache: &Arc<KeyCache>,
+    token: &UnverifiedToken<'_>,
+) -> Result<(), AuthenticateError> {
+    let unavailable = |reason| AuthenticateError::unavailable(cache.issuer(), reason);
+    let keys = cache.keys().await.map_err(unavailable)?;
+    let verified = match signature::verify(token, &keys) {
+        Err(error) if may_be_a_new_key(token, &error) => {
+            match cache.newer_than(&keys).await.map_err(unavailable)? {
+                Some(newer) => signature::verify(token, &newer),
+                None => Err(error),
             }
-            verified => verified,
-        };
-        verified?;
-        Ok(VerifiedClaims(token.claims))
-    }
+        }
+        verified => verified,
+    };
+    Ok(verified?)
 }
 
 /// A token that names no key cannot tell a new key from a forgery; asking is bounded either way.

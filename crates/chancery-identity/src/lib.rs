@@ -17,6 +17,7 @@ mod issuers;
 mod jwk;
 mod jwks;
 mod key_cache;
+mod key_caches;
 mod kind;
 mod meta_issuer;
 mod network;
@@ -25,6 +26,7 @@ mod provider;
 mod quoted;
 mod roca;
 mod signature;
+mod terms;
 mod token;
 mod wildcard;
 

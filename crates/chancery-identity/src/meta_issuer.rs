@@ -5,24 +5,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, TermsAndKeys};
 use crate::key_cache::{KeyCache, Timings};
-use crate::kind::Kind;
+use crate::key_caches::{KeyCaches, Way};
 use crate::network::Network;
 use crate::provider::Provider;
+use crate::terms::Terms;
 use crate::wildcard::Wildcard;
 
 /// The most issuers that are kept for all patterns together.
 const MAX_SEEN: usize = 100;
 
-/// The entry of a pattern.
+/// A pattern with its entries.
 pub(crate) struct MetaIssuer {
     pub(crate) pattern: Wildcard,
-    pub(crate) audience: Arc<str>,
-    pub(crate) kind: Arc<Kind>,
-    pub(crate) network: Arc<Network>,
+    pub(crate) entries: Vec<MetaEntry>,
+    pub(crate) caches: Arc<KeyCaches>,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) timings: Timings,
+}
+
+/// One entry of a pattern.
+pub(crate) struct MetaEntry {
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) network: Arc<Network>,
+    /// Of the pattern; each issuer has the same but for the name.
+    pub(crate) way: Way,
 }
 
 /// All patterns, and the issuers that they have been found to stand for.
@@ -47,6 +55,27 @@ impl MetaIssuers {
             patterns,
             seen: Mutex::default(),
         }
+    }
+
+    /// Goes on with the issuers that another configuration has seen, in the order of their use.
+    pub(crate) fn adopt(&self, before: &Self) {
+        let mut seen: Vec<(u64, String)> = {
+            let seen = before.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let names = seen.issuers.iter();
+            names
+                .map(|(name, (used, _))| (*used, name.clone()))
+                .collect()
+        };
+        seen.sort_unstable();
+        for (_, name) in seen {
+            self.find(&name);
+        }
+    }
+
+    /// Returns the pattern that stands for an issuer.
+    pub(crate) fn pattern_of(&self, name: &str) -> Option<&Wildcard> {
+        let mut patterns = self.patterns.iter().map(|meta| &meta.pattern);
+        patterns.find(|pattern| pattern.matches(name))
     }
 
     /// Returns the issuer of that name, if a pattern stands for it. Nobody is asked yet.
@@ -74,15 +103,19 @@ impl MetaIssuers {
 
 impl MetaIssuer {
     fn issuer(&self, name: &str) -> Option<Issuer> {
-        let network = Arc::clone(&self.network);
-        let permits = Some(Arc::clone(&self.permits));
-        let provider = Provider::new(name, network, permits, self.timings.fetch).ok()?;
-        let keys = Arc::new(KeyCache::new(provider, self.timings));
-        Some(Issuer::new(
-            Arc::clone(&self.audience),
-            Arc::clone(&self.kind),
-            keys,
-        ))
+        let entries = self.entries.iter().map(|entry| {
+            let keys = self.caches.get(entry.way.to(name), || {
+                let network = Arc::clone(&entry.network);
+                let permits = Some(Arc::clone(&self.permits));
+                let provider = Provider::new(name, network, permits, self.timings.fetch)?;
+                Ok::<_, url::ParseError>(KeyCache::new(provider, self.timings))
+            });
+            Some(TermsAndKeys {
+                terms: Arc::clone(&entry.terms),
+                keys: keys.ok()?,
+            })
+        });
+        Some(Issuer::new(entries.collect::<Option<_>>()?))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::token::claims::Claims;
 use crate::token::header::Header;
 use crate::token::json::JsonError;
 
-pub(crate) use crate::token::json::parse as parse_json;
+pub(crate) use crate::token::json::{parse as parse_json, parse_from as parse_strictly_from};
 
 /// The most octets a token may have. Tokens in the field have 1 to 4 KiB.
 pub(crate) const MAX_TOKEN: usize = 16 * 1024;
@@ -171,7 +171,7 @@ fn object(
         Err(JsonError::Syntax(_)) => {
             return Err(TokenError::Malformed(format!("its {part} is not JSON")));
         }
-        Err(error @ JsonError::TooDeep) => {
+        Err(error @ (JsonError::TooDeep | JsonError::TooLarge)) => {
             return Err(TokenError::Malformed(format!("its {part} is {error}")));
         }
     };

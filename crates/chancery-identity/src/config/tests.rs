@@ -59,7 +59,8 @@ ci-issuer-metadata:
 ",
     )
     .unwrap();
-    let [a, b, meta] = issuers.configured() else {
+    let configured = issuers.configured();
+    let [a, b, meta] = &configured[..] else {
         panic!("three issuers")
     };
     assert_eq!(
@@ -106,7 +107,7 @@ fn files_that_are_no_configuration_are_refused_with_the_place() {
         assert!(!message(empty).is_empty(), "{empty}");
     }
     let twice = one("https://a.test", EMAIL) + "    type: uri\n";
-    assert!(message(&twice).contains("duplicate"), "{}", message(&twice));
+    assert!(message(&twice).contains("twice"), "{}", message(&twice));
 }
 
 #[test]
@@ -202,4 +203,137 @@ fn spiffe_needs_an_issuer_by_name() {
     let meta = "meta-issuers: {'https://*.a.example.test/x': {client-id: x, type: spiffe, \
                 spiffe-trust-domain: example.test}}";
     assert!(message(meta).contains("cannot be used with wildcards"));
+}
+
+#[test]
+fn an_entry_may_have_several_audiences_with_or_without_a_client_id() {
+    for (members, audiences) in [
+        ("audiences: [a, b]", vec!["a", "b"]),
+        ("client-id: c\n    audiences: [a, c]", vec!["c", "a"]),
+        ("client-id: ''\n    audiences: [a]", vec!["a"]),
+    ] {
+        let issuers = load(&one(
+            "https://a.test",
+            &format!("{members}\n    type: email"),
+        ))
+        .unwrap();
+        assert_eq!(issuers.configured()[0].audiences, audiences);
+        assert_eq!(issuers.configured()[0].audience, audiences[0]);
+    }
+    let empty = message(&one(
+        "https://a.test",
+        "audiences: [a, ' ']\n    type: email",
+    ));
+    assert!(empty.contains("one of its audiences is empty"), "{empty}");
+    let none = message(&one("https://a.test", "audiences: []\n    type: email"));
+    assert!(none.contains("client-id is empty"), "{none}");
+}
+
+#[test]
+fn an_issuer_may_have_several_entries_if_no_audience_is_in_two() {
+    let list = |second: &str| {
+        format!(
+            "oidc-issuers:\n  https://a.test:\n    - {{client-id: a, type: email}}\n    \
+             - {second}\nmeta-issuers:\n  https://a.test/*:\n    - {{client-id: a, type: email}}\n    \
+             - {second}\n"
+        )
+    };
+    let issuers = load(&list("{audiences: [b, c], type: email}")).unwrap();
+    assert_eq!(issuers.configured().len(), 4);
+    let twice = message(&list("{audiences: [b, a], type: email}"));
+    assert!(
+        twice.contains("the audience \"a\" is in two entries"),
+        "{twice}"
+    );
+    let second = message(&list("{audiences: [b], type: e-mail}"));
+    assert!(second.contains("https://a.test (entry 2 of 2)"), "{second}");
+    let empty = message("oidc-issuers: {https://a.test: []}");
+    assert!(empty.contains("neither an entry nor a list"), "{empty}");
+    let json = r#"{"OIDCIssuers": {"https://a.test": [{"ClientId": "a", "TYPE": "email"}]}}"#;
+    assert_eq!(load(json).unwrap().configured().len(), 1);
+}
+
+#[test]
+fn a_key_that_is_nearly_ours_is_refused_and_another_unknown_key_is_a_warning() {
+    for (found, meant) in [
+        ("audience", "audiences"),
+        ("Audiences", "audiences"),
+        ("allow_http", "allow-http"),
+        ("allowhttp", "allow-http"),
+        ("alow-htpt", "allow-http"),
+    ] {
+        let said = message(&one("https://a.test", &format!("{EMAIL}\n    {found}: x")));
+        for part in [&format!("did you mean `{meant}`"), "https://a.test", found] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    let members = "CONTACT: x\n    new: 1\n    challange-claim: sub";
+    let document = one("https://a.test", &format!("{EMAIL}\n    {members}")) + "oidc_issuers: {}\n";
+    let config = IdentityConfig::parse(document.as_bytes(), "f").unwrap();
+    assert_eq!(
+        config.warnings(),
+        [
+            "the key \"oidc_issuers\" is not read; did you mean `oidc-issuers`?",
+            "f: issuer https://a.test: the key \"challange-claim\" is not read; did you mean \
+             `challenge-claim`?",
+            "f: issuer https://a.test: the key \"new\" is not read",
+        ]
+    );
+}
+
+#[test]
+fn merges_take_the_first_and_an_entrys_own_keys_win() {
+    let document = "define:
+  - &a {client-id: a, type: email}
+  - &b {client-id: b, issuer-url: https://a.test}
+oidc-issuers:
+  https://a.test: {<<: [*a, *b], type: kubernetes}
+";
+    let issuers = load(document).unwrap();
+    let found = &issuers.configured()[0];
+    assert_eq!(
+        (found.audience.as_str(), found.issuer_type),
+        ("a", "kubernetes")
+    );
+    let scalar = document.replace("[*a, *b]", "1");
+    assert!(
+        message(&scalar).contains("not a mapping"),
+        "{}",
+        message(&scalar)
+    );
+}
+
+#[test]
+fn a_document_that_grows_as_it_is_read_is_refused() {
+    let mut bomb = format!("a0: &a0 {}\n", "x".repeat(1000));
+    for level in 1..9 {
+        let last = format!("*a{}, ", level - 1).repeat(9);
+        bomb += &format!("a{level}: &a{level} [{last}]\n");
+    }
+    bomb += &one("https://a.test", EMAIL);
+    let long = format!(
+        "a: &a {}\nb: [{}]\n",
+        "x".repeat(20_000),
+        "*a, ".repeat(1000)
+    );
+    for (document, part) in [
+        (bomb, "repetition limit"),
+        (long, "aliases"),
+        ("#".repeat((1 << 20) + 1), "more than 1048576 octets"),
+        ("[".repeat(1 << 20), "brackets open"),
+        ("{".repeat(1 << 20), ""),
+        ("- ".repeat(1 << 19), ""),
+        ("? ".repeat(1 << 19), ""),
+        (format!("x: &x [*x]\n{}", one("https://a.test", EMAIL)), ""),
+    ] {
+        let said = message(&document);
+        assert!(!said.is_empty() && said.contains(part), "{said}");
+        assert!(said.len() < 500, "{said}");
+    }
+}
+
+#[test]
+fn a_member_in_two_cases_is_refused() {
+    let json = r#"{"OIDCIssuers": {"https://a.test": {"ClientID": "a", "clientid": "b"}}}"#;
+    assert!(message(json).contains("in two cases"), "{}", message(json));
 }

@@ -43,7 +43,7 @@ pub enum ClaimsError {
         "the token is for the audience {found}, but this issuer's tokens must be for {expected}"
     )]
     AudienceMismatch {
-        /// The client id of the issuer's configuration, quoted.
+        /// The audiences of the issuer's configuration, quoted.
         expected: String,
         /// The token's audiences, quoted.
         found: String,
@@ -128,25 +128,31 @@ impl Claims {
             .ok_or(ClaimsError::IssuerMissing)
     }
 
-    /// Refuses a token that does not name `expected` among its audiences.
-    pub(crate) fn require_audience(&self, expected: &str) -> Result<(), ClaimsError> {
+    /// Tells whether the token names one of `expected` among its audiences.
+    pub(crate) fn is_for<'a>(
+        &self,
+        mut expected: impl Iterator<Item = &'a str>,
+    ) -> Result<bool, ClaimsError> {
         let audiences = self.audiences()?;
-        if audiences.contains(&expected) {
-            return Ok(());
-        }
-        let found: Vec<String> = audiences
-            .iter()
-            .take(4)
-            .map(|&found| quoted(found))
-            .collect();
-        Err(ClaimsError::AudienceMismatch {
-            expected: quoted(expected),
+        Ok(expected.any(|expected| audiences.contains(&expected)))
+    }
+
+    /// Says that the token names none of `expected`.
+    pub(crate) fn for_others<'a>(&self, expected: impl Iterator<Item = &'a str>) -> ClaimsError {
+        let Ok(found) = self.audiences() else {
+            return ClaimsError::AudienceMalformed;
+        };
+        let expected: Vec<String> = expected.take(4).map(quoted).collect();
+        let found = found.iter().take(4).map(|&found| quoted(found));
+        let found: Vec<String> = found.collect();
+        ClaimsError::AudienceMismatch {
+            expected: expected.join(" or "),
             found: if found.is_empty() {
                 "of nobody".into()
             } else {
                 found.join(", ")
             },
-        })
+        }
     }
 
     fn audiences(&self) -> Result<Vec<&str>, ClaimsError> {

@@ -122,7 +122,8 @@ async fn each_type_has_its_name() {
         assert_eq!(principal.name(), subject);
         assert_eq!(candidates(&principal), [subject, "alice@example.test"]);
     }
-    let last = issuers.configured().last().unwrap();
+    let configured = issuers.configured();
+    let last = configured.last().unwrap();
     assert!(matches!(last.address, IssuerAddress::Wildcard(_)));
 }
 
