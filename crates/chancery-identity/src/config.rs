@@ -6,12 +6,15 @@
 
 mod read;
 
+pub(crate) use read::nearest;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::kind::KindError;
+use crate::rules::RuleList;
 use crate::wildcard::WildcardError;
 
 /// An identity configuration that could be read. Whether its issuers can be used is decided by
@@ -104,6 +107,9 @@ pub enum EntryFault {
     /// A type of Fulcio's that is not there yet.
     #[error("the type is not yet supported by this version; supported are {0}")]
     TypeUnsupported(String),
+    /// Two rules have one name.
+    #[error("two of its rules have the name {0:?}; refusals could not tell them apart")]
+    RuleTwice(String),
     /// A value has the wrong type.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
@@ -129,6 +135,13 @@ pub(crate) struct Entry {
     pub(crate) client_id: Option<String>,
     /// Ours: more such audiences.
     pub(crate) audiences: Option<Vec<String>>,
+    /// Ours: if there are any, one must match.
+    pub(crate) allow: RuleList,
+    /// Ours: none may match.
+    pub(crate) deny: RuleList,
+    /// Ours: for a shared issuer whose users may all have certificates.
+    #[serde(rename = "any-owner")]
+    pub(crate) any_owner: bool,
     #[serde(rename = "type", alias = "Type")]
     pub(crate) kind: Option<String>,
     /// A `JSONPath` to the claim that stands for the issuer.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::key_cache::Unavailable;
 use crate::kind::IdentityError;
+use crate::rules::RuleRefusal;
 use crate::signature::SignatureError;
 use crate::token::TokenError;
 use crate::token::claims::ClaimsError;
@@ -43,6 +44,9 @@ pub enum AuthenticateError {
         /// A configured issuer that differs in case or a slash at the end only.
         nearest: Option<String>,
     },
+    /// The token is genuine, but the operator's rules refuse it.
+    #[error(transparent)]
+    Rule(#[from] RuleRefusal),
     /// The signature is not the issuer's.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -71,6 +75,7 @@ impl AuthenticateError {
             Self::Identity(error) => error.code(),
             Self::IssuerUnavailable { .. } => "issuer-unavailable",
             Self::IssuerUnknown { .. } => "issuer-unknown",
+            Self::Rule(refusal) => refusal.code(),
             Self::Signature(error) => error.code(),
             Self::Token(error) => error.code(),
         }

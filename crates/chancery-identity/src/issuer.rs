@@ -57,6 +57,7 @@ impl Issuer {
         token.claims.require_time(now)?;
         verify(&entry.keys, &token).await?;
         let claims = VerifiedClaims(token.claims);
+        entry.terms.rules().check(&claims)?;
         entry.terms.identify(entry.keys.issuer(), &claims)
     }
 

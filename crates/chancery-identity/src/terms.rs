@@ -5,21 +5,25 @@ use crate::error::AuthenticateError;
 use crate::issuer::VerifiedClaims;
 use crate::kind::Kind;
 use crate::principal::Principal;
+use crate::rules::Rules;
 
 /// What one entry says, besides how its issuer's keys are found.
 pub(crate) struct Terms {
     /// At least one of these must be an audience of the token.
     audiences: Vec<String>,
     kind: Kind,
+    rules: Rules,
 }
 
 impl Terms {
     /// Reads the terms of an entry whose URL, or pattern of URLs, is `address`.
     pub(crate) fn new(entry: &Entry, address: &str, is_meta: bool) -> Result<Self, EntryFault> {
         let kind = Kind::new(entry, address, is_meta)?;
+        let rules = Rules::new(entry.allow.clone(), entry.deny.clone());
         Ok(Self {
             audiences: audiences(entry)?,
             kind,
+            rules: rules.map_err(EntryFault::RuleTwice)?,
         })
     }
 
@@ -29,6 +33,10 @@ impl Terms {
 
     pub(crate) const fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    pub(crate) const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Says who the holder of a token is.
