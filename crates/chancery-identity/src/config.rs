@@ -4,8 +4,10 @@
 //! in one; ours stand beside Fulcio's, so that one file serves both. What would not work is refused
 //! when [`Issuers`](crate::Issuers) are made of it.
 
+mod owner;
 mod read;
 
+pub use owner::{AnyOwnerError, Ownerless};
 pub(crate) use read::nearest;
 
 use std::collections::BTreeMap;
@@ -49,6 +51,14 @@ pub enum ConfigError {
     NoIssuer {
         /// The file.
         source_name: String,
+    },
+    /// Shared issuers whose entries neither pin an owner nor take any.
+    #[error("{source_name}: {ownerless}")]
+    Ownerless {
+        /// The file.
+        source_name: String,
+        /// Which, and what to write.
+        ownerless: Ownerless,
     },
     /// The file is neither JSON nor YAML of the expected form.
     #[error("{source_name} is not a Fulcio identity configuration: {reason}")]

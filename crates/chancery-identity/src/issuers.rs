@@ -27,11 +27,24 @@ pub enum HttpPolicy {
     Refuse,
 }
 
-/// How issuers are asked.
+/// What happens to a shared issuer, such as github.com's, whose entry neither has allow rules that
+/// pin an owner nor says `any-owner: true`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OwnerRule {
+    /// The configuration is refused.
+    #[default]
+    Require,
+    /// It is logged, for development.
+    Warn,
+}
+
+/// How issuers are asked, and what is demanded of their entries.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct IssuersOptions {
     /// Whether issuers on `http://` are accepted.
     pub allow_http: HttpPolicy,
+    /// Whether shared issuers need an owner rule.
+    pub owner_rule: OwnerRule,
     /// How long they are waited for and believed.
     pub timings: Timings,
 }

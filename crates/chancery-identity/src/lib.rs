@@ -21,6 +21,7 @@ mod key_caches;
 mod kind;
 mod meta_issuer;
 mod network;
+mod owner;
 mod principal;
 mod provider;
 mod quoted;
@@ -31,11 +32,14 @@ mod terms;
 mod token;
 mod wildcard;
 
-pub use config::{ConfigError, EntryFault, IdentityConfig};
+pub use config::{AnyOwnerError, ConfigError, EntryFault, IdentityConfig, Ownerless};
 pub use error::{AuthenticateError, FailureClass};
 pub use issuers::{HttpPolicy, IssuerAddress, IssuerDescription, Issuers, IssuersOptions};
 pub use jwk::KeyFault;
 pub use jwks::UnusedKey;
+pub use issuers::{
+    HttpPolicy, IssuerAddress, IssuerDescription, Issuers, IssuersOptions, OwnerRule,
+};
 pub use key_cache::Timings;
 pub use kind::{IdentityError, KindError};
 pub use principal::Principal;

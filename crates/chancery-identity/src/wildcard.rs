@@ -163,6 +163,23 @@ fn split(url: &str) -> Option<Parts<'_>> {
     })
 }
 
+/// Tells whether `address`, a URL or a pattern, stands for URLs of the form `template`, where `*` is
+/// any part and `~` a part that the address leaves open, in whole or in part.
+pub(crate) fn leaves_open(address: &str, template: &str) -> bool {
+    let (Some(address), Some(template)) = (split(address), split(template)) else {
+        return false;
+    };
+    let mut parts = address.all();
+    let agrees = |part: &str, wanted: &str| match wanted {
+        "~" => part.contains('*'),
+        "*" => true,
+        exact => Part::parse(part).is_ok_and(|part| part.matches(exact)),
+    };
+    let mut wanted = template.all();
+    wanted.all(|wanted| parts.next().is_some_and(|part| agrees(part, wanted)))
+        && parts.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

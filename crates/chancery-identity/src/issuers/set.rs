@@ -47,6 +47,7 @@ impl Lasting {
 
 impl Set {
     pub(super) fn new(config: &IdentityConfig, lasting: &Lasting) -> Result<Self, ConfigError> {
+        config.require_owners(lasting.options.owner_rule)?;
         let mut fixed = HashMap::new();
         let mut meta = Vec::new();
         let mut descriptions = Vec::new();

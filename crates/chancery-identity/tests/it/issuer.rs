@@ -186,6 +186,7 @@ pub(crate) fn issuers(config: &Value, timings: Timings) -> Arc<Issuers> {
     let options = IssuersOptions {
         allow_http: HttpPolicy::Allow,
         timings,
+        ..IssuersOptions::default()
     };
     Arc::new(Issuers::new(config, options).unwrap())
 }

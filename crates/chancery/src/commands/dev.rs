@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
+use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions, OwnerRule};
 use chancery_keys::{KeyType, file};
 use chancery_log::clock::SystemClock;
 use chancery_server::AppState;
@@ -188,6 +188,7 @@ impl Development {
         }
         let options = IssuersOptions {
             allow_http: HttpPolicy::Allow,
+            owner_rule: OwnerRule::Warn,
             ..IssuersOptions::default()
         };
         Issuers::new(identity, options).map_err(|e| Failure::configuration(Causes(&e)))
