@@ -88,7 +88,8 @@ impl IssueError {
             Self::Certify(_) => Class::Internal,
             Self::Possession(_) => Class::Refused,
             Self::Token(e) => match e.class() {
-                FailureClass::Unavailable { retry_after } => Class::Unavailable { retry_after },
+                FailureClass::Limited { retry_after }
+                | FailureClass::Unavailable { retry_after } => Class::Unavailable { retry_after },
                 FailureClass::Refused => Class::Refused,
             },
         }

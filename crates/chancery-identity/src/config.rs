@@ -11,11 +11,13 @@ pub use owner::{AnyOwnerError, Ownerless};
 pub(crate) use read::nearest;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::kind::KindError;
+use crate::limits::RateLimit;
 use crate::rules::RuleList;
 use crate::wildcard::WildcardError;
 
@@ -117,6 +119,9 @@ pub enum EntryFault {
     /// A type of Fulcio's that is not there yet.
     #[error("the type is not yet supported by this version; supported are {0}")]
     TypeUnsupported(String),
+    /// `rate-limit` without a limit.
+    #[error("its rate-limit has neither per-identity nor per-issuer")]
+    RateLimitEmpty,
     /// Two rules have one name.
     #[error("two of its rules have the name {0:?}; refusals could not tell them apart")]
     RuleTwice(String),
@@ -152,6 +157,18 @@ pub(crate) struct Entry {
     /// Ours: for a shared issuer whose users may all have certificates.
     #[serde(rename = "any-owner")]
     pub(crate) any_owner: bool,
+    /// Ours: how long certificates are valid, in seconds.
+    #[serde(rename = "certificate-lifetime-s")]
+    pub(crate) certificate_lifetime_s: Option<NonZeroU32>,
+    /// Ours: how old tokens may be, in seconds since `iat`.
+    #[serde(rename = "max-token-age-s")]
+    pub(crate) max_token_age_s: Option<NonZeroU32>,
+    /// Ours: each token is for one certificate.
+    #[serde(rename = "once-only")]
+    pub(crate) once_only: bool,
+    /// Ours: how many requests are accepted.
+    #[serde(rename = "rate-limit")]
+    pub(crate) rate_limit: Option<RateLimit>,
     #[serde(rename = "type", alias = "Type")]
     pub(crate) kind: Option<String>,
     /// A `JSONPath` to the claim that stands for the issuer.

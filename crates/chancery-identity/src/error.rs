@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::key_cache::Unavailable;
 use crate::kind::IdentityError;
+use crate::limits::{Spent, Whose};
 use crate::rules::RuleRefusal;
 use crate::signature::SignatureError;
 use crate::token::TokenError;
@@ -44,6 +45,18 @@ pub enum AuthenticateError {
         /// A configured issuer that differs in case or a slash at the end only.
         nearest: Option<String>,
     },
+    /// The token is good, but its holder or issuer has asked too often.
+    #[error(
+        "too many certificates were asked for by {}; try again in {} s",
+        of(*.whose),
+        .retry_after.as_secs()
+    )]
+    RateLimited {
+        /// Whose limit is reached.
+        whose: Whose,
+        /// When to try again; at least one second.
+        retry_after: Duration,
+    },
     /// The token is genuine, but the operator's rules refuse it.
     #[error(transparent)]
     Rule(#[from] RuleRefusal),
@@ -58,6 +71,11 @@ pub enum AuthenticateError {
 /// Whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureClass {
+    /// The sender's, who has asked too often: the same token may be accepted later.
+    Limited {
+        /// When to try again; at least one second.
+        retry_after: Duration,
+    },
     /// The sender's: the same token will be refused again.
     Refused,
     /// Ours or the issuer's: the same token may be accepted later.
@@ -75,6 +93,7 @@ impl AuthenticateError {
             Self::Identity(error) => error.code(),
             Self::IssuerUnavailable { .. } => "issuer-unavailable",
             Self::IssuerUnknown { .. } => "issuer-unknown",
+            Self::RateLimited { .. } => "rate-limited",
             Self::Rule(refusal) => refusal.code(),
             Self::Signature(error) => error.code(),
             Self::Token(error) => error.code(),
@@ -87,18 +106,38 @@ impl AuthenticateError {
             Self::IssuerUnavailable { retry_after, .. } => FailureClass::Unavailable {
                 retry_after: *retry_after,
             },
+            Self::RateLimited { retry_after, .. } => FailureClass::Limited {
+                retry_after: *retry_after,
+            },
             _ => FailureClass::Refused,
         }
     }
 
     pub(crate) fn unavailable(issuer: &str, reason: Unavailable) -> Self {
-        // Whole seconds, rounded up: that is what Retry-After can say.
-        let retry_after = Duration::from_secs(reason.retry_after.as_secs_f64().ceil() as u64);
         Self::IssuerUnavailable {
             issuer: issuer.to_owned(),
-            retry_after: retry_after.max(Duration::from_secs(1)),
+            retry_after: whole_seconds(reason.retry_after),
             cause: reason.cause,
         }
+    }
+
+    pub(crate) fn rate_limited(spent: Spent) -> Self {
+        Self::RateLimited {
+            whose: spent.whose,
+            retry_after: whole_seconds(spent.retry_after),
+        }
+    }
+}
+
+/// Rounds up to what Retry-After can say, at least one second.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs_f64().ceil() as u64).max(Duration::from_secs(1))
+}
+
+const fn of(whose: Whose) -> &'static str {
+    match whose {
+        Whose::Identity => "this identity",
+        Whose::Issuer => "the holders of this issuer's tokens",
     }
 }
 

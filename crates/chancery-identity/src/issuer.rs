@@ -54,11 +54,13 @@ impl Issuer {
     ) -> Result<Principal, AuthenticateError> {
         signature::algorithm(&token)?;
         let entry = self.choose(&token.claims)?;
-        token.claims.require_time(now)?;
+        entry.terms.require_time(&token.claims, now)?;
         verify(&entry.keys, &token).await?;
         let claims = VerifiedClaims(token.claims);
         entry.terms.rules().check(&claims)?;
-        entry.terms.identify(entry.keys.issuer(), &claims)
+        let principal = entry.terms.identify(entry.keys.issuer(), &claims)?;
+        entry.terms.admit(&principal)?;
+        Ok(principal)
     }
 
     /// Returns the entry that the token is for: of two, which only a token for several audiences

@@ -19,6 +19,7 @@ mod jwks;
 mod key_cache;
 mod key_caches;
 mod kind;
+mod limits;
 mod meta_issuer;
 mod network;
 mod owner;
@@ -30,6 +31,7 @@ mod rules;
 mod signature;
 mod terms;
 mod token;
+mod token_use;
 mod wildcard;
 
 pub use config::{AnyOwnerError, ConfigError, EntryFault, IdentityConfig, Ownerless};
@@ -42,9 +44,11 @@ pub use issuers::{
 };
 pub use key_cache::Timings;
 pub use kind::{IdentityError, KindError};
+pub use limits::Whose;
 pub use principal::Principal;
 pub use rules::RuleRefusal;
 pub use signature::SignatureError;
 pub use token::TokenError;
 pub use token::claims::{ClaimFault, ClaimsError};
+pub use token_use::TokenUse;
 pub use wildcard::WildcardError;

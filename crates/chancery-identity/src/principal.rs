@@ -1,10 +1,13 @@
 //! Who may have a certificate, in the certificate's vocabulary.
 
+use std::time::Duration;
+
 use chancery_certs::{FulcioExtensions, SubjectAlternativeName};
 
 use crate::error::AuthenticateError;
 use crate::issuer::VerifiedClaims;
 use crate::kind::{Identity, IdentityError};
+use crate::token_use::TokenUse;
 
 /// The holder of a verified token. There is no way to one but
 /// [`Issuers::authenticate`](crate::Issuers::authenticate).
@@ -14,6 +17,8 @@ pub struct Principal {
     email: Option<String>,
     san: SubjectAlternativeName,
     extensions: FulcioExtensions,
+    lifetime: Option<Duration>,
+    once: Option<TokenUse>,
 }
 
 impl Principal {
@@ -39,7 +44,18 @@ impl Principal {
                 subject: subject.map(str::to_owned),
                 ..FulcioExtensions::default()
             },
+            lifetime: None,
+            once: None,
         })
+    }
+
+    /// Adds what the issuer's entry says of the certificate, and of the token's use.
+    pub(crate) fn on_terms(self, lifetime: Option<Duration>, once: Option<TokenUse>) -> Self {
+        Self {
+            lifetime,
+            once,
+            ..self
+        }
     }
 
     /// Returns what a client signs to prove that it holds its key: the e-mail address for issuers of
@@ -71,6 +87,16 @@ impl Principal {
     /// Returns what the certificate says besides the name.
     pub const fn extensions(&self) -> &FulcioExtensions {
         &self.extensions
+    }
+
+    /// Returns how long the certificate should be valid, if the issuer's entry says so.
+    pub const fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
+    /// Returns the use of the token, if the issuer's tokens may be used once only.
+    pub const fn once(&self) -> Option<&TokenUse> {
+        self.once.as_ref()
     }
 
     /// Returns the texts that a proof of possession may be over, each once: the name, the token's

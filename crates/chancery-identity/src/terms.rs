@@ -1,11 +1,20 @@
 //! The terms of one entry of the configuration: whose tokens are taken, and what becomes of them.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
 use crate::config::{Entry, EntryFault};
 use crate::error::AuthenticateError;
 use crate::issuer::VerifiedClaims;
 use crate::kind::Kind;
+use crate::limits::Limiter;
 use crate::principal::Principal;
 use crate::rules::Rules;
+use crate::token::claims::{Claims, ClaimsError};
+use crate::token_use::TokenUse;
 
 /// What one entry says, besides how its issuer's keys are found.
 pub(crate) struct Terms {
@@ -13,6 +22,10 @@ pub(crate) struct Terms {
     audiences: Vec<String>,
     kind: Kind,
     rules: Rules,
+    max_age: Option<Duration>,
+    lifetime: Option<Duration>,
+    once_only: bool,
+    limiter: Option<Arc<Limiter>>,
 }
 
 impl Terms {
@@ -20,10 +33,18 @@ impl Terms {
     pub(crate) fn new(entry: &Entry, address: &str, is_meta: bool) -> Result<Self, EntryFault> {
         let kind = Kind::new(entry, address, is_meta)?;
         let rules = Rules::new(entry.allow.clone(), entry.deny.clone());
+        if entry.rate_limit.is_some_and(|limit| limit.is_empty()) {
+            return Err(EntryFault::RateLimitEmpty);
+        }
+        let seconds = |seconds: NonZeroU32| Duration::from_secs(u64::from(seconds.get()));
         Ok(Self {
             audiences: audiences(entry)?,
             kind,
             rules: rules.map_err(EntryFault::RuleTwice)?,
+            max_age: entry.max_token_age_s.map(seconds),
+            lifetime: entry.certificate_lifetime_s.map(seconds),
+            once_only: entry.once_only,
+            limiter: entry.rate_limit.map(|limit| Arc::new(Limiter::new(limit))),
         })
     }
 
@@ -39,6 +60,18 @@ impl Terms {
         &self.rules
     }
 
+    /// Refuses a token that is not for now, or that has no identifier and needs one.
+    pub(crate) fn require_time(&self, claims: &Claims, now: SystemTime) -> Result<(), ClaimsError> {
+        claims.require_time(now)?;
+        if let Some(most) = self.max_age {
+            claims.require_age(now, most)?;
+        }
+        if self.once_only {
+            claims.token_id()?;
+        }
+        Ok(())
+    }
+
     /// Says who the holder of a token is.
     pub(crate) fn identify(
         &self,
@@ -46,7 +79,26 @@ impl Terms {
         claims: &VerifiedClaims,
     ) -> Result<Principal, AuthenticateError> {
         let identity = self.kind.identify(claims)?;
-        Principal::new(issuer, identity, claims)
+        let once = match self.once_only {
+            false => None,
+            true => {
+                let end = claims.end(self.max_age)?;
+                Some(TokenUse::new(issuer, claims.token_id()?, end))
+            }
+        };
+        let principal = Principal::new(issuer, identity, claims)?;
+        Ok(principal.on_terms(self.lifetime, once))
+    }
+
+    /// Counts a request against the rate limits. Only the holder of a verified token gets here, so
+    /// that nobody can spend what is another's.
+    pub(crate) fn admit(&self, principal: &Principal) -> Result<(), AuthenticateError> {
+        let Some(limiter) = &self.limiter else {
+            return Ok(());
+        };
+        let identity = principal.san().to_string();
+        let spent = limiter.spend(principal.issuer(), &identity, Instant::now());
+        spent.map_err(AuthenticateError::rate_limited)
     }
 }
 

@@ -26,6 +26,9 @@ pub(crate) const MAX_CLAIM: usize = 4096;
 /// How far ahead of our clock the issuer's may be when it says "not before", as in Fulcio.
 const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
+/// How far ahead of our clock the issuer's may be when it says when it made a token.
+const ISSUED_LEEWAY: Duration = Duration::from_secs(60);
+
 /// The most audiences a token may be for.
 const MAX_AUDIENCES: usize = 64;
 
@@ -57,6 +60,15 @@ pub enum ClaimsError {
     /// There is no `exp`.
     #[error("the token has no \"exp\"; only tokens that expire are accepted")]
     ExpiryMissing,
+    /// There is no `iat`, though the age of the issuer's tokens is limited.
+    #[error("the token has no \"iat\", which says how old it is; this issuer's tokens need one")]
+    IssuedAtMissing,
+    /// The token was made in the future.
+    #[error("the token was issued {} s from now; compare the clocks", .ahead.as_secs())]
+    IssuedInFuture {
+        /// How far ahead of our clock.
+        ahead: Duration,
+    },
     /// There is no `iss`, or it is no text.
     #[error("the token has no \"iss\" that is a text")]
     IssuerMissing,
@@ -65,6 +77,23 @@ pub enum ClaimsError {
     NotYetValid {
         /// How long it takes until it is.
         wait: Duration,
+    },
+    /// There is no usable `jti`, though the issuer's tokens may be used once only.
+    #[error(
+        "the token has no \"jti\" of 1 to {MAX_CLAIM} octets, which tells it from others; this \
+         issuer's tokens may be used once only and need one"
+    )]
+    TokenIdMissing,
+    /// The token is older than the operator accepts.
+    #[error(
+        "the token was issued {} s ago, but this issuer's tokens are accepted for {} s; ask for a \
+         new one", .age.as_secs(), .most.as_secs()
+    )]
+    TooOld {
+        /// Its age.
+        age: Duration,
+        /// `max-token-age-s` of the issuer's entry.
+        most: Duration,
     },
     /// A time is no number of seconds between the years 1970 and 9999.
     #[error("the token's \"{claim}\" is not a number of seconds between the years 1970 and 9999")]
@@ -81,9 +110,13 @@ impl ClaimsError {
             Self::AudienceMalformed | Self::AudienceMismatch { .. } => "audience-mismatch",
             Self::Expired { .. } => "token-expired",
             Self::ExpiryMissing => "token-expiry-missing",
+            Self::IssuedAtMissing => "token-issued-at-missing",
+            Self::IssuedInFuture { .. } => "token-issued-in-future",
             Self::IssuerMissing => "issuer-missing",
             Self::NotYetValid { .. } => "token-not-yet-valid",
             Self::TimeMalformed { .. } => "token-time-malformed",
+            Self::TokenIdMissing => "token-id-missing",
+            Self::TooOld { .. } => "token-too-old",
         }
     }
 }
@@ -168,7 +201,7 @@ impl Claims {
     }
 
     /// Refuses a token that has expired, without leeway, or is not valid yet. `iat` is not looked
-    /// at: issuers leave it out.
+    /// at: issuers leave it out. [`Claims::require_age`] is for those that do not.
     pub(crate) fn require_time(&self, now: SystemTime) -> Result<(), ClaimsError> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let expiry = self.time("exp")?.ok_or(ClaimsError::ExpiryMissing)?;
@@ -180,6 +213,40 @@ impl Claims {
             return Err(ClaimsError::NotYetValid { wait });
         }
         Ok(())
+    }
+
+    /// Refuses a token that was issued longer ago than `most`, or does not say when it was.
+    pub(crate) fn require_age(&self, now: SystemTime, most: Duration) -> Result<(), ClaimsError> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let issued = self.time("iat")?.ok_or(ClaimsError::IssuedAtMissing)?;
+        let ahead = issued.saturating_sub(now);
+        if ahead > ISSUED_LEEWAY {
+            return Err(ClaimsError::IssuedInFuture { ahead });
+        }
+        let age = now.saturating_sub(issued);
+        if age > most {
+            return Err(ClaimsError::TooOld { age, most });
+        }
+        Ok(())
+    }
+
+    /// Returns when the token will be refused for its time: its expiry, or earlier if it will have
+    /// become older than `most`.
+    pub(crate) fn end(&self, most: Option<Duration>) -> Result<SystemTime, ClaimsError> {
+        let expiry = self.time("exp")?.ok_or(ClaimsError::ExpiryMissing)?;
+        let aged = match most {
+            Some(most) => self.time("iat")?.map(|issued| issued + most),
+            None => None,
+        };
+        Ok(UNIX_EPOCH + aged.map_or(expiry, |aged| aged.min(expiry)))
+    }
+
+    /// Returns what tells the token from the issuer's others.
+    pub(crate) fn token_id(&self) -> Result<&str, ClaimsError> {
+        self.get("jti")
+            .and_then(Value::as_str)
+            .filter(|id| (1..=MAX_CLAIM).contains(&id.len()))
+            .ok_or(ClaimsError::TokenIdMissing)
     }
 
     fn time(&self, claim: &'static str) -> Result<Option<Duration>, ClaimsError> {
