@@ -36,7 +36,6 @@ mod wildcard;
 
 pub use config::{AnyOwnerError, ConfigError, EntryFault, IdentityConfig, Ownerless};
 pub use error::{AuthenticateError, FailureClass};
-pub use issuers::{HttpPolicy, IssuerAddress, IssuerDescription, Issuers, IssuersOptions};
 pub use jwk::KeyFault;
 pub use jwks::UnusedKey;
 pub use issuers::{
