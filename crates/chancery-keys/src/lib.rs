@@ -13,6 +13,7 @@ pub mod file;
 mod local;
 mod passphrase;
 mod public_key;
+mod scheme;
 mod secret_file;
 mod signer;
 
@@ -20,6 +21,7 @@ pub use algorithm::{Algorithm, KeyType, UnknownKeyType};
 pub use local::{GenerateKeyError, LocalKey};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use public_key::{BadSignature, PublicKey, PublicKeyError};
+pub use scheme::{HashAlgorithm, SignatureScheme};
 pub use secret_file::SecretFileError;
 pub use signer::{SignError, Signer};
 

@@ -15,12 +15,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::ParsedPublicKey;
+use aws_lc_rs::signature::{ParsedPublicKey, UnparsedPublicKey};
 use const_oid::db::{rfc5912, rfc8410};
 use der::{Decode, Encode};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-use crate::Algorithm;
+use crate::{Algorithm, KeyType, SignatureScheme};
 
 /// A public key that has passed every check that a key alone can be put to.
 ///
@@ -119,17 +119,80 @@ impl PublicKey {
         self.0.rsa.as_ref().map(rsa::Components::exponent)
     }
 
-    /// Verifies `signature` over `message`, which is not hashed yet.
+    /// Returns which kind of key this is; `None` for RSA of other lengths than 2048, 3072 and
+    /// 4096 bits.
+    #[must_use]
+    pub fn key_type(&self) -> Option<KeyType> {
+        match self.algorithm() {
+            Algorithm::EcdsaP256Sha256 => Some(KeyType::P256),
+            Algorithm::EcdsaP384Sha384 => Some(KeyType::P384),
+            Algorithm::EcdsaP521Sha512 => Some(KeyType::P521),
+            Algorithm::Ed25519 => Some(KeyType::Ed25519),
+            Algorithm::RsaPkcs1Sha256 => match self.rsa_modulus_bits() {
+                Some(2048) => Some(KeyType::Rsa2048),
+                Some(3072) => Some(KeyType::Rsa3072),
+                Some(4096) => Some(KeyType::Rsa4096),
+                _ => None,
+            },
+        }
+    }
+
+    /// Verifies `signature` over `message`, which is not hashed yet, with the key's own
+    /// [algorithm](Self::algorithm).
     ///
     /// ECDSA signatures are strict ASN.1 DER; the fixed-length form of IEEE P1363 is refused.
+    /// Ed25519 is verified without the cofactor, and no part of a signature may be of small order
+    /// or have a second form.
     ///
     /// # Errors
     /// [`BadSignature`] says no more than that: why a signature fails is of no use to the honest.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        self.refuse_weak_signature(signature)?;
         self.0
             .verifier
             .verify_sig(message, signature)
             .map_err(|_| BadSignature)
+    }
+
+    /// Verifies as [`verify`](Self::verify) does, or takes an ECDSA signature for the fixed-length
+    /// form `r || s` of IEEE P1363 (which Web Cryptography makes), but only if it is not the
+    /// ASN.1 of two numbers.
+    ///
+    /// # Errors
+    /// [`BadSignature`], as [`verify`](Self::verify).
+    pub fn verify_der_or_p1363(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        match ec::p1363_to_der(self.algorithm(), signature) {
+            Some(der) => self.verify(message, &der),
+            None => self.verify(message, signature),
+        }
+    }
+
+    /// Verifies with the scheme that a message names, rather than the key's own algorithm.
+    ///
+    /// # Errors
+    /// [`BadSignature`], also if the scheme is not one for keys of this kind.
+    pub fn verify_scheme(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        self.refuse_weak_signature(signature)?;
+        let algorithm = scheme.verification(self.algorithm()).ok_or(BadSignature)?;
+        UnparsedPublicKey::new(algorithm, self.subject_public_key())
+            .verify(message, signature)
+            .map_err(|_| BadSignature)
+    }
+
+    fn refuse_weak_signature(&self, signature: &[u8]) -> Result<(), BadSignature> {
+        match self.algorithm() {
+            Algorithm::Ed25519 if ed25519::is_weak_signature(signature) => Err(BadSignature),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -209,15 +272,27 @@ pub enum PublicKeyError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The Ed25519 key is malformed or of small order.
+    /// The Ed25519 key is malformed.
     #[error("invalid Ed25519 public key: {reason}")]
     InvalidEd25519 {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The Ed25519 key has a second encoding or is of small order.
+    #[error("weak Ed25519 public key: {reason}")]
+    WeakEd25519 {
         /// What is wrong with it.
         reason: &'static str,
     },
     /// The RSA modulus or exponent cannot be one.
     #[error("invalid RSA public key: {reason}")]
     InvalidRsa {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The RSA modulus or exponent is one that nobody should use.
+    #[error("weak RSA public key: {reason}")]
+    WeakRsa {
         /// What is wrong with it.
         reason: &'static str,
     },
@@ -239,6 +314,28 @@ pub enum PublicKeyError {
 }
 
 impl PublicKeyError {
+    /// Tells whether the bytes are a key, but one that must not be used: of a kind that is too
+    /// weak or does not sign, or weak by itself. Otherwise they are no key that can be read.
+    ///
+    /// The line runs where Fulcio's does, which reads keys with Go's `crypto/x509` (that knows
+    /// P-224, DSA and X25519, and RSA of any size) and looks at their strength afterwards.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        match self {
+            Self::UnsupportedAlgorithm { oid } => {
+                matches!(*oid, rfc5912::ID_DSA | rfc8410::ID_X_25519)
+            }
+            Self::UnsupportedCurve { oid } => *oid == rfc5912::SECP_224_R_1,
+            Self::WeakEd25519 { .. } | Self::WeakRsa { .. } | Self::RsaModulusLength { .. } => true,
+            Self::WrongParameters { .. }
+            | Self::InvalidPoint { .. }
+            | Self::InvalidEd25519 { .. }
+            | Self::InvalidRsa { .. }
+            | Self::NotDer { .. }
+            | Self::NotCanonical => false,
+        }
+    }
+
     fn not_der(error: der::Error) -> Self {
         Self::NotDer {
             reason: error.to_string(),
@@ -256,7 +353,7 @@ impl PublicKeyError {
             Algorithm::Ed25519 => Self::InvalidEd25519 {
                 reason: "it is not a key",
             },
-            Algorithm::RsaPkcs1Sha256 => Self::InvalidRsa {
+            Algorithm::RsaPkcs1Sha256 => Self::WeakRsa {
                 reason: "modulus and exponent do not make a key",
             },
         }

@@ -60,19 +60,31 @@ pub(super) fn check(parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<(), Pu
             expected: "an Ed25519 key has none",
         });
     }
-    let mut y: [u8; 32] = key.try_into().map_err(|_| PublicKeyError::InvalidEd25519 {
+    let key: [u8; 32] = key.try_into().map_err(|_| PublicKeyError::InvalidEd25519 {
         reason: "it has not 32 bytes",
     })?;
+    match weakness(key) {
+        None => Ok(()),
+        Some(reason) => Err(PublicKeyError::WeakEd25519 { reason }),
+    }
+}
+
+/// Tells whether `R`, the signature's first half, is weak. RFC 8032 lets verifiers differ here too,
+/// and nobody who signs by its rules makes such a signature.
+pub(super) fn is_weak_signature(signature: &[u8]) -> bool {
+    match signature.first_chunk() {
+        Some(r) => weakness(*r).is_some(),
+        None => true,
+    }
+}
+
+fn weakness(mut y: [u8; 32]) -> Option<&'static str> {
     y[31] &= !SIGN_BIT;
     if y.iter().rev().ge(FIELD_PRIME.iter().rev()) {
-        return Err(PublicKeyError::InvalidEd25519 {
-            reason: "its encoding is not canonical",
-        });
+        Some("its encoding is not canonical")
+    } else if SMALL_ORDER_Y.contains(&y) {
+        Some("it is of small order: anybody can sign for it")
+    } else {
+        None
     }
-    if SMALL_ORDER_Y.contains(&y) {
-        return Err(PublicKeyError::InvalidEd25519 {
-            reason: "it is of small order: anybody can sign for it",
-        });
-    }
-    Ok(())
 }

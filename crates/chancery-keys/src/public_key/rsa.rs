@@ -55,45 +55,59 @@ pub(super) fn check(
     if decoded.to_der().map_err(PublicKeyError::not_der)? != key {
         return Err(PublicKeyError::NotCanonical);
     }
-    Ok(Components {
-        modulus: modulus(decoded.modulus.as_bytes())?,
-        exponent: exponent(decoded.public_exponent.as_bytes())?,
-    })
+    // What is no number comes before what is a bad one.
+    let exponent = exponent(decoded.public_exponent.as_bytes())?;
+    let modulus = modulus(decoded.modulus.as_bytes())?;
+    check_exponent(exponent)?;
+    Ok(Components { modulus, exponent })
 }
 
 fn modulus(modulus: &[u8]) -> Result<Box<[u8]>, PublicKeyError> {
     let bits = bits(modulus);
+    if bits == 0 {
+        return Err(PublicKeyError::InvalidRsa {
+            reason: "the modulus is 0",
+        });
+    }
     if !MODULUS_BITS.contains(&bits) {
         return Err(PublicKeyError::RsaModulusLength { bits });
     }
     if modulus.last().is_none_or(|byte| byte & 1 == 0) {
-        return Err(PublicKeyError::InvalidRsa {
+        return Err(PublicKeyError::WeakRsa {
             reason: "the modulus is even",
         });
     }
     Ok(modulus.into())
 }
 
+/// Reads a positive number of at most 63 bits.
 fn exponent(exponent: &[u8]) -> Result<u64, PublicKeyError> {
-    const TOO_LONG: PublicKeyError = PublicKeyError::InvalidRsa {
-        reason: "the exponent has more than 33 bits",
+    let mut bytes = [0; 8];
+    let unused = bytes.len().checked_sub(exponent.len());
+    if let Some(used) = unused.and_then(|unused| bytes.get_mut(unused..)) {
+        used.copy_from_slice(exponent);
+    }
+    let value = u64::from_be_bytes(bytes);
+    match (unused, value) {
+        (None, _) | (_, 0x8000_0000_0000_0000..) => Err(PublicKeyError::InvalidRsa {
+            reason: "the exponent has more than 63 bits",
+        }),
+        (_, 0) => Err(PublicKeyError::InvalidRsa {
+            reason: "the exponent is 0",
+        }),
+        _ => Ok(value),
+    }
+}
+
+fn check_exponent(exponent: u64) -> Result<(), PublicKeyError> {
+    let reason = if u64::BITS - exponent.leading_zeros() > EXPONENT_MAX_BITS {
+        "the exponent has more than 33 bits"
+    } else if exponent < 3 || exponent & 1 == 0 {
+        "the exponent is even or less than 3"
+    } else {
+        return Ok(());
     };
-    let mut value = 0;
-    for &byte in exponent {
-        if value > u64::MAX >> 8 {
-            return Err(TOO_LONG);
-        }
-        value = value << 8 | u64::from(byte);
-    }
-    if u64::BITS - value.leading_zeros() > EXPONENT_MAX_BITS {
-        return Err(TOO_LONG);
-    }
-    if value < 3 || value & 1 == 0 {
-        return Err(PublicKeyError::InvalidRsa {
-            reason: "the exponent is even or less than 3",
-        });
-    }
-    Ok(value)
+    Err(PublicKeyError::WeakRsa { reason })
 }
 
 /// Returns the length in bits of a big-endian number without leading zeros.

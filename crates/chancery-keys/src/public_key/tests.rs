@@ -220,13 +220,19 @@ fn rsa_numbers_out_of_bounds_are_refused() {
         ("DER", rsa(NULL, &[&[0], &modulus[..]].concat(), e)),
         ("DER", rsa(NULL, &modulus, &[])),
         ("DER", rsa(NULL, &modulus, &[0xfd])),
-        ("even or less than 3", rsa(NULL, &modulus, &[0])),
+        ("exponent is 0", rsa(NULL, &modulus, &[0])),
         ("even or less than 3", rsa(NULL, &modulus, &[1])),
         ("even or less than 3", rsa(NULL, &modulus, &[2])),
         ("even or less than 3", rsa(NULL, &modulus, &[1, 0, 0])),
         ("more than 33 bits", rsa(NULL, &modulus, &[2, 0, 0, 0, 1])),
-        ("more than 33 bits", rsa(NULL, &modulus, &[1; 9])),
-        ("more than 33 bits", rsa(NULL, &modulus, &modulus)),
+        ("more than 33 bits", rsa(NULL, &modulus, &[0x7f; 8])),
+        (
+            "more than 63 bits",
+            rsa(NULL, &modulus, &[0, 0x80, 0, 0, 0, 0, 0, 0, 1]),
+        ),
+        ("more than 63 bits", rsa(NULL, &modulus, &[1; 9])),
+        ("more than 63 bits", rsa(NULL, &modulus, &modulus)),
+        ("modulus is 0", rsa(NULL, &[0], e)),
     ]);
     PublicKey::from_spki_der(&rsa(NULL, &modulus, &[3])).unwrap();
     PublicKey::from_spki_der(&rsa(NULL, &modulus, &[1, 0, 0, 0, 1])).unwrap();
