@@ -360,3 +360,49 @@ fn the_signature_of_rfc_6979_verifies() {
     key.verify(b"sample", &signature).unwrap();
     assert_eq!(key.verify(b"test", &signature), Err(BadSignature));
 }
+
+/// With `R` of small order, `S` = `h·a` verifies: only who has the key can make that, but by RFC
+/// 8032 nobody does.
+#[test]
+fn an_ed25519_signature_with_a_weak_half_is_refused() {
+    let signer = LocalKey::generate(KeyType::Ed25519).unwrap();
+    let good = signer.sign_now(b"message").unwrap();
+    assert!(!ed25519::is_weak_signature(&good));
+    for y in ed25519::SMALL_ORDER_Y {
+        let weak = [&y[..], &good[32..]].concat();
+        assert!(ed25519::is_weak_signature(&weak));
+    }
+    assert!(ed25519::is_weak_signature(&[0xff; 64]));
+    assert!(ed25519::is_weak_signature(&good[..31]));
+}
+
+#[test]
+fn weak_keys_are_told_from_what_is_no_key() {
+    let p224 = ec(&oid(rfc5912::SECP_224_R_1), &[4; 57]);
+    let p256 = public_key(KeyType::P256);
+    let off_curve = self::p256(&[&[4], &[0xff; 64][..]].concat());
+    let key = public_key(KeyType::Rsa2048);
+    let modulus = [&[0], key.rsa_modulus().unwrap()].concat();
+    let long = [&[0], &[0xff; 2048][..]].concat();
+    for (insecure, der) in [
+        (true, p224),
+        (true, spki(&oid(rfc5912::ID_DSA), NULL, &[2, 1, 5])),
+        (true, spki(X25519, &[], &[7; 32])),
+        (true, rsa(NULL, &modulus, &[1, 0, 0])),
+        (true, rsa(NULL, &modulus[..129], &[1, 0, 1])),
+        (true, rsa(NULL, &long, &[1, 0, 1])),
+        (true, ed25519(&[], &[0; 32])),
+        (true, ed25519(&[], &[0xff; 32])),
+        (false, off_curve),
+        (false, ec(SECP256K1, p256.subject_public_key())),
+        (false, ec(NULL, p256.subject_public_key())),
+        (false, rsa(&[], &modulus, &[1, 0, 1])),
+        (false, rsa(NULL, &modulus, &[0])),
+        (false, rsa(NULL, &[0], &[1, 0, 1])),
+        (false, ed25519(&[], &[7; 31])),
+        (false, p256.spki_der()[1..].to_vec()),
+    ] {
+        let error = refused(&der);
+        assert_eq!(error.is_insecure(), insecure, "{error}");
+    }
+}

@@ -1,6 +1,8 @@
 //! An independent implementation agrees: what aws-lc signs, the `p256` crate verifies, and the
 //! other way round.
 
+mod wycheproof;
+
 use chancery_keys::{KeyType, LocalKey, PublicKey, Signer};
 use p256::ecdsa::signature::{Signer as _, Verifier};
 use p256::ecdsa::{DerSignature, SigningKey, VerifyingKey};
