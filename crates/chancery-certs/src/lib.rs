@@ -33,7 +33,7 @@ pub use extensions::{ExtensionValueError, FulcioExtensions, ReadExtensionsError}
 pub use issuer::{IssuingCertificate, IssuingCertificateError};
 pub use lint::LintFailure;
 pub use precert::{LintedTbs, Precertificate};
-pub use profile::{CertifyError, Profile, ProfileConfig, ProfileError};
+pub use profile::{CertifyError, Profile, ProfileConfig, ProfileError, Term};
 pub use raw::RawError;
 pub use serial::SerialNumber;
 pub use signing::{FinalTbs, SigningCertificate};

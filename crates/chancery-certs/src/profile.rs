@@ -38,13 +38,44 @@ const EMPTY_NAME: &[u8] = &[0x30, 0x00];
 pub struct ProfileConfig {
     /// How long a certificate is valid, in whole seconds: from 1 minute to 24 hours.
     pub lifetime: Duration,
+    /// How long one may be valid at most if its issuer is to have another lifetime; not less than
+    /// [`lifetime`](Self::lifetime).
+    pub max_lifetime: Duration,
 }
 
 impl Default for ProfileConfig {
     /// Ten minutes, as Fulcio.
     fn default() -> Self {
+        Self::of_lifetime(Duration::from_mins(10))
+    }
+}
+
+impl ProfileConfig {
+    /// One lifetime for all certificates.
+    pub const fn of_lifetime(lifetime: Duration) -> Self {
         Self {
-            lifetime: Duration::from_mins(10),
+            lifetime,
+            max_lifetime: lifetime,
+        }
+    }
+}
+
+/// When a certificate begins, and how long it is to be valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term {
+    /// When it begins: now.
+    pub begin: SystemTime,
+    /// A lifetime other than the profile's, in whole seconds. What is longer than the profile's
+    /// longest, or shorter than 1 minute, is brought within these bounds.
+    pub lifetime: Option<Duration>,
+}
+
+impl From<SystemTime> for Term {
+    /// The profile's own lifetime.
+    fn from(begin: SystemTime) -> Self {
+        Self {
+            begin,
+            lifetime: None,
         }
     }
 }
@@ -53,6 +84,7 @@ impl Default for ProfileConfig {
 #[derive(Debug, Clone)]
 pub struct Profile {
     lifetime: Duration,
+    max_lifetime: Duration,
     /// keyUsage and extKeyUsage, which are the same in every certificate.
     usages: Vec<u8>,
 }
@@ -63,6 +95,17 @@ pub enum ProfileError {
     /// The lifetime is out of bounds.
     #[error("the lifetime is {0:?}; choose from 1 minute to 24 hours, in whole seconds")]
     Lifetime(Duration),
+    /// The longest lifetime is out of bounds, or shorter than the usual one.
+    #[error(
+        "the longest lifetime is {max:?}; choose from {lifetime:?}, the usual one, to 24 hours, in \
+         whole seconds"
+    )]
+    MaxLifetime {
+        /// The usual lifetime.
+        lifetime: Duration,
+        /// What was to be the longest.
+        max: Duration,
+    },
     /// The profile's fixed extensions could not be encoded, which would be a defect.
     #[error("the profile's fixed extensions could not be encoded")]
     Encode(#[from] der::Error),
@@ -105,21 +148,42 @@ impl Profile {
     /// Makes a profile.
     ///
     /// # Errors
-    /// A lifetime of less than 1 minute, more than 24 hours, or not of whole seconds.
+    /// A lifetime of less than 1 minute, more than 24 hours, or not of whole seconds; a longest one
+    /// that is shorter than the usual one.
     pub fn new(config: ProfileConfig) -> Result<Self, ProfileError> {
-        let lifetime = config.lifetime;
+        let ProfileConfig {
+            lifetime,
+            max_lifetime: max,
+        } = config;
         if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) || lifetime.subsec_nanos() != 0 {
             return Err(ProfileError::Lifetime(lifetime));
         }
+        if !(lifetime..=MAX_LIFETIME).contains(&max) || max.subsec_nanos() != 0 {
+            return Err(ProfileError::MaxLifetime { lifetime, max });
+        }
         Ok(Self {
             lifetime,
+            max_lifetime: max,
             usages: usages()?,
         })
     }
 
-    /// Returns how long a certificate is valid, unless its CA's certificate ends before.
+    /// Returns how long a certificate is valid, unless its issuer is to have another lifetime or
+    /// its CA's certificate ends before.
     pub fn lifetime(&self) -> Duration {
         self.lifetime
+    }
+
+    /// Returns how long a certificate can be valid at most.
+    pub fn max_lifetime(&self) -> Duration {
+        self.max_lifetime
+    }
+
+    /// Returns the lifetime of a certificate that asks for one, or does not.
+    fn lifetime_of(&self, wanted: Option<Duration>) -> Duration {
+        wanted.map_or(self.lifetime, |wanted| {
+            Duration::from_secs(wanted.as_secs()).clamp(MIN_LIFETIME, self.max_lifetime)
+        })
     }
 
     /// Makes the to-be-signed certificate of a precertificate and lints it.
@@ -133,11 +197,13 @@ impl Profile {
         extensions: &FulcioExtensions,
         subject_spki_der: &[u8],
         serial: SerialNumber,
-        now: SystemTime,
+        term: impl Into<Term>,
     ) -> Result<LintedTbs, CertifyError> {
         extensions.check()?;
         let key_id = key_identifier(subject_spki_der)?;
-        let validity = self.validity(issuer, now)?;
+        let term = term.into();
+        let lifetime = self.lifetime_of(term.lifetime);
+        let validity = validity(issuer, term.begin, lifetime)?;
         let parts = TbsParts {
             head: head(issuer, serial, validity, subject_spki_der).map_err(CertifyError::Encode)?,
             extensions: self
@@ -150,7 +216,7 @@ impl Profile {
             issuer,
             san,
             subject_spki_der,
-            max_lifetime: self.lifetime,
+            max_lifetime: lifetime,
         })
         .map_err(CertifyError::Lint)?;
         let validity = (
@@ -159,31 +225,6 @@ impl Profile {
         );
         let draft = Draft::new(parts, issuer, serial, validity);
         Ok(LintedTbs::new(draft, signed_part))
-    }
-
-    /// Starts at the whole second of `now`, without backdating: a log that is ahead of its
-    /// certificates is easier to explain than a certificate that claims to be older than it is.
-    /// Ends with the lifetime or with the CA certificate, whichever comes first.
-    fn validity(
-        &self,
-        issuer: &IssuingCertificate,
-        now: SystemTime,
-    ) -> Result<Validity, CertifyError> {
-        let now = whole_seconds(now)?;
-        let issuer_not_before = whole_seconds(issuer.not_before())?;
-        let issuer_not_after = whole_seconds(issuer.not_after())?;
-        if now < issuer_not_before || now >= issuer_not_after {
-            return Err(CertifyError::IssuerNotValid {
-                now: date_time(now)?,
-                not_before: date_time(issuer_not_before)?,
-                not_after: date_time(issuer_not_after)?,
-            });
-        }
-        let not_after = issuer_not_after.min(now + self.lifetime);
-        Ok(Validity::new(
-            Time::from(date_time(now)?),
-            Time::from(date_time(not_after)?),
-        ))
     }
 
     /// Encodes all extensions but the last, in the profile's order.
@@ -205,6 +246,31 @@ impl Profile {
         extensions.encode(&mut out);
         Ok(out)
     }
+}
+
+/// Starts at the whole second of `now`, without backdating: a log that is ahead of its
+/// certificates is easier to explain than a certificate that claims to be older than it is.
+/// Ends with the lifetime or with the CA certificate, whichever comes first.
+fn validity(
+    issuer: &IssuingCertificate,
+    now: SystemTime,
+    lifetime: Duration,
+) -> Result<Validity, CertifyError> {
+    let now = whole_seconds(now)?;
+    let issuer_not_before = whole_seconds(issuer.not_before())?;
+    let issuer_not_after = whole_seconds(issuer.not_after())?;
+    if now < issuer_not_before || now >= issuer_not_after {
+        return Err(CertifyError::IssuerNotValid {
+            now: date_time(now)?,
+            not_before: date_time(issuer_not_before)?,
+            not_after: date_time(issuer_not_after)?,
+        });
+    }
+    let not_after = issuer_not_after.min(now + lifetime);
+    Ok(Validity::new(
+        Time::from(date_time(now)?),
+        Time::from(date_time(not_after)?),
+    ))
 }
 
 /// Encodes the fields before the extensions.

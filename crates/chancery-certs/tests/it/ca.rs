@@ -60,7 +60,7 @@ pub(crate) fn issuing() -> IssuingCertificate {
 }
 
 pub(crate) fn profile(lifetime: Duration) -> Profile {
-    Profile::new(ProfileConfig { lifetime }).unwrap()
+    Profile::new(ProfileConfig::of_lifetime(lifetime)).unwrap()
 }
 
 /// Returns the moment so many seconds after 2026-11-01T12:00:00Z.

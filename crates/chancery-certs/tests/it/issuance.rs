@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use chancery_certs::{
     CertificateDetails, CertifyError, CorrespondError, FulcioExtensions, IssuingCertificate,
-    ProfileConfig, ProfileError, SerialNumber, SignatureAlgorithm, SubjectAlternativeName,
-    UnsupportedCaKey, correspond, precert_tbs_of_final,
+    Profile, ProfileConfig, ProfileError, SerialNumber, SignatureAlgorithm, SubjectAlternativeName,
+    Term, UnsupportedCaKey, correspond, precert_tbs_of_final,
 };
 use der::{Decode, Encode};
 use proptest::option;
@@ -156,7 +156,7 @@ fn times_are_utc_times_until_2049_and_generalized_times_after() {
 
 #[test]
 fn a_lifetime_out_of_bounds_is_refused() {
-    let new = |lifetime| chancery_certs::Profile::new(ProfileConfig { lifetime });
+    let new = |lifetime| Profile::new(ProfileConfig::of_lifetime(lifetime));
     assert!(new(Duration::from_mins(1)).is_ok());
     assert!(new(Duration::from_hours(24)).is_ok());
     assert_eq!(
@@ -170,6 +170,55 @@ fn a_lifetime_out_of_bounds_is_refused() {
     ] {
         let error = new(lifetime).unwrap_err();
         assert!(matches!(error, ProfileError::Lifetime(found) if found == lifetime));
+    }
+}
+
+#[test]
+fn a_longest_lifetime_out_of_bounds_is_refused() {
+    let new = |max_lifetime| {
+        Profile::new(ProfileConfig {
+            lifetime: TEN_MINUTES,
+            max_lifetime,
+        })
+    };
+    assert!(new(TEN_MINUTES).is_ok());
+    assert!(new(Duration::from_hours(24)).is_ok());
+    for max in [
+        TEN_MINUTES - Duration::from_secs(1),
+        Duration::from_secs(24 * 60 * 60 + 1),
+        Duration::from_millis(600_500),
+    ] {
+        let error = new(max).unwrap_err();
+        assert!(matches!(error, ProfileError::MaxLifetime { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_lifetime_that_is_asked_for_is_brought_within_the_bounds() {
+    let profile = Profile::new(ProfileConfig {
+        lifetime: TEN_MINUTES,
+        max_lifetime: Duration::from_mins(30),
+    });
+    let profile = profile.unwrap();
+    let (issuer, begin) = (issuing(), time(0));
+    for (asked, seconds) in [
+        (None, 600),
+        (Some(Duration::from_mins(20)), 1_200),
+        (Some(Duration::from_millis(90_999)), 90),
+        (Some(Duration::from_secs(59)), 60),
+        (Some(Duration::ZERO), 60),
+        (Some(Duration::from_mins(31)), 1_800),
+        (Some(Duration::MAX), 1_800),
+    ] {
+        let term = Term {
+            begin,
+            lifetime: asked,
+        };
+        let (key, extensions) = (issuer.spki_der(), extensions());
+        let tbs = profile.certify(&issuer, &alice(), &extensions, key, serial(), term);
+        let (not_before, not_after) = tbs.unwrap().assemble(&[0]).validity();
+        let lasts = not_after.duration_since(not_before).unwrap();
+        assert_eq!(lasts.as_secs(), seconds, "{asked:?}");
     }
 }
 
