@@ -54,6 +54,7 @@ trait Database: Send + Sync {
     async fn check_durability(&self) -> Result<(), DurabilityError>;
     async fn create_instance(&self, new: &NewInstance) -> Result<(), CreateError>;
     async fn instance(&self) -> Result<Option<Instance>, StoreError>;
+    async fn claim_token(&self, digest: &[u8; 32], expires_ms: u64) -> Result<bool, StoreError>;
     fn log_store(&self, log: i64) -> Arc<dyn LogStore>;
     async fn close(&self);
 }
@@ -105,6 +106,16 @@ impl Store {
     /// Returns the installation that the database belongs to.
     pub async fn instance(&self) -> Result<Option<Instance>, StoreError> {
         self.database.instance().await
+    }
+
+    /// Records that the token with this digest was used, and returns `false` if that was recorded
+    /// before: of any number of calls with one digest, one gets `true`. An hour after
+    /// `expires_ms`, which must be later than anybody accepts the token, its use is forgotten by
+    /// some later call.
+    ///
+    /// An error leaves open whether the use was recorded.
+    pub async fn claim_token(&self, digest: [u8; 32], expires_ms: u64) -> Result<bool, StoreError> {
+        self.database.claim_token(&digest, expires_ms).await
     }
 
     /// Returns the store of a log, by its [`RecordedLog::log`].

@@ -11,7 +11,7 @@ use sqlx::migrate::Migrator;
 
 use super::log::Log;
 use super::writers::Writers;
-use super::{BEGIN, Connection, Pool, durability, sql, tables_exist};
+use super::{BEGIN, Connection, Pool, durability, sql, tables_exist, used_tokens};
 use crate::error::{CreateError, DurabilityError, SchemaError};
 use crate::instance::{Instance, NewInstance, Purpose, Readers, RecordedLog};
 use crate::limits::{COMMIT, OPERATION, within};
@@ -78,6 +78,10 @@ impl crate::Database for Database {
             Some(instance) => read_instance(instance, chain, logs).map(Some),
             None => Ok(None),
         })
+    }
+
+    async fn claim_token(&self, digest: &[u8; 32], expires_ms: u64) -> Result<bool, StoreError> {
+        used_tokens::claim(&self.writers, digest, expires_ms).await
     }
 
     fn log_store(&self, log: i64) -> Arc<dyn LogStore> {

@@ -14,6 +14,8 @@ mod write;
 mod database;
 #[path = "../both/log.rs"]
 mod log;
+#[path = "../both/used_tokens.rs"]
+mod used_tokens;
 #[path = "../both/writers.rs"]
 mod writers;
 
@@ -32,11 +34,18 @@ use self::writers::Writers;
 use crate::limits::{ACQUIRE, STATEMENT};
 use crate::migrate::{Embedded, migrator};
 
-const MIGRATIONS: &[Embedded] = &[(
-    1,
-    "log",
-    include_str!("../../../../migrations/postgres/0001_log.sql"),
-)];
+const MIGRATIONS: &[Embedded] = &[
+    (
+        1,
+        "log",
+        include_str!("../../../../migrations/postgres/0001_log.sql"),
+    ),
+    (
+        2,
+        "used_token",
+        include_str!("../../../../migrations/postgres/0002_used_token.sql"),
+    ),
+];
 
 const BEGIN: &str = "BEGIN";
 

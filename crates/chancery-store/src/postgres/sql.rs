@@ -53,6 +53,24 @@ pub(super) const WRITE: &str = "\
        SET tree_size = $15, root_hash = $16, timestamp_ms = $17
      WHERE log = $1 AND tree_size = $13 AND root_hash = $14";
 
+/// Records the use of a token, and returns a row unless it was recorded before: a second session
+/// with the same token waits here for the first to end. Forgets some that expired an hour ago or
+/// more, but none that another session is about to forget.
+pub(super) const CLAIM_TOKEN: &str = "\
+    WITH expired AS (
+          DELETE FROM used_token
+           WHERE digest IN (
+                     SELECT digest
+                       FROM used_token
+                      WHERE expires_ms < (EXTRACT(EPOCH FROM clock_timestamp())::BIGINT - 3600) * 1000
+                      ORDER BY expires_ms
+                      LIMIT 100
+                        FOR UPDATE SKIP LOCKED))
+    INSERT INTO used_token (digest, expires_ms)
+    VALUES ($1, $2)
+        ON CONFLICT (digest) DO NOTHING
+ RETURNING expires_ms";
+
 /// Whether any migration has been here.
 pub(super) const TABLES_EXIST: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
 

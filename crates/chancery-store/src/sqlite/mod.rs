@@ -16,6 +16,8 @@ mod write;
 mod database;
 #[path = "../both/log.rs"]
 mod log;
+#[path = "../both/used_tokens.rs"]
+mod used_tokens;
 #[path = "../both/writers.rs"]
 mod writers;
 
@@ -35,11 +37,18 @@ use self::writers::Writers;
 use crate::limits::{ACQUIRE, STATEMENT};
 use crate::migrate::{Embedded, migrator};
 
-const MIGRATIONS: &[Embedded] = &[(
-    1,
-    "log",
-    include_str!("../../../../migrations/sqlite/0001_log.sql"),
-)];
+const MIGRATIONS: &[Embedded] = &[
+    (
+        1,
+        "log",
+        include_str!("../../../../migrations/sqlite/0001_log.sql"),
+    ),
+    (
+        2,
+        "used_token",
+        include_str!("../../../../migrations/sqlite/0002_used_token.sql"),
+    ),
+];
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 

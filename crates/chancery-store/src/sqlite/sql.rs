@@ -24,6 +24,21 @@ pub(super) const HASH_TILES: &str = "\
         ON t.log = $1 AND t.level = w.value ->> 0 AND t.tile_index = w.value ->> 1
      ORDER BY w.key";
 
+/// Records the use of a token, and returns a row unless it was recorded before. Forgets some that
+/// expired an hour ago or more.
+pub(super) const CLAIM_TOKEN: &str = "\
+    DELETE FROM used_token
+     WHERE digest IN (
+               SELECT digest
+                 FROM used_token
+                WHERE expires_ms < (unixepoch() - 3600) * 1000
+                ORDER BY expires_ms
+                LIMIT 100);
+    INSERT INTO used_token (digest, expires_ms)
+    VALUES (?, ?)
+        ON CONFLICT (digest) DO NOTHING
+ RETURNING expires_ms";
+
 /// Whether any migration has been here.
 pub(super) const TABLES_EXIST: &str =
     "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')";

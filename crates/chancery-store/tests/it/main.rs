@@ -31,3 +31,4 @@ mod postgres;
 mod schema;
 mod sqlite;
 mod test_log;
+mod used_tokens;

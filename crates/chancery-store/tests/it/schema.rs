@@ -12,7 +12,7 @@ on_both_databases!(
     a_migrated_database_is_accepted,
     a_newer_schema_is_refused,
     an_altered_migration_is_refused,
-    an_older_schema_is_refused,
+    an_older_schema_is_refused_and_can_be_brought_up,
     an_unfinished_migration_is_refused,
 );
 
@@ -41,7 +41,8 @@ async fn a_newer_schema_is_refused(database: TestDatabase) {
             "INSERT INTO _sqlx_migrations
                     (version, description, success, checksum, execution_time, installed_on)
              SELECT 9999, description, success, checksum, execution_time, installed_on
-               FROM _sqlx_migrations",
+               FROM _sqlx_migrations
+              WHERE version = 1",
         )
         .await;
     for refused in [store.check_schema().await, store.migrate().await] {
@@ -52,19 +53,21 @@ async fn a_newer_schema_is_refused(database: TestDatabase) {
     }
 }
 
-async fn an_older_schema_is_refused(database: TestDatabase) {
+async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase) {
     let store = database.store().await;
     database
-        .execute("UPDATE _sqlx_migrations SET version = version - 1")
+        .execute("DELETE FROM _sqlx_migrations WHERE version > 1; DROP TABLE used_token")
         .await;
     let refused = store.check_schema().await;
     assert!(
-        matches!(
-            refused,
-            Err(SchemaError::Older { .. } | SchemaError::Missing)
-        ),
+        matches!(refused, Err(SchemaError::Older { found: 1, .. })),
         "{refused:?}"
     );
+
+    store.migrate().await.unwrap();
+    store.check_schema().await.unwrap();
+    assert!(store.claim_token([1; 32], 1).await.unwrap());
+    assert!(store.instance().await.unwrap().is_some());
 }
 
 async fn an_altered_migration_is_refused(database: TestDatabase) {
