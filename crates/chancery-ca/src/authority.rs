@@ -13,6 +13,8 @@ use tracing::Instrument;
 use crate::error::IssueError;
 use crate::issue::{IssueRequest, Issued};
 use crate::issuer::IssuingCa;
+use crate::key_policy::KeyPolicy;
+use crate::used_tokens::UsedTokens;
 
 /// What an authority is made of.
 pub struct AuthorityParts {
@@ -26,6 +28,10 @@ pub struct AuthorityParts {
     pub log: Log,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Which keys it certifies.
+    pub key_policy: KeyPolicy,
+    /// Where the use of tokens is recorded that count once only.
+    pub used_tokens: Arc<dyn UsedTokens>,
 }
 
 /// A certificate authority that is open for business.

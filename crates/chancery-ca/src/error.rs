@@ -9,6 +9,8 @@ use chancery_tlog::ct::EntryError;
 
 use crate::issuer::CaSignError;
 use crate::possession::PossessionError;
+use crate::reason_code::ReasonCode;
+use crate::used_tokens::UsedTokensError;
 
 /// Why no certificate was issued.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,12 @@ pub enum IssueError {
     /// The token was refused, or its issuer is away.
     #[error("the token was refused")]
     Token(#[from] AuthenticateError),
+    /// The token may be used once only, and was.
+    #[error("the token was used before")]
+    TokenUsed,
+    /// Nobody could say whether the token was used before.
+    #[error("the token's use was not recorded")]
+    UsedTokens(#[from] UsedTokensError),
 }
 
 impl From<CaSignError> for IssueError {
@@ -53,6 +61,11 @@ impl From<CaSignError> for IssueError {
 pub enum Class {
     /// We are; nothing is known to help.
     Internal,
+    /// The caller is, for asking too often; the same request may succeed later.
+    Limited {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The caller is; the same request will be refused again.
     Refused,
     /// Something that we need is away; the same request may succeed later.
@@ -80,13 +93,15 @@ impl IssueError {
         match self {
             Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => Class::Internal,
             Self::Append(AppendError::Halted(_)) => Class::Unavailable { retry_after: LATER },
-            Self::Append(_) | Self::OutsideValidity => Class::Unavailable { retry_after: SOON },
+            Self::Append(_) | Self::OutsideValidity | Self::UsedTokens(_) => {
+                Class::Unavailable { retry_after: SOON }
+            }
             Self::Certify(CertifyError::IssuerNotValid { .. }) => {
                 Class::Unavailable { retry_after: LATER }
             }
             Self::Certify(e) if is_callers_fault(e) => Class::Refused,
             Self::Certify(_) => Class::Internal,
-            Self::Possession(_) => Class::Refused,
+            Self::Possession(_) | Self::TokenUsed => Class::Refused,
             Self::Token(e) => match e.class() {
                 FailureClass::Limited { retry_after }
                 | FailureClass::Unavailable { retry_after } => Class::Unavailable { retry_after },
@@ -95,24 +110,24 @@ impl IssueError {
         }
     }
 
-    /// Returns a stable code for the reason.
+    /// Returns a stable code for the reason: a [`ReasonCode`], or the token's.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => "internal",
-            Self::Append(AppendError::Closing) => "shutting-down",
-            Self::Append(AppendError::Halted(_)) => "log-halted",
-            Self::Append(AppendError::PoolFull) => "overloaded",
-            Self::Append(AppendError::Unavailable(_)) => "log-unavailable",
-            Self::Certify(e) if is_callers_fault(e) => "identity-not-certifiable",
-            Self::Certify(CertifyError::IssuerNotValid { .. }) => "ca-not-valid",
-            Self::Certify(_) => "internal",
-            Self::OutsideValidity => "clock-jumped",
-            Self::Possession(PossessionError::Csr(_)) => "csr-malformed",
-            Self::Possession(PossessionError::InsecureKey(_)) => "key-insecure",
-            Self::Possession(PossessionError::Key(_)) => "key-malformed",
-            Self::Possession(PossessionError::Proof(_)) => "proof-invalid",
-            Self::Token(e) => e.code(),
-        }
+        let code = match self {
+            Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => ReasonCode::Internal,
+            Self::Append(AppendError::Closing) => ReasonCode::ShuttingDown,
+            Self::Append(AppendError::Halted(_)) => ReasonCode::LogHalted,
+            Self::Append(AppendError::PoolFull) => ReasonCode::Overloaded,
+            Self::Append(AppendError::Unavailable(_)) => ReasonCode::LogUnavailable,
+            Self::Certify(e) if is_callers_fault(e) => ReasonCode::IdentityNotCertifiable,
+            Self::Certify(CertifyError::IssuerNotValid { .. }) => ReasonCode::CaNotValid,
+            Self::Certify(_) => ReasonCode::Internal,
+            Self::OutsideValidity => ReasonCode::ClockJumped,
+            Self::Possession(e) => e.code(),
+            Self::Token(e) => return e.code(),
+            Self::TokenUsed => ReasonCode::TokenUsed,
+            Self::UsedTokens(_) => ReasonCode::UsedTokensUnavailable,
+        };
+        code.as_str()
     }
 
     /// Returns the sentence that Fulcio says in this case, which clients' users know.
@@ -124,19 +139,10 @@ impl IssueError {
             Self::Append(_) | Self::Entry(_) | Self::OutsideValidity | Self::Sct(_) => {
                 "Error entering certificate in CTL"
             }
-            Self::Possession(PossessionError::Csr(_)) => {
-                "The certificate signing request could not be parsed"
+            Self::Possession(e) => e.fulcio_sentence(),
+            Self::Token(_) | Self::TokenUsed | Self::UsedTokens(_) => {
+                "There was an error processing the identity token"
             }
-            Self::Possession(PossessionError::InsecureKey(_)) => {
-                "The public key supplied in the request is insecure"
-            }
-            Self::Possession(PossessionError::Key(_)) => {
-                "The public key supplied in the request could not be parsed"
-            }
-            Self::Possession(PossessionError::Proof(_)) => {
-                "The signature supplied in the request could not be verified"
-            }
-            Self::Token(_) => "There was an error processing the identity token",
         }
     }
 
@@ -162,6 +168,36 @@ impl IssueError {
             Self::Certify(_) => "internal error".to_owned(),
             Self::Possession(e) => e.to_string(),
             Self::Token(e) => e.to_string(),
+            Self::TokenUsed => ReasonCode::TokenUsed.meaning().to_owned(),
+            Self::UsedTokens(_) => ReasonCode::UsedTokensUnavailable.meaning().to_owned(),
+        }
+    }
+}
+
+impl PossessionError {
+    fn code(&self) -> ReasonCode {
+        match self {
+            Self::BlockedKey => ReasonCode::KeyBlocked,
+            Self::Csr(_) => ReasonCode::CsrMalformed,
+            Self::InsecureKey(_) => ReasonCode::KeyInsecure,
+            Self::Key(_) => ReasonCode::KeyMalformed,
+            Self::NotPermitted { .. } | Self::UnrecognizedAlgorithm(_) => {
+                ReasonCode::SigningAlgorithmNotPermitted
+            }
+            Self::Proof(_) => ReasonCode::ProofInvalid,
+        }
+    }
+
+    fn fulcio_sentence(&self) -> &'static str {
+        match self {
+            Self::BlockedKey | Self::InsecureKey(_) => {
+                "The public key supplied in the request is insecure"
+            }
+            Self::Csr(_) => "The certificate signing request could not be parsed",
+            Self::Key(_) => "The public key supplied in the request could not be parsed",
+            Self::NotPermitted { .. } => "signing algorithm not permitted",
+            Self::Proof(_) => "The signature supplied in the request could not be verified",
+            Self::UnrecognizedAlgorithm(_) => "unrecognized signature algorithm",
         }
     }
 }

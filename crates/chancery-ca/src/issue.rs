@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chancery_certs::{CertificateChain, Precertificate, SerialNumber, SigningCertificate};
+use chancery_certs::{CertificateChain, Precertificate, SerialNumber, SigningCertificate, Term};
 use chancery_identity::Principal;
 use chancery_log::clock::from_unix_ms;
 use chancery_log::{Delivery, IndexTerm, Sequenced};
@@ -13,6 +13,7 @@ use chancery_tlog::TreeHead;
 use crate::authority::{Authority, AuthorityParts};
 use crate::error::IssueError;
 use crate::possession::PossessionRequest;
+use crate::used_tokens;
 
 /// What a caller sends: who they are, and that they hold a key.
 pub struct IssueRequest {
@@ -44,12 +45,14 @@ impl Authority {
             issuer,
             log,
             clock,
+            key_policy,
+            used_tokens,
         } = &self.parts;
         let mut watch = Stopwatch::start();
 
         let now = clock.now();
         let principal = issuers.authenticate(&request.token, now).await?;
-        let key = request.possession.verify(&principal)?;
+        let key = request.possession.verify(&principal, key_policy)?;
         let authenticated = watch.lap();
 
         let (san, extensions) = (principal.san(), principal.extensions());
@@ -60,8 +63,12 @@ impl Authority {
             extensions,
             key.spki_der(),
             serial,
-            now,
+            Term {
+                begin: now,
+                lifetime: principal.lifetime(),
+            },
         )?;
+        used_tokens::claim(&**used_tokens, &principal).await?;
         let precertificate = issuer.sign_precertificate(tbs).await?;
         let precertified = watch.lap();
 

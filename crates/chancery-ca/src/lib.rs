@@ -14,11 +14,20 @@ pub mod ceremony;
 mod error;
 mod issue;
 mod issuer;
+mod key_policy;
+#[cfg(any(test, feature = "test-util"))]
+pub mod memory;
 mod possession;
-mod weak_rsa;
+mod reason_code;
+mod used_tokens;
 
 pub use authority::{Authority, AuthorityParts};
 pub use error::{Class, IssueError};
 pub use issue::{IssueRequest, Issued};
 pub use issuer::{IssuingCa, IssuingCaError};
+pub use key_policy::{
+    BlockList, BlockListError, ClientAlgorithms, ClientAlgorithmsError, KeyPolicy,
+};
 pub use possession::{PossessionError, PossessionRequest, ProvenKey};
+pub use reason_code::ReasonCode;
+pub use used_tokens::{UsedTokens, UsedTokensError};

@@ -1,26 +1,30 @@
 //! Proof that the caller holds the private key: a signature over their name, or a signed request.
 
-use chancery_identity::Principal;
-use chancery_keys::{Algorithm, PublicKey};
-use const_oid::db::rfc5912;
-use der::asn1::AnyRef;
-use der::{Decode, Encode};
-use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
-use x509_cert::request::CertReq;
+mod csr;
+mod pem_block;
 
-use crate::weak_rsa::weakness;
+use chancery_identity::Principal;
+use chancery_keys::{Algorithm, HashAlgorithm, KeyType, PublicKey, PublicKeyError};
+use const_oid::db::rfc5912;
+use der::Encode;
+use der::asn1::{AnyRef, BitStringRef};
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+
+use crate::key_policy::KeyPolicy;
 
 /// What a caller sends to show that they hold a key.
 #[derive(Debug)]
 pub enum PossessionRequest {
-    /// A certificate signing request (RFC 2986) in PEM. Only its key and signature count.
+    /// A certificate signing request (RFC 2986) in PEM. Only its key and signature count. An empty
+    /// one is as good as none.
     Csr(Vec<u8>),
     /// Neither a key nor a request.
     Missing,
     /// A public key and a signature over the principal's name.
     PublicKey {
-        /// The key in PEM: `PUBLIC KEY` (RFC 5280) or `RSA PUBLIC KEY` (RFC 8017).
-        content: String,
+        /// The key: PEM, `PUBLIC KEY` (RFC 5280) or `RSA PUBLIC KEY` (RFC 8017), or a DER
+        /// `SubjectPublicKeyInfo`.
+        content: Vec<u8>,
         /// The signature, made with the hash that goes with the key.
         proof: Vec<u8>,
     },
@@ -34,6 +38,9 @@ pub struct ProvenKey(PublicKey);
 /// Why possession was not proven.
 #[derive(Debug, thiserror::Error)]
 pub enum PossessionError {
+    /// The operator blocked the key.
+    #[error("the operator of this server has blocked this key; make a new one")]
+    BlockedKey,
     /// The signing request cannot be read.
     #[error("{0}")]
     Csr(String),
@@ -43,9 +50,20 @@ pub enum PossessionError {
     /// The key cannot be read.
     #[error("{0}")]
     Key(String),
+    /// The operator did not permit this kind of key with this hash.
+    #[error("{found}; this server permits {permitted}")]
+    NotPermitted {
+        /// Key and hash as Fulcio writes them, and ours.
+        found: String,
+        /// What is permitted, by Fulcio's names.
+        permitted: String,
+    },
     /// The signature does not verify.
     #[error("{0}")]
     Proof(String),
+    /// The signing request is signed well, but in a way that Fulcio does not know.
+    #[error("{0}; sign the request with ECDSA, Ed25519 or RSA PKCS#1 v1.5")]
+    UnrecognizedAlgorithm(&'static str),
 }
 
 impl ProvenKey {
@@ -56,26 +74,37 @@ impl ProvenKey {
 }
 
 impl PossessionRequest {
-    /// Verifies that whoever sent this holds the key.
+    /// Verifies that whoever sent this holds the key, and that a certificate may be for it.
+    ///
+    /// The checks come in Fulcio's order: the form, the key by itself, the signature, the permitted
+    /// algorithms.
     ///
     /// Clients choose what they sign by claim: sigstore-java signs `sub` where others sign
     /// `email`. Any of the token's names counts; all of them are the same caller's.
-    pub fn verify(&self, principal: &Principal) -> Result<ProvenKey, PossessionError> {
+    ///
+    /// # Errors
+    /// [`PossessionError`] says what is wrong with the request. It is always the caller's fault.
+    pub fn verify(
+        &self,
+        principal: &Principal,
+        policy: &KeyPolicy,
+    ) -> Result<ProvenKey, PossessionError> {
         match self {
-            Self::Csr(pem) => verify_csr(pem),
-            Self::Missing => Err(PossessionError::Key(
+            Self::Csr(pem) if !pem.is_empty() => csr::verify(pem, policy),
+            Self::Csr(_) | Self::Missing => Err(PossessionError::Key(
                 "send publicKeyRequest or certificateSigningRequest".to_owned(),
             )),
             Self::PublicKey { content, proof } => {
-                let key = allowed(parse_key(content)?)?;
+                let key = parse_key(content)?;
+                policy.admit(&key)?;
                 let proven = principal
                     .proof_candidates()
-                    .any(|name| key.verify(name.as_bytes(), proof).is_ok());
-                if proven {
-                    Ok(ProvenKey(key))
-                } else {
-                    Err(unproven(&key, principal))
+                    .any(|name| key.verify_der_or_p1363(name.as_bytes(), proof).is_ok());
+                if !proven {
+                    return Err(unproven(&key, principal));
                 }
+                policy.permit(&key, hash_of(key.algorithm()))?;
+                Ok(ProvenKey(key))
             }
         }
     }
@@ -89,20 +118,49 @@ fn unproven(key: &PublicKey, principal: &Principal) -> PossessionError {
     ))
 }
 
-/// Reads a key as clients send it: one unwrapped line, CRLF, or text around the first block.
-fn parse_key(content: &str) -> Result<PublicKey, PossessionError> {
-    let block = pem::parse(content)
-        .map_err(|e| PossessionError::Key(format!("publicKey.content is not PEM: {e}")))?;
-    let parsed = match block.tag() {
-        "PUBLIC KEY" => PublicKey::from_spki_der(block.contents()),
-        "RSA PUBLIC KEY" => PublicKey::from_spki_der(&wrap_pkcs1(block.contents())?),
-        other => {
+/// Returns the hash that a proof by such a key is made with.
+fn hash_of(algorithm: Algorithm) -> Option<HashAlgorithm> {
+    match algorithm {
+        Algorithm::EcdsaP256Sha256 | Algorithm::RsaPkcs1Sha256 => Some(HashAlgorithm::Sha256),
+        Algorithm::EcdsaP384Sha384 => Some(HashAlgorithm::Sha384),
+        Algorithm::EcdsaP521Sha512 => Some(HashAlgorithm::Sha512),
+        Algorithm::Ed25519 => None,
+    }
+}
+
+/// Reads a key as clients send it: PEM, however it is broken into lines and whatever is around it,
+/// or DER.
+fn parse_key(content: &[u8]) -> Result<PublicKey, PossessionError> {
+    /// The first byte of a SEQUENCE; no text begins with it that is PEM.
+    const SEQUENCE: u8 = 0x30;
+    let block = match pem_block::first(content) {
+        Ok(block) => block,
+        Err(_) if content.first() == Some(&SEQUENCE) => {
+            return PublicKey::from_spki_der(content).map_err(refused);
+        }
+        Err(why) => {
             return Err(PossessionError::Key(format!(
-                "publicKey.content holds a {other}; send a PUBLIC KEY"
+                "publicKey.content is not PEM: {why}"
             )));
         }
     };
-    parsed.map_err(|e| PossessionError::Key(e.to_string()))
+    match block.tag() {
+        "PUBLIC KEY" => PublicKey::from_spki_der(block.contents()).map_err(refused),
+        "RSA PUBLIC KEY" => {
+            PublicKey::from_spki_der(&wrap_pkcs1(block.contents())?).map_err(refused)
+        }
+        other => Err(PossessionError::Key(format!(
+            "publicKey.content holds a {other:?}; send a PUBLIC KEY"
+        ))),
+    }
+}
+
+fn refused(error: PublicKeyError) -> PossessionError {
+    if error.is_insecure() {
+        PossessionError::InsecureKey(error.to_string())
+    } else {
+        PossessionError::Key(error.to_string())
+    }
 }
 
 /// Wraps an `RSAPublicKey` (RFC 8017, A.1.1) into a `SubjectPublicKeyInfo`.
@@ -113,60 +171,39 @@ fn wrap_pkcs1(der: &[u8]) -> Result<Vec<u8>, PossessionError> {
             oid: rfc5912::RSA_ENCRYPTION,
             parameters: Some(AnyRef::NULL),
         },
-        subject_public_key: der::asn1::BitStringRef::from_bytes(der).map_err(unreadable)?,
+        subject_public_key: BitStringRef::from_bytes(der).map_err(unreadable)?,
     }
     .to_der()
     .map_err(unreadable)
 }
 
-/// Refuses keys that anybody can break.
-fn allowed(key: PublicKey) -> Result<PublicKey, PossessionError> {
-    match weakness(&key) {
-        None => Ok(key),
-        Some(why) => Err(PossessionError::InsecureKey(why)),
+impl PossessionError {
+    /// Begins as Fulcio's sentence goes on, which names Go's types.
+    pub(crate) fn not_permitted(
+        key: &PublicKey,
+        hash: Option<HashAlgorithm>,
+        permitted: &str,
+    ) -> Self {
+        let (go_type, kind) = match key.key_type() {
+            Some(KeyType::Ed25519) => ("ed25519.PublicKey", "Ed25519"),
+            Some(KeyType::P256) => ("*ecdsa.PublicKey", "P-256"),
+            Some(KeyType::P384) => ("*ecdsa.PublicKey", "P-384"),
+            Some(KeyType::P521) => ("*ecdsa.PublicKey", "P-521"),
+            Some(KeyType::Rsa2048) => ("*rsa.PublicKey", "RSA 2048"),
+            Some(KeyType::Rsa3072) => ("*rsa.PublicKey", "RSA 3072"),
+            Some(KeyType::Rsa4096) => ("*rsa.PublicKey", "RSA 4096"),
+            None => ("*rsa.PublicKey", "RSA"),
+        };
+        let hash = hash.map_or_else(
+            || "unknown hash value 0".to_owned(),
+            |hash| hash.to_string(),
+        );
+        Self::NotPermitted {
+            found: format!("{go_type}, {hash} ({kind} key)"),
+            permitted: permitted.to_owned(),
+        }
     }
 }
 
-fn verify_csr(bytes: &[u8]) -> Result<ProvenKey, PossessionError> {
-    let block = pem::parse(bytes)
-        .map_err(|e| PossessionError::Csr(format!("certificateSigningRequest is not PEM: {e}")))?;
-    if !matches!(
-        block.tag(),
-        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST"
-    ) {
-        return Err(PossessionError::Csr(format!(
-            "certificateSigningRequest holds a {}",
-            block.tag()
-        )));
-    }
-    let unreadable = |e: der::Error| PossessionError::Csr(e.to_string());
-    let request = CertReq::from_der(block.contents()).map_err(unreadable)?;
-    let spki = request.info.public_key.to_der().map_err(unreadable)?;
-    let key = PublicKey::from_spki_der(&spki).map_err(|e| PossessionError::Key(e.to_string()))?;
-    let key = allowed(key)?;
-
-    if request.algorithm.oid != signature_oid(key.algorithm()) {
-        return Err(PossessionError::Proof(format!(
-            "the request is signed with {}; for this key use {}",
-            request.algorithm.oid,
-            key.algorithm()
-        )));
-    }
-    let signed = request.info.to_der().map_err(unreadable)?;
-    key.verify(&signed, request.signature.raw_bytes())
-        .map_err(|_| {
-            PossessionError::Proof("the request's signature is not by the key in it".to_owned())
-        })?;
-    Ok(ProvenKey(key))
-}
-
-/// Returns the signature algorithm's object identifier (RFC 5758, RFC 8017, RFC 8410).
-fn signature_oid(algorithm: Algorithm) -> const_oid::ObjectIdentifier {
-    match algorithm {
-        Algorithm::EcdsaP256Sha256 => rfc5912::ECDSA_WITH_SHA_256,
-        Algorithm::EcdsaP384Sha384 => rfc5912::ECDSA_WITH_SHA_384,
-        Algorithm::EcdsaP521Sha512 => rfc5912::ECDSA_WITH_SHA_512,
-        Algorithm::Ed25519 => const_oid::db::rfc8410::ID_ED_25519,
-        Algorithm::RsaPkcs1Sha256 => rfc5912::SHA_256_WITH_RSA_ENCRYPTION,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -152,7 +152,7 @@ impl From<IssueError> for ApiError {
         let (sentence, stable) = (error.fulcio_sentence(), error.code());
         match error.class() {
             Class::Refused => Self::refused(sentence, &error.reason(), stable),
-            Class::Unavailable { retry_after } => {
+            Class::Limited { retry_after } | Class::Unavailable { retry_after } => {
                 tracing::warn!(
                     cause = chain(&error),
                     code = stable,

@@ -10,6 +10,7 @@ mod layout;
 mod logging;
 mod opening;
 mod serving;
+mod used_tokens;
 
 use std::process::ExitCode;
 

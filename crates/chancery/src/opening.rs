@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use chancery_ca::{Authority, AuthorityParts, IssuingCa};
+use chancery_ca::{Authority, AuthorityParts, IssuingCa, KeyPolicy};
 use chancery_certs::{CertificateChain, Profile, ProfileConfig};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
@@ -24,6 +24,7 @@ use chancery_tlog::ct::LogId;
 use crate::config::{Config, parse_url};
 use crate::failure::{Causes, Failure};
 use crate::keys;
+use crate::used_tokens::StoredTokens;
 
 /// An instance that is open: the authority, and the store to close after it.
 pub(crate) struct Opened {
@@ -77,6 +78,8 @@ pub(crate) async fn open(
         issuer,
         log,
         clock,
+        key_policy: KeyPolicy::default(),
+        used_tokens: Arc::new(StoredTokens(store.clone())),
     });
     Ok(Opened {
         authority,
@@ -113,10 +116,8 @@ impl Files {
         let chain = read_chain(&config.ca.chain)?;
         let issuer = IssuingCa::new(chain, Arc::new(issuing_key), SystemTime::now())
             .map_err(|e| named(&config.ca.chain, &e))?;
-        let profile = Profile::new(ProfileConfig {
-            lifetime: config.certificate_lifetime(),
-        })
-        .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))?;
+        let profile = Profile::new(ProfileConfig::of_lifetime(config.certificate_lifetime()))
+            .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))?;
         Ok(Self {
             issuer,
             origin: origin(config)?,

@@ -118,6 +118,7 @@ fn possession(
                 .and_then(|key| key.0.content)
                 .filter(|c| !c.is_empty());
             Ok(content.map_or(PossessionRequest::Missing, |content| {
+                let content = content.into_bytes();
                 PossessionRequest::PublicKey { content, proof }
             }))
         }

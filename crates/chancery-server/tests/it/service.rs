@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_ca::ceremony::Ceremony;
-use chancery_ca::{Authority, AuthorityParts, IssuingCa};
+use chancery_ca::memory::MemoryUsedTokens;
+use chancery_ca::{Authority, AuthorityParts, IssuingCa, KeyPolicy};
 use chancery_certs::{Profile, ProfileConfig};
 use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
 use chancery_keys::{KeyType, LocalKey, Signer as _};
@@ -238,6 +239,8 @@ async fn authority(url: &str, folder: &tempfile::TempDir, store: MemoryStore) ->
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
         log: Log::open(log).await.unwrap(),
         clock,
+        key_policy: KeyPolicy::default(),
+        used_tokens: Arc::new(MemoryUsedTokens::default()),
     })
 }
 

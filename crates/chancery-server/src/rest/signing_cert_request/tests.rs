@@ -32,7 +32,7 @@ fn the_requests_recorded_from_real_clients_are_read() {
         match decoded.possession {
             PossessionRequest::PublicKey { content, proof } => {
                 assert!(
-                    content.starts_with("-----BEGIN PUBLIC KEY-----"),
+                    content.starts_with(b"-----BEGIN PUBLIC KEY-----"),
                     "{client}"
                 );
                 assert_eq!(proof.first(), Some(&0x30), "{client}");
@@ -64,8 +64,8 @@ fn snake_case_and_unknown_members_are_read() {
         panic!()
     };
     assert_eq!(
-        (content.as_str(), proof.as_slice()),
-        ("PEM", [0xfb, 0xff].as_slice())
+        (content.as_slice(), proof.as_slice()),
+        (b"PEM".as_slice(), [0xfb, 0xff].as_slice())
     );
 }
 

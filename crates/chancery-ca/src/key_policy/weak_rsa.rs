@@ -1,13 +1,21 @@
 //! RSA keys that anybody can break, told by their public half.
 //!
-//! The rules are those of boulder's `goodkey`, which Fulcio applies; here a perfect square is found
-//! too, which boulder's search begins just beyond.
+//! The rules are those of boulder's `goodkey`, which Fulcio applies, without its holes: its search
+//! for close factors begins just beyond a perfect square, and it takes a prime, or a power of one,
+//! for a modulus.
+
+use std::sync::LazyLock;
 
 use chancery_keys::PublicKey;
 use num_bigint::BigUint;
 
-/// Primes up to this are looked for as factors.
+/// Primes below this are looked for as factors.
 const SMALL: u32 = 752;
+
+static SMALL_PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| {
+    let is_prime = |n: &u32| (2..*n).all(|divisor| !n.is_multiple_of(divisor));
+    (2..SMALL).filter(is_prime).collect()
+});
 
 /// How far Fermat's method looks for two factors that are close to each other.
 const FERMAT_ROUNDS: u32 = 100;
@@ -19,6 +27,8 @@ const ROCA_PRIMES: [u32; 17] = [
 ];
 
 /// Says why an RSA key is refused, or nothing. Keys of other kinds have nothing to say.
+///
+/// The size comes first: nothing is calculated with a number of another length.
 pub(crate) fn weakness(key: &PublicKey) -> Option<String> {
     let bits = key.rsa_modulus_bits()?;
     if !matches!(bits, 2048 | 3072 | 4096) {
@@ -36,14 +46,12 @@ pub(crate) fn weakness(key: &PublicKey) -> Option<String> {
     factors_easily(&modulus).map(|how| format!("the RSA modulus {how}; make a new key"))
 }
 
+/// The cheap looks come first.
 fn factors_easily(modulus: &BigUint) -> Option<&'static str> {
-    let is_prime = |n: u32| {
-        (2..n)
-            .take_while(|d| d * d <= n)
-            .all(|d| !n.is_multiple_of(d))
-    };
-    let divides = |prime: u32| (modulus % prime) == BigUint::ZERO;
-    if (2..SMALL).filter(|n| is_prime(*n)).any(divides) {
+    if SMALL_PRIMES
+        .iter()
+        .any(|prime| residue(modulus, *prime) == 0)
+    {
         return Some("has a small factor");
     }
     if ROCA_PRIMES
@@ -52,15 +60,22 @@ fn factors_easily(modulus: &BigUint) -> Option<&'static str> {
     {
         return Some("was made by a library with a known flaw (ROCA, CVE-2017-15361)");
     }
-    has_close_factors(modulus).then_some("has factors that are too close to each other")
+    if has_close_factors(modulus) {
+        return Some("has factors that are too close to each other");
+    }
+    is_prime_power(modulus).then_some("is a prime or a power of one")
+}
+
+fn residue(n: &BigUint, modulus: u32) -> u32 {
+    (n % modulus).try_into().unwrap_or_default()
 }
 
 fn is_power_of_65537(modulus: &BigUint, prime: u32) -> bool {
-    let residue = modulus % prime;
+    let residue = residue(modulus, prime);
     let mut power = 1;
     (0..prime).any(|_| {
         power = power * 65_537 % prime;
-        residue == BigUint::from(power)
+        residue == power
     })
 }
 
@@ -70,24 +85,41 @@ fn has_close_factors(modulus: &BigUint) -> bool {
     if &a * &a < *modulus {
         a += 1u32;
     }
+    let mut rest = &a * &a - modulus;
     (0..FERMAT_ROUNDS).any(|_| {
-        let rest = &a * &a - modulus;
+        let found = is_square(&rest);
+        // (a + 1)² = a² + 2a + 1
+        rest += &a << 1u32;
+        rest += 1u32;
         a += 1u32;
-        is_square(&rest)
+        found
     })
 }
 
+/// Most numbers need no root: one in a hundred leaves residues that squares can leave.
 fn is_square(n: &BigUint) -> bool {
-    // Squares are 0, 1, 4 or 9 modulo 16: three in four numbers need no root.
-    let low = n % 16u32;
-    if ![0u32, 1, 4, 9]
-        .into_iter()
-        .any(|square| low == BigUint::from(square))
-    {
-        return false;
+    const MODULI: [u32; 4] = [64, 63, 65, 11];
+    let product = residue(n, MODULI.iter().product());
+    let could_be = MODULI.iter().all(|modulus| {
+        let residue = product % modulus;
+        (0..*modulus).any(|root| root * root % modulus == residue)
+    });
+    could_be && {
+        let root = n.sqrt();
+        &root * &root == *n
     }
-    let root = n.sqrt();
-    &root * &root == *n
+}
+
+/// Tells whether n is a prime or a power of one, with certainty if it is.
+///
+/// Modulo a prime p, 2^p = 2, so 2^n = 2 for each power n of p, and p divides both n and 2^n - 2. If
+/// n is the product of two primes that somebody chose at random, the two have no factor in common,
+/// but for a probability beyond all bounds; and who finds one has factored n.
+fn is_prime_power(n: &BigUint) -> bool {
+    let two = BigUint::from(2u32);
+    let power = two.modpow(n, n);
+    let difference = (power + n - two) % n;
+    difference == BigUint::ZERO || difference.modinv(n).is_none()
 }
 
 #[cfg(test)]
@@ -126,6 +158,33 @@ mod tests {
         assert!(has_close_factors(&(&p * (&p + 64u32))));
         let far: BigUint = &p + (BigUint::from(1u32) << 800);
         assert!(!has_close_factors(&(&p * far)));
+    }
+
+    #[test]
+    fn a_prime_and_its_powers_are_found() {
+        // 2^521 - 1 and 2^2203 - 1 are prime (Mersenne).
+        let mersenne = |exponent: u32| (BigUint::from(1u32) << exponent) - 1u32;
+        let p = mersenne(521);
+        for exponent in 1..6 {
+            assert!(is_prime_power(&p.pow(exponent)), "{exponent}");
+        }
+        assert!(is_prime_power(&mersenne(2203)));
+        assert_eq!(
+            factors_easily(&p.pow(5)),
+            Some("is a prime or a power of one")
+        );
+        let key = LocalKey::generate(KeyType::Rsa2048).unwrap();
+        let honest = BigUint::from_bytes_be(key.public_key().rsa_modulus().unwrap());
+        assert!(!is_prime_power(&honest));
+    }
+
+    #[test]
+    fn squares_are_told_from_others() {
+        for root in [0u32, 1, 2, 3, 751, 65_537, u32::MAX] {
+            let square = BigUint::from(root) * root;
+            assert!(is_square(&square), "{root}");
+            assert!(root < 2 || !is_square(&(square + 1u32)), "{root}");
+        }
     }
 
     #[test]
