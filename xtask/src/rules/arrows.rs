@@ -6,7 +6,7 @@ use crate::process::run_quietly;
 use crate::workspace;
 
 /// Each crate of the product and the ones of ours that it may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("chancery-tlog", &[]),
     ("chancery-certs", &[]),
     ("chancery-keys", &[]),
@@ -22,6 +22,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "chancery-tlog",
         ],
     ),
+    ("chancery-proto", &[]),
     ("chancery-store", &["chancery-log", "chancery-tlog"]),
     (
         "chancery-server",
@@ -31,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "chancery-identity",
             "chancery-keys",
             "chancery-log",
+            "chancery-proto",
             "chancery-tlog",
         ],
     ),
@@ -54,11 +56,12 @@ const PURE: [&str; 2] = ["chancery-tlog", "chancery-certs"];
 const IMPURE: [&str; 6] = ["axum", "hyper", "reqwest", "rustls", "sqlx", "tokio"];
 
 /// Libraries that only some crates of ours may name.
-const CONFINED: [(&str, &[&str]); 4] = [
+const CONFINED: [(&str, &[&str]); 5] = [
     ("axum", &["chancery-server", "chancery-tests"]),
     ("clap", &["chancery", "chancery-tests", "xtask"]),
     ("openidconnect", &["chancery"]),
     ("sqlx", &["chancery-store", "chancery-tests"]),
+    ("tonic", &["chancery-proto", "chancery-server", "chancery-tests"]),
 ];
 
 /// Returns the dependencies that point where none may.
