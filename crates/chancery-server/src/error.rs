@@ -72,6 +72,11 @@ impl ApiError {
         Self::new(GrpcCode::InvalidArgument, sentence, reason, stable)
     }
 
+    /// The request cannot be decoded.
+    pub(crate) fn malformed(sentence: &str, reason: &str) -> Self {
+        Self::refused(sentence, reason, "request-malformed")
+    }
+
     /// There is nothing here; the gateway's own words.
     pub(crate) fn not_found() -> Self {
         Self::bare(GrpcCode::NotFound, "Not Found")

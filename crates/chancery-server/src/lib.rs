@@ -5,6 +5,7 @@
 //! `chancery-ca` and `chancery-log`; a handler here decodes, calls and encodes.
 
 mod admin;
+mod chain;
 mod ct;
 pub mod dev_oidc;
 mod error;
@@ -14,10 +15,12 @@ mod listener;
 mod metrics;
 mod middleware;
 mod page;
+mod possession;
 mod request_body;
 mod rest;
 mod router;
 mod state;
+mod token;
 mod trust_documents;
 
 pub use listener::{ServeLimits, serve};

@@ -19,6 +19,8 @@ pub fn public_router(app: AppState) -> Router {
         .route("/", get(page::get))
         .route("/healthz", get(healthz))
         // Fulcio
+        .route("/api/v1/rootCert", get(rest::v1::root_cert))
+        .route("/api/v1/signingCert", post(rest::v1::signing_cert))
         .route("/api/v2/configuration", get(rest::configuration::get))
         .route("/api/v2/signingCert", post(rest::signing_cert::create))
         .route("/api/v2/trustBundle", get(rest::trust_bundle::get))

@@ -1,12 +1,14 @@
 //! What the handlers share.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::FromRef;
-use chancery_ca::Authority;
+use chancery_ca::{Authority, IssueRequest, Issued};
 use tokio_util::sync::CancellationToken;
 
 use crate::dev_oidc::DevOidc;
+use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::request_body::RequestLimits;
 use crate::trust_documents::TrustDocuments;
@@ -39,6 +41,16 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// The development identity provider, in `chancery dev` and `chancery demo` only.
     pub dev_oidc: Option<DevOidc>,
+}
+
+impl AppState {
+    /// Issues a certificate and counts it: where all protocols meet.
+    pub(crate) async fn issue(&self, request: IssueRequest) -> Result<Issued, ApiError> {
+        let started = Instant::now();
+        let issued = self.authority.issue(request).await?;
+        self.metrics.issued(started.elapsed());
+        Ok(issued)
+    }
 }
 
 impl FromRef<AppState> for RequestLimits {

@@ -1,7 +1,6 @@
 //! `POST /api/v2/signingCert`: a certificate for who holds this token and this key.
 
 use std::borrow::Cow;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,6 +10,7 @@ use http::{HeaderMap, HeaderName};
 use serde::Serialize;
 
 use super::signing_cert_request::decode;
+use crate::chain;
 use crate::error::ApiError;
 use crate::request_body::RequestBody;
 use crate::state::AppState;
@@ -28,15 +28,16 @@ pub(crate) async fn create(
     headers: HeaderMap,
     RequestBody(body): RequestBody,
 ) -> Result<Response, ApiError> {
-    let request = decode(&headers, &body)?;
-    let started = Instant::now();
-    let issued = app.authority.issue(request).await?;
-    app.metrics.issued(started.elapsed());
-    let facts = [
+    let issued = app.issue(decode(&headers, &body)?).await?;
+    Ok((facts(&issued), Json(SigningCertificate::of(&issued))).into_response())
+}
+
+/// Returns headers that say what has no place in the body.
+pub(crate) fn facts(issued: &Issued) -> [(HeaderName, String); 2] {
+    [
         (LOG_INDEX, issued.leaf_index.to_string()),
         (SERIAL, issued.certificate.serial().to_string()),
-    ];
-    Ok((facts, Json(SigningCertificate::of(&issued))).into_response())
+    ]
 }
 
 /// `SigningCertificate` with its only member.
@@ -62,13 +63,7 @@ struct CertificateChain<'a> {
 
 impl<'a> SigningCertificate<'a> {
     fn of(issued: &'a Issued) -> Self {
-        let issuers = issued
-            .chain
-            .pems()
-            .iter()
-            .map(|pem| Cow::from(pem.as_str()));
-        let leaf = Cow::from(issued.certificate.pem());
-        let certificates = std::iter::once(leaf).chain(issuers).collect();
+        let certificates = chain::of_issued(issued).collect();
         Self {
             signed_certificate_embedded_sct: EmbeddedSct {
                 chain: CertificateChain { certificates },

@@ -15,10 +15,10 @@ use chancery_ca::{IssueRequest, PossessionRequest};
 use http::HeaderMap;
 use serde::Deserialize;
 
+use super::json_body::{malformed, parse};
 use super::json_object::JsonObject;
-use super::token;
 use crate::error::ApiError;
-use crate::lenient_base64;
+use crate::{lenient_base64, possession, token};
 
 /// Decodes a request's headers and body.
 ///
@@ -31,7 +31,7 @@ use crate::lenient_base64;
 /// key and a certificate signing request.
 pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<IssueRequest, ApiError> {
     let from_header = token::from_authorization(headers)?;
-    let JsonObject(request) = parse(body)?;
+    let request: Request = parse(body)?;
     let from_body = request
         .credentials
         .map(|credentials| credentials.0.oidc_identity_token);
@@ -77,27 +77,6 @@ struct PublicKey {
     content: Option<String>,
 }
 
-/// Parses a body; an empty one is an empty message, as for the gRPC gateway.
-fn parse(body: &[u8]) -> Result<JsonObject<Request>, ApiError> {
-    if body.is_empty() {
-        return Ok(JsonObject::default());
-    }
-    // The JSON parser does not look at the text of members that it skips.
-    let text = std::str::from_utf8(body)
-        .map_err(|error| malformed(&format!("no UTF-8 from byte {} on", error.valid_up_to())))?;
-    serde_json::from_str(text).map_err(|error| malformed(&describe(&error)))
-}
-
-/// Says what is wrong and where, without the parser's quotes of what was sent: a token, perhaps.
-fn describe(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    if error.is_data() && !said.starts_with("duplicate field") {
-        let (line, column) = (error.line(), error.column());
-        return format!("a value of the wrong type at line {line} column {column}");
-    }
-    said
-}
-
 fn possession(
     key: Option<JsonObject<PublicKeyRequest>>,
     csr: Option<String>,
@@ -106,36 +85,23 @@ fn possession(
         (Some(_), Some(_)) => Err(malformed(
             "publicKeyRequest and certificateSigningRequest exclude each other, send one",
         )),
-        (None, Some(csr)) => Ok(PossessionRequest::Csr(bytes(
-            "certificateSigningRequest",
-            &csr,
-        )?)),
-        (Some(JsonObject(key)), None) => {
-            let proof = key.proof_of_possession.unwrap_or_default();
-            let proof = bytes("publicKeyRequest.proofOfPossession", &proof)?;
-            let content = key
-                .public_key
-                .and_then(|key| key.0.content)
-                .filter(|c| !c.is_empty());
-            Ok(content.map_or(PossessionRequest::Missing, |content| {
-                let content = content.into_bytes();
-                PossessionRequest::PublicKey { content, proof }
-            }))
+        (None, csr) => {
+            let csr = bytes("certificateSigningRequest", csr)?;
+            Ok(possession::from_csr(csr))
         }
-        (None, None) => Ok(PossessionRequest::Missing),
+        (Some(JsonObject(key)), None) => {
+            let member = "publicKeyRequest.proofOfPossession";
+            let proof = bytes(member, key.proof_of_possession)?;
+            let content = key.public_key.and_then(|key| key.0.content);
+            Ok(possession::from_key(content.unwrap_or_default().into_bytes(), proof))
+        }
     }
 }
 
-fn bytes(member: &str, text: &str) -> Result<Vec<u8>, ApiError> {
-    lenient_base64::decode(text).map_err(|error| malformed(&format!("{member}: {error}")))
-}
-
-fn malformed(reason: &str) -> ApiError {
-    ApiError::refused(
-        "The request body could not be parsed",
-        reason,
-        "request-malformed",
-    )
+/// Decodes a member of type `bytes`; an absent one is empty.
+pub(super) fn bytes(member: &str, text: Option<String>) -> Result<Vec<u8>, ApiError> {
+    lenient_base64::decode(&text.unwrap_or_default())
+        .map_err(|error| malformed(&format!("{member}: {error}")))
 }
 
 #[cfg(test)]

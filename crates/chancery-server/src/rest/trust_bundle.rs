@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
+use crate::chain;
 use crate::state::AppState;
 
 /// `TrustBundle`: one chain, the issuing certificate first, the root last.
@@ -20,8 +21,7 @@ struct Chain {
 
 /// Answers the authority's chain.
 pub(crate) async fn get(State(app): State<AppState>) -> Json<TrustBundle> {
-    let pems = app.authority.trust_bundle().pems().iter();
-    let certificates = pems.map(|pem| format!("{pem}\n")).collect();
+    let certificates = chain::trust_bundle(&app);
     Json(TrustBundle {
         chains: [Chain { certificates }],
     })

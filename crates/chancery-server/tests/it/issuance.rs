@@ -72,6 +72,54 @@ async fn the_token_may_stand_in_the_header_and_the_content_type_does_not_matter(
 }
 
 #[tokio::test]
+async fn api_v1_answers_the_same_chain_as_text() {
+    let service = Service::start().await;
+    let v2 = service.certificate_request("dev@chancery.test").await;
+    let content = |pem: &str| STANDARD.encode(pem);
+    let pem = v2["publicKeyRequest"]["publicKey"]["content"].as_str();
+    let pem = pem.unwrap();
+    let der = pem.lines().nth(1).unwrap().to_owned();
+    let token = v2["credentials"]["oidcIdentityToken"].as_str().unwrap();
+    for content in [der, content(pem)] {
+        let request = service
+            .request(Method::POST, "/api/v1/signingCert")
+            .header("authorization", format!("Bearer {token}"))
+            .body(
+                json!({
+                    "publicKey": { "content": content, "algorithm": "ecdsa" },
+                    "signedEmailAddress": v2["publicKeyRequest"]["proofOfPossession"],
+                    "certificateSigningRequest": null,
+                })
+                .to_string(),
+            );
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let media = "application/pem-certificate-chain";
+        assert_eq!(answer.header("content-type"), media);
+        assert_ne!(answer.header("x-chancery-log-index"), "");
+        let root = service.get("/api/v1/rootCert").await;
+        assert_eq!((root.status, root.header("content-type")), (200, media));
+        let (leaf, chain) = answer.text().split_once("CERTIFICATE-----\n-----").unwrap();
+        assert!(leaf.ends_with("\n-----END "), "{leaf}");
+        let chain = format!("-----{chain}");
+        assert_eq!(chain, root.text().replace("\n\n", "\n"));
+        assert!(chain.ends_with("\n-----END CERTIFICATE-----"), "{chain}");
+    }
+}
+
+#[tokio::test]
+async fn api_v1_takes_its_token_from_the_header_only_and_wants_a_key_first() {
+    let service = Service::start().await;
+    let mut body = service.certificate_request("dev@chancery.test").await;
+    let path = "/api/v1/signingCert";
+    let message = service.post(path, body.to_string()).await.error(400, 3);
+    assert!(message.starts_with("The public key supplied"), "{message}");
+    body["publicKey"] = json!({});
+    let message = service.post(path, body.to_string()).await.error(400, 3);
+    assert!(message.contains("identity token"), "{message}");
+}
+
+#[tokio::test]
 async fn a_refusal_says_what_fulcio_says_and_then_why() {
     let service = Service::start().await;
     let good = service.certificate_request("dev@chancery.test").await;
@@ -115,7 +163,7 @@ async fn a_refusal_says_what_fulcio_says_and_then_why() {
 async fn a_body_over_256_kib_is_refused_as_fulcio_refuses_it() {
     let service = Service::start().await;
     let message = service
-        .post(PATH, " ".repeat(256 * 1024 + 1))
+        .post(PATH, "x".repeat(256 * 1024 + 1))
         .await
         .error(400, 3);
     assert!(
@@ -123,7 +171,7 @@ async fn a_body_over_256_kib_is_refused_as_fulcio_refuses_it() {
         "{message}"
     );
     let message = service
-        .post(PATH, " ".repeat(256 * 1024))
+        .post(PATH, "x".repeat(256 * 1024))
         .await
         .error(400, 3);
     assert!(message.contains("[request-malformed]"), "{message}");

@@ -87,7 +87,24 @@ fn null_and_empty_are_as_good_as_absent() {
             "{body}"
         );
     }
-    assert_eq!(read("").unwrap().token, "");
+    for empty in ["", " ", "\r\n\t"] {
+        assert_eq!(read(empty).unwrap().token, "", "{empty:?}");
+    }
+}
+
+#[test]
+fn what_stands_behind_the_first_value_is_not_read() {
+    let body = r#"{"credentials":{"oidcIdentityToken":"t"}}"#;
+    for behind in [&b" xyz"[..], b"{", b"{\"credentials\":{}}", b"\xff"] {
+        let body = [body.as_bytes(), behind].concat();
+        assert_eq!(read(&body).unwrap().token, "t", "{}", behind.escape_ascii());
+    }
+}
+
+#[test]
+fn an_empty_signing_request_is_none() {
+    let request = read_json(&json!({"certificateSigningRequest": ""}));
+    assert!(matches!(request.possession, PossessionRequest::Missing));
 }
 
 #[test]
@@ -102,12 +119,11 @@ fn a_token_in_the_body_wins_over_the_header_and_an_empty_one_does_not() {
 #[test]
 fn bodies_that_cannot_be_read_are_refused() {
     let refused: &[&[u8]] = &[
-        b" ",
         b"[]",
         b"null",
         b"\"text\"",
         b"{",
-        b"{} {}",
+        b"x{}",
         b"{\"credentials\":[\"token\"]}",
         b"{\"credentials\":\"token\"}",
         b"{\"credentials\":{\"oidcIdentityToken\":1}}",
