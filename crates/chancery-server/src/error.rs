@@ -24,8 +24,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum GrpcCode {
     InvalidArgument = 3,
+    DeadlineExceeded = 4,
     NotFound = 5,
     PermissionDenied = 7,
+    ResourceExhausted = 8,
     Unimplemented = 12,
     Internal = 13,
     Unavailable = 14,
@@ -35,8 +37,10 @@ impl GrpcCode {
     fn status(self) -> StatusCode {
         match self {
             Self::InvalidArgument => StatusCode::BAD_REQUEST,
+            Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::PermissionDenied => StatusCode::FORBIDDEN,
+            Self::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
             Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -44,16 +48,14 @@ impl GrpcCode {
     }
 }
 
-/// The stable code of an answered error; answers carry it as an extension, to be counted by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct StableCode(pub(crate) &'static str);
-
-/// An error that is ready to be answered.
-#[derive(Debug)]
+/// An error that is ready to be answered. Answers carry it as an extension, to be counted by and to
+/// be said again in the form of another protocol.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
 pub(crate) struct ApiError {
     code: GrpcCode,
     message: String,
-    stable: Option<StableCode>,
+    stable: Option<&'static str>,
     retry_after: Option<Duration>,
 }
 
@@ -62,7 +64,7 @@ impl ApiError {
         Self {
             code,
             message: format!("{sentence}: {reason} [{stable}]"),
-            stable: Some(StableCode(stable)),
+            stable: Some(stable),
             retry_after: (code == GrpcCode::Unavailable).then_some(RETRY_AFTER),
         }
     }
@@ -72,9 +74,46 @@ impl ApiError {
         Self::new(GrpcCode::InvalidArgument, sentence, reason, stable)
     }
 
+    /// The request is larger than what is read.
+    pub(crate) fn body_too_large(reason: &str) -> Self {
+        Self::refused("http: request body too large", reason, "body-too-large")
+    }
+
+    /// The request is in a form that is not read; a library's own words.
+    pub(crate) fn unsupported(message: &str) -> Self {
+        Self::bare(GrpcCode::Unimplemented, message)
+    }
+
     /// The request cannot be decoded.
     pub(crate) fn malformed(sentence: &str, reason: &str) -> Self {
         Self::refused(sentence, reason, "request-malformed")
+    }
+
+    /// Returns the canonical code.
+    pub(crate) fn code(&self) -> GrpcCode {
+        self.code
+    }
+
+    /// Returns the sentence, the reason and the stable code.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns the stable code of the reason, if it has one.
+    pub(crate) fn stable(&self) -> Option<&'static str> {
+        self.stable
+    }
+
+    /// Returns how long to wait before the next try, if there is any hope.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Returns the same in whole seconds (RFC 9110, section 10.2.3), rounded up: who comes too
+    /// early is refused again.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
+        let wait = self.retry_after?;
+        Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
     }
 
     /// There is nothing here; the gateway's own words.
@@ -85,6 +124,21 @@ impl ApiError {
     /// The path is known, the method is not; the gateway's own words.
     pub(crate) fn method_not_allowed() -> Self {
         Self::bare(GrpcCode::Unimplemented, "Method Not Allowed")
+    }
+
+    /// There is no such gRPC method.
+    pub(crate) fn unknown_method() -> Self {
+        Self::bare(GrpcCode::Unimplemented, "unknown service or method")
+    }
+
+    /// The time that the client gave us is over.
+    pub(crate) fn deadline_exceeded() -> Self {
+        Self::new(
+            GrpcCode::DeadlineExceeded,
+            "The deadline is over",
+            "no answer within the time that the request's grpc-timeout gives",
+            "deadline-exceeded",
+        )
     }
 
     /// The log's entries are not for everybody.
@@ -156,6 +210,15 @@ impl From<IssueError> for ApiError {
     fn from(error: IssueError) -> Self {
         let (sentence, stable) = (error.fulcio_sentence(), error.code());
         match error.class() {
+            Class::Limited { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(
+                    GrpcCode::ResourceExhausted,
+                    sentence,
+                    &error.reason(),
+                    stable,
+                )
+            },
             Class::Refused => Self::refused(sentence, &error.reason(), stable),
             Class::Limited { retry_after } | Class::Unavailable { retry_after } => {
                 tracing::warn!(
@@ -181,16 +244,12 @@ impl IntoResponse for ApiError {
             details: [],
         };
         let mut response = (self.code.status(), Json(body)).into_response();
-        if let Some(wait) = self.retry_after {
-            // Whole seconds (RFC 9110, section 10.2.3), rounded up: too early is refused again.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        if let Some(seconds) = self.retry_after_seconds() {
             response
                 .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(stable) = self.stable {
-            response.extensions_mut().insert(stable);
-        }
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -270,8 +329,10 @@ mod tests {
     fn the_gateways_codes_have_the_gateways_statuses() {
         let table = [
             (GrpcCode::InvalidArgument, 400),
+            (GrpcCode::DeadlineExceeded, 504),
             (GrpcCode::NotFound, 404),
             (GrpcCode::PermissionDenied, 403),
+            (GrpcCode::ResourceExhausted, 429),
             (GrpcCode::Unimplemented, 501),
             (GrpcCode::Internal, 500),
             (GrpcCode::Unavailable, 503),

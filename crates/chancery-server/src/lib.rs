@@ -1,7 +1,7 @@
-//! HTTP: decode, call, encode.
+//! HTTP and gRPC: decode, call, encode.
 //!
-//! [`public_router`] holds everything that clients see, [`admin_router`] what operators probe and
-//! scrape, and [`serve`] runs either on a listener within limits. The work itself is done by
+//! [`public_router`] holds everything that clients see, over REST and gRPC, [`admin_router`] what
+//! operators probe and scrape, and [`serve`] runs either on a listener within limits. The work itself is done by
 //! `chancery-ca` and `chancery-log`; a handler here decodes, calls and encodes.
 
 mod admin;
@@ -9,6 +9,7 @@ mod chain;
 mod ct;
 pub mod dev_oidc;
 mod error;
+mod grpc;
 mod html;
 mod lenient_base64;
 mod listener;
@@ -26,6 +27,6 @@ mod trust_documents;
 pub use listener::{ServeLimits, serve};
 pub use metrics::Metrics;
 pub use request_body::RequestLimits;
-pub use router::{admin_router, public_router};
+pub use router::{admin_router, grpc_router, public_router};
 pub use state::{AdminState, AppState, LogRead};
 pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject};

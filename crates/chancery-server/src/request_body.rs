@@ -54,11 +54,15 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let limits = RequestLimits::from_ref(state);
-        let reading = read(request.into_body(), limits.body_bytes);
-        let body = timeout(limits.body_read, reading).await;
-        body.unwrap_or_else(|_| Err(too_slow(limits.body_read)))
-            .map(Self)
+        read_whole(request.into_body(), limits).await.map(Self)
     }
+}
+
+/// Reads a body to its end, within `limits`.
+pub(crate) async fn read_whole(body: Body, limits: RequestLimits) -> Result<Bytes, ApiError> {
+    let reading = read(body, limits.body_bytes);
+    let body = timeout(limits.body_read, reading).await;
+    body.unwrap_or_else(|_| Err(too_slow(limits.body_read)))
 }
 
 async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
@@ -83,8 +87,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 fn too_large(limit: usize) -> ApiError {
-    let reason = format!("at most {limit} bytes are read");
-    ApiError::refused("http: request body too large", &reason, "body-too-large")
+    ApiError::body_too_large(&format!("at most {limit} bytes are read"))
 }
 
 fn too_slow(limit: Duration) -> ApiError {

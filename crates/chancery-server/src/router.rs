@@ -9,12 +9,13 @@ use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::request_body::RequestLimits;
 use crate::state::{AdminState, AppState};
-use crate::{admin, ct, middleware, page, rest, trust_documents};
+use crate::{admin, ct, grpc, middleware, page, rest, trust_documents};
 
 /// Returns everything that clients see.
 pub fn public_router(app: AppState) -> Router {
     let (limits, metrics) = (app.limits, Arc::clone(&app.metrics));
     let dev_oidc = app.dev_oidc.clone();
+    let grpc = grpc::routes(&app);
     let router = Router::new()
         .route("/", get(page::get))
         .route("/healthz", get(healthz))
@@ -43,7 +44,12 @@ pub fn public_router(app: AppState) -> Router {
         Some(provider) => router.nest("/dev-oidc", provider.router(limits)),
         None => router,
     };
-    finished(router, limits, metrics)
+    finished(router.merge(grpc), limits, metrics)
+}
+
+/// Returns the gRPC half of the public router, for a port that Fulcio's clients may know.
+pub fn grpc_router(app: &AppState) -> Router {
+    finished(grpc::routes(app), app.limits, Arc::clone(&app.metrics))
 }
 
 /// Returns what operators probe and scrape.

@@ -1,6 +1,6 @@
 //! The identity token in a request's headers.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::error::ApiError;
 
@@ -17,27 +17,40 @@ const SENTENCE: &str = "There was an error processing the identity token";
 /// Refuses a second header, which proxies and servers choose between differently, and bytes that
 /// are not text.
 pub(crate) fn from_authorization(headers: &HeaderMap) -> Result<String, ApiError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = single(headers, &header::AUTHORIZATION)?;
+    Ok(value.map_or("", without_scheme).to_owned())
+}
+
+/// Returns the only value of a header.
+///
+/// # Errors
+///
+/// As [`from_authorization`].
+pub(crate) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, ApiError> {
+    let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
-        return Ok(String::new());
+        return Ok(None);
     };
     if values.next().is_some() {
-        let reason = "there are two Authorization headers";
+        let reason = format!("{name} occurs twice among the headers");
         return Err(ApiError::refused(
             SENTENCE,
-            reason,
+            &reason,
             "authorization-ambiguous",
         ));
     }
     let Ok(value) = value.to_str() else {
-        let reason = "the Authorization header is not ASCII text";
+        let reason = format!("the header {name} is not ASCII text");
         return Err(ApiError::refused(
             SENTENCE,
-            reason,
+            &reason,
             "authorization-unreadable",
         ));
     };
-    Ok(without_scheme(value).to_owned())
+    Ok(Some(value))
 }
 
 /// Scheme names are case-insensitive (RFC 9110, section 11.1).

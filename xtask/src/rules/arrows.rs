@@ -61,7 +61,10 @@ const CONFINED: [(&str, &[&str]); 5] = [
     ("clap", &["chancery", "chancery-tests", "xtask"]),
     ("openidconnect", &["chancery"]),
     ("sqlx", &["chancery-store", "chancery-tests"]),
-    ("tonic", &["chancery-proto", "chancery-server", "chancery-tests"]),
+    (
+        "tonic",
+        &["chancery-proto", "chancery-server", "chancery-tests"],
+    ),
 ];
 
 /// Returns the dependencies that point where none may.

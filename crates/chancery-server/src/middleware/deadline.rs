@@ -8,13 +8,28 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use crate::error::ApiError;
+use crate::grpc;
 
-/// Answers 503 in the place of a handler that takes longer than `limit`.
+/// Answers 503 in the place of a handler that takes longer than `limit`, and 504 where a gRPC client
+/// gave it less.
 ///
 /// What the handler has set going in a task of its own, such as an issuance, goes on.
 pub(crate) async fn limit(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::timed_out(limit).into_response(),
+    let given = if grpc::is_grpc(&request) {
+        match grpc::timeout(request.headers()) {
+            Ok(given) => given,
+            Err(error) => return error.into_response(),
+        }
+    } else {
+        None
+    };
+    let given = given.filter(|given| *given < limit);
+    match (
+        timeout(given.unwrap_or(limit), next.run(request)).await,
+        given,
+    ) {
+        (Ok(response), _) => response,
+        (Err(_), None) => ApiError::timed_out(limit).into_response(),
+        (Err(_), Some(_)) => ApiError::deadline_exceeded().into_response(),
     }
 }

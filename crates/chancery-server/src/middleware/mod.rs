@@ -1,5 +1,6 @@
 //! What happens around every handler, from the outside in: the request's id and span, its access
-//! event and metrics, panics made answers, and the time limit.
+//! event and metrics, errors in the form of the request's protocol, panics made answers, the bound
+//! on requests in flight, and the time limit.
 
 mod deadline;
 mod in_flight;
@@ -13,6 +14,7 @@ use axum::{Router, middleware};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::grpc;
 use crate::metrics::Metrics;
 use crate::request_body::RequestLimits;
 
@@ -29,6 +31,7 @@ pub(crate) fn apply(router: Router, limits: RequestLimits, metrics: Arc<Metrics>
             in_flight::bound,
         ))
         .layer(CatchPanicLayer::custom(panic::answer))
+        .layer(middleware::from_fn(grpc::answer::in_form))
         .layer(middleware::from_fn_with_state(metrics, observe::observe))
         .layer(middleware::from_fn(request_id::assign))
 }
@@ -40,7 +43,7 @@ mod tests {
     use axum::body::Body;
     use axum::extract::Request;
     use axum::response::Response;
-    use axum::routing::get;
+    use axum::routing::{get, post};
     use tower::ServiceExt as _;
 
     use super::*;
@@ -78,6 +81,55 @@ mod tests {
         assert!(
             body.contains(r#""code":13"#) && !body.contains("something internal"),
             "{body}"
+        );
+    }
+
+    /// Asks for a gRPC method, and returns the response's headers.
+    async fn call(router: Router, limits: RequestLimits, timeout: &str) -> http::HeaderMap {
+        let router = apply(router, limits, Arc::new(Metrics::new("0")));
+        let request = Request::post("/a.B/C")
+            .header("content-type", "application/grpc")
+            .header("grpc-timeout", timeout);
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await;
+        let response = response.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(response.headers().contains_key("x-request-id"));
+        assert_eq!(response.headers()["content-type"], "application/grpc");
+        response.headers().clone()
+    }
+
+    #[tokio::test]
+    async fn what_the_layers_say_is_said_to_grpc_clients_in_their_form() {
+        async fn panics() -> String {
+            panic!("something internal")
+        }
+        let never = || Router::new().route("/a.B/C", post(std::future::pending::<String>));
+        let limits = RequestLimits::default();
+        let refused = call(never(), limits, "1n").await;
+        assert_eq!(refused["grpc-status"], "4");
+
+        let hasty = RequestLimits {
+            total: Duration::from_millis(1),
+            ..limits
+        };
+        let refused = call(never(), hasty, "1H").await;
+        assert_eq!(refused["grpc-status"], "14");
+        assert_eq!(refused["retry-after"], "1");
+
+        let full = RequestLimits {
+            in_flight: 0,
+            ..limits
+        };
+        let refused = call(never(), full, "1H").await;
+        assert_eq!(refused["grpc-status"], "14");
+        assert_eq!(refused["grpc-retry-pushback-ms"], "1000");
+
+        let refused = call(Router::new().route("/a.B/C", post(panics)), limits, "1H").await;
+        assert_eq!(refused["grpc-status"], "13");
+        let message = refused["grpc-message"].to_str().unwrap();
+        assert!(
+            message.contains("[panic]") && !message.contains("something"),
+            "{message}"
         );
     }
 

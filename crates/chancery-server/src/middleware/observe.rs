@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
 
-use crate::error::StableCode;
+use crate::error::ApiError;
 use crate::metrics::Metrics;
 
 /// Runs the request, then counts it and says at level debug what it was.
@@ -29,7 +29,7 @@ pub(crate) async fn observe(
         response.status(),
     );
     metrics.answered(route, method, status.as_u16());
-    let refusal = response.extensions().get::<StableCode>().map(|code| code.0);
+    let refusal = response.extensions().get().and_then(ApiError::stable);
     if let Some(code) = refusal {
         metrics.refused(code);
     }

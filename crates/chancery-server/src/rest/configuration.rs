@@ -36,15 +36,15 @@ enum Address {
 
 /// Answers the configured issuers, fixed ones first.
 pub(crate) async fn get(State(app): State<AppState>) -> Json<Configuration> {
-    let mut issuers: Vec<Issuer> = app
-        .authority
-        .issuers()
-        .configured()
-        .iter()
-        .map(of)
-        .collect();
-    issuers.sort_by_key(|issuer| matches!(issuer.address, Address::Wildcard { .. }));
+    let issuers = issuers(&app).iter().map(of).collect();
     Json(Configuration { issuers })
+}
+
+/// Returns the configured issuers, fixed ones first, as Fulcio has them.
+pub(crate) fn issuers(app: &AppState) -> Vec<IssuerDescription> {
+    let mut issuers = app.authority.issuers().configured().to_vec();
+    issuers.sort_by_key(|issuer| matches!(issuer.address, IssuerAddress::Wildcard(_)));
+    issuers
 }
 
 fn of(issuer: &IssuerDescription) -> Issuer {

@@ -8,6 +8,7 @@
 )]
 
 mod dev_oidc;
+mod grpc;
 mod issuance;
 mod listener;
 mod reads;

@@ -19,7 +19,7 @@ use chancery_log::{Log, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
     AdminState, AppState, LogRead, Metrics, RequestLimits, ServeLimits, TrustDocuments,
-    TrustSubject, admin_router, public_router, serve,
+    TrustSubject, admin_router, grpc_router, public_router, serve,
 };
 use chancery_tlog::Origin;
 use reqwest::{Client, Method, RequestBuilder};
@@ -37,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) store: MemoryStore,
     /// Makes `/readyz` fail.
     pub(crate) draining: CancellationToken,
+    /// The port that speaks gRPC only.
+    pub(crate) grpc_url: String,
     admin_url: String,
     stop: CancellationToken,
     _guard: tempfile::TempDir,
@@ -56,6 +58,7 @@ impl Service {
     pub(crate) async fn start_with(log_read: LogRead) -> Self {
         let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = public.local_addr().unwrap();
         let url = format!("http://localhost:{}", listen.port());
         let (folder, store) = (tempfile::tempdir().unwrap(), MemoryStore::default());
@@ -79,6 +82,7 @@ impl Service {
             dev_oidc: Some(dev_oidc.unwrap()),
             authority: Arc::clone(&authority),
         };
+        let grpc_url = format!("http://{}", grpc.local_addr().unwrap());
         let admin_url = format!("http://{}", admin.local_addr().unwrap());
         let watched = AdminState {
             authority,
@@ -86,6 +90,7 @@ impl Service {
             draining: draining.clone(),
         };
         let limits = ServeLimits::default();
+        tokio::spawn(serve(grpc, grpc_router(&app), limits.clone(), stop.clone()));
         tokio::spawn(serve(
             public,
             public_router(app),
@@ -101,6 +106,7 @@ impl Service {
             clock,
             store,
             draining,
+            grpc_url,
             admin_url,
             stop,
             _guard: folder,
