@@ -220,7 +220,7 @@ impl From<IssueError> for ApiError {
                 )
             },
             Class::Refused => Self::refused(sentence, &error.reason(), stable),
-            Class::Limited { retry_after } | Class::Unavailable { retry_after } => {
+            Class::Unavailable { retry_after } => {
                 tracing::warn!(
                     cause = chain(&error),
                     code = stable,

@@ -81,7 +81,7 @@ fn decode(
         Some(Key::CertificateSigningRequest(csr)) => possession::from_csr(csr),
         Some(Key::PublicKeyRequest(request)) => {
             let content = request.public_key.unwrap_or_default().content;
-            possession::from_key(content, request.proof_of_possession)
+            possession::from_key(content.into_bytes(), request.proof_of_possession)
         }
         None => chancery_ca::PossessionRequest::Missing,
     };
