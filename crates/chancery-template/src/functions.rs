@@ -60,11 +60,11 @@ pub(crate) fn call<'a>(
         Function::Printf => match first {
             Value::Text(format) => sprintf(format, rest).and_then(text),
             _ => CallError::refuse(format!(
-                "the format is a {} and not a string",
-                first.type_name()
+                "the format is {} and not a string",
+                first.described()
             )),
         },
-        _ => CallError::refuse(format!("a {} is no function", first.type_name())),
+        _ => CallError::refuse(format!("{} is no function", first.described())),
     }
 }
 
@@ -101,7 +101,7 @@ fn len<'a>(value: &Value<'_>) -> Result<Value<'a>, CallError> {
     let length = match value {
         Value::Text(text) => text.len(),
         Value::Map(map) => map.len(),
-        _ => return CallError::refuse(format!("a {} has no length", value.type_name())),
+        _ => return CallError::refuse(format!("{} has no length", value.described())),
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
 }
@@ -120,8 +120,8 @@ fn index<'a>(value: &Value<'a>, indexes: &[Value<'a>]) -> Result<Value<'a>, Call
             }
             (Value::Map(_), _) => {
                 return CallError::refuse(format!(
-                    "the name of a claim is a string, not a {}",
-                    index.type_name()
+                    "the name of a claim is a string, not {}",
+                    index.described()
                 ));
             }
             (Value::Text(text), _) => {
@@ -132,7 +132,7 @@ fn index<'a>(value: &Value<'a>, indexes: &[Value<'a>]) -> Result<Value<'a>, Call
                 Value::Byte(*byte)
             }
             _ => {
-                return CallError::refuse(format!("a {} has no elements", value.type_name()));
+                return CallError::refuse(format!("{} has no elements", value.described()));
             }
         };
     }
@@ -141,7 +141,7 @@ fn index<'a>(value: &Value<'a>, indexes: &[Value<'a>]) -> Result<Value<'a>, Call
 
 fn slice<'a>(value: &Value<'a>, bounds: &[Value<'a>]) -> Result<Value<'a>, CallError> {
     let Value::Text(text) = value else {
-        return CallError::refuse(format!("a {} cannot be cut", value.type_name()));
+        return CallError::refuse(format!("{} cannot be cut", value.described()));
     };
     let (start, end) = match bounds {
         [] => (0, text.len()),
@@ -166,8 +166,8 @@ fn slice<'a>(value: &Value<'a>, bounds: &[Value<'a>]) -> Result<Value<'a>, CallE
 fn position(index: &Value<'_>, length: usize) -> Result<usize, CallError> {
     let Some(position) = index.as_integer() else {
         return CallError::refuse(format!(
-            "a position is an integer, not a {}",
-            index.type_name()
+            "a position is an integer, not {}",
+            index.described()
         ));
     };
     match usize::try_from(position) {

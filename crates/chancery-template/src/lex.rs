@@ -208,7 +208,14 @@ impl<'s> Lexer<'s> {
         let after = drop_bytes(rest, length);
         if after.starts_with(['+', '-']) {
             length += number_length(after);
-            let problem = format!("{:?} is no number", take(rest, length));
+            let number = take(rest, length);
+            if number.ends_with('i') {
+                return Err(ParseError::Unsupported {
+                    at: self.locate(self.position),
+                    what: format!("the imaginary number {number}"),
+                });
+            }
+            let problem = format!("{number:?} is no number");
             return Err(self.error(self.position, &problem));
         }
         if after.starts_with(is_alphanumeric) {

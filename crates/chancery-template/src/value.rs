@@ -49,6 +49,19 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Returns what it is, for people.
+    pub(crate) fn described(&self) -> &'static str {
+        match self {
+            Self::Nil => "nil",
+            Self::Bool(_) => "a truth value",
+            Self::Int(_) => "an integer",
+            Self::Byte(_) => "a byte",
+            Self::Float(_) => "a float",
+            Self::Text(_) => "a string",
+            Self::Map(_) => "the map of all claims",
+        }
+    }
+
     /// Returns the integer of either of the integer types.
     pub(crate) fn as_integer(&self) -> Option<i64> {
         match self {

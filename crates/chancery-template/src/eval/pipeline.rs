@@ -202,7 +202,7 @@ fn fields<'a>(
                 return Err(RenderError::MissingKey { at, key });
             }
             other => {
-                let problem = format!("a {} has no field {name:?}", other.type_name());
+                let problem = format!("{} has no field {name:?}", other.described());
                 return Err(RenderError::Type { at, problem });
             }
         }

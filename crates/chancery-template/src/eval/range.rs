@@ -47,7 +47,7 @@ impl<'a> Renderer<'a> {
             }
             Value::Nil => {}
             Value::Bool(_) | Value::Float(_) | Value::Text(_) => {
-                let problem = format!("range cannot go over a {}", over.type_name());
+                let problem = format!("range cannot go over {}", over.described());
                 return Err(RenderError::Type { at, problem });
             }
         }

@@ -65,8 +65,8 @@ fn order(first: &Value<'_>, second: &Value<'_>) -> Result<Ordering, CallError> {
 
 fn incompatible<T>(first: &Value<'_>, second: &Value<'_>) -> Result<T, CallError> {
     CallError::refuse(format!(
-        "a {} and a {} cannot be compared",
-        first.type_name(),
-        second.type_name()
+        "{} and {} cannot be compared; nothing is converted",
+        first.described(),
+        second.described()
     ))
 }
