@@ -10,7 +10,11 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("chancery-tlog", &[]),
     ("chancery-certs", &[]),
     ("chancery-keys", &[]),
-    ("chancery-identity", &["chancery-certs"]),
+    ("chancery-template", &[]),
+    (
+        "chancery-identity",
+        &["chancery-certs", "chancery-template"],
+    ),
     ("chancery-log", &["chancery-keys", "chancery-tlog"]),
     (
         "chancery-ca",
@@ -52,7 +56,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that are pure: nothing of these may be anywhere below them.
-const PURE: [&str; 2] = ["chancery-tlog", "chancery-certs"];
+const PURE: [&str; 3] = ["chancery-tlog", "chancery-certs", "chancery-template"];
 const IMPURE: [&str; 6] = ["axum", "hyper", "reqwest", "rustls", "sqlx", "tokio"];
 
 /// Libraries that only some crates of ours may name.
