@@ -42,7 +42,8 @@ pub enum AuthenticateError {
     IssuerUnknown {
         /// The token's `iss`, quoted.
         found: String,
-        /// A configured issuer that differs in case or a slash at the end only.
+        /// A configured issuer, or a pattern, that it differs from in case, in scheme, in a slash at
+        /// the end or in the cluster's domain only.
         nearest: Option<String>,
     },
     /// The token is good, but its holder or issuer has asked too often.
@@ -142,7 +143,8 @@ const fn of(whose: Whose) -> &'static str {
 }
 
 fn hint(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| {
-        format!("; {nearest} is, but the two must be the same to the letter")
+    nearest.map_or_else(String::new, |nearest| match nearest.contains('*') {
+        true => format!("; those of {nearest} are, but it must be such to the letter"),
+        false => format!("; {nearest} is, but the two must be the same to the letter"),
     })
 }

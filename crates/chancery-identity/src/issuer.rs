@@ -23,6 +23,14 @@ impl Deref for VerifiedClaims {
     }
 }
 
+impl VerifiedClaims {
+    /// Takes claims as if they had been verified: to tell their sender what would become of them,
+    /// and for nothing else.
+    pub(crate) const fn supposed(claims: Claims) -> Self {
+        Self(claims)
+    }
+}
+
 #[cfg(test)]
 impl VerifiedClaims {
     /// Makes claims that nobody has signed, for the tests of the types.
@@ -66,7 +74,7 @@ impl Issuer {
     /// Returns the entry that the token is for: of two, which only a token for several audiences
     /// can mean, the one that the configuration names first.
     pub(crate) fn choose(&self, claims: &Claims) -> Result<&TermsAndKeys, ClaimsError> {
-        let Self(entries) = self;
+        let entries = self.entries();
         for entry in entries {
             if claims.is_for(entry.terms.audiences())? {
                 return Ok(entry);
@@ -76,6 +84,10 @@ impl Issuer {
         Err(claims.for_others(expected))
     }
 
+    pub(crate) fn entries(&self) -> &[TermsAndKeys] {
+        &self.0
+    }
+
     /// Tells whether the issuer has ever answered.
     pub(crate) fn is_known(&self) -> bool {
         self.0.iter().any(|entry| entry.keys.is_filled())
@@ -83,7 +95,7 @@ impl Issuer {
 }
 
 /// Verifies that the issuer signed the token.
-async fn verify(
+pub(crate) async fn verify(
     cache: &Arc<KeyCache>,
     token: &UnverifiedToken<'_>,
 ) -> Result<(), AuthenticateError> {

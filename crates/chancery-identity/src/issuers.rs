@@ -3,7 +3,7 @@
 mod set;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -11,11 +11,13 @@ use reqwest::Certificate;
 
 use crate::config::{ConfigError, Entry, EntryFault, IdentityConfig};
 use crate::error::AuthenticateError;
-use crate::issuers::set::{Lasting, Set};
+use crate::issuers::set::Lasting;
 use crate::key_cache::Timings;
 use crate::network::Network;
 use crate::principal::Principal;
 use crate::token::UnverifiedToken;
+
+pub(crate) use crate::issuers::set::Set;
 
 /// Whether issuers may be asked over plain HTTP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,6 +85,9 @@ pub enum IssuerAddress {
 /// that cannot be reached is in nobody else's way.
 pub struct Issuers {
     set: ArcSwap<Set>,
+    lasting: Lasting,
+    /// Held while one configuration takes another's place.
+    replacing: Mutex<()>,
 }
 
 impl Issuers {
@@ -92,10 +97,29 @@ impl Issuers {
     /// The first entry that contradicts a rule.
     pub fn new(config: IdentityConfig, options: IssuersOptions) -> Result<Self, ConfigError> {
         let lasting = Lasting::new(options);
-        let set = Set::new(&config, &lasting)?;
+        let set = Set::new(&config, &lasting, None)?;
         Ok(Self {
             set: ArcSwap::from_pointee(set),
+            lasting,
+            replacing: Mutex::default(),
         })
+    }
+
+    /// Puts another configuration in the place of the present one, under the same options, and does
+    /// no network. Tokens that are being looked at are judged by the old one to the end, all others
+    /// by the new one. Keys are kept where the way to them is the same, and so is what has been
+    /// counted against rate limits that are the same.
+    ///
+    /// # Errors
+    /// As in [`Self::new`]; the present configuration then stays in force.
+    pub fn replace(&self, config: IdentityConfig) -> Result<(), ConfigError> {
+        let _alone = self
+            .replacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let set = Set::new(&config, &self.lasting, Some(&self.set.load()))?;
+        self.set.store(Arc::new(set));
+        Ok(())
     }
 
     /// Finds out who holds a token, at the time `now`.

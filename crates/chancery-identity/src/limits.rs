@@ -13,6 +13,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::token_use::digest_of;
+
+/// A name, as it is remembered: names may be long.
+type Key = [u8; 32];
+
 /// The most keys that have a budget of their own at a time. More share.
 const MAX_KEYS: usize = 10_000;
 
@@ -73,7 +78,7 @@ struct State {
 
 /// For each key, when its budget will be whole.
 struct Table {
-    keys: HashMap<String, Instant>,
+    keys: HashMap<Key, Instant>,
     /// For keys that find no room: each has one of these, which it shares. So a flood of new keys
     /// takes nothing from those that are known, and finds no room to grow in.
     shared: Vec<Option<Instant>>,
@@ -134,13 +139,14 @@ impl Limiter {
             issuers,
         } = &mut *state;
         // Other issuers of the same pattern have identities of the same name.
-        let identity = format!("{issuer} {identity}");
+        let identity = digest_of([issuer, identity]);
+        let issuer = digest_of([issuer, ""]);
         let of_identity = spend(self.limit.per_identity, identities, &identity, now)
             .map_err(|retry_after| spent(Whose::Identity, retry_after))?;
-        let of_issuer = spend(self.limit.per_issuer, issuers, issuer, now)
+        let of_issuer = spend(self.limit.per_issuer, issuers, &issuer, now)
             .map_err(|retry_after| spent(Whose::Issuer, retry_after))?;
         if let Some(whole) = of_identity {
-            identities.set(&identity, whole, now);
+            identities.set(identity, whole, now);
         }
         if let Some(whole) = of_issuer {
             issuers.set(issuer, whole, now);
@@ -156,7 +162,7 @@ const fn spent(whose: Whose, retry_after: Duration) -> Spent {
 fn spend(
     budget: Option<Budget>,
     table: &Table,
-    key: &str,
+    key: &Key,
     now: Instant,
 ) -> Result<Option<Instant>, Duration> {
     budget
@@ -174,13 +180,13 @@ impl Table {
         }
     }
 
-    fn get(&self, key: &str) -> Option<Instant> {
+    fn get(&self, key: &Key) -> Option<Instant> {
         let own = self.keys.get(key).copied();
         own.or_else(|| self.shared.get(self.place(key)).copied().flatten())
     }
 
-    fn set(&mut self, key: &str, whole: Instant, now: Instant) {
-        if let Some(known) = self.keys.get_mut(key) {
+    fn set(&mut self, key: Key, whole: Instant, now: Instant) {
+        if let Some(known) = self.keys.get_mut(&key) {
             *known = whole;
             return;
         }
@@ -188,11 +194,11 @@ impl Table {
             self.sweep(now);
         }
         if self.keys.len() < MAX_KEYS {
-            self.keys.insert(key.to_owned(), whole);
+            self.keys.insert(key, whole);
             return;
         }
         self.shared.resize(SHARED, None);
-        let place = self.place(key);
+        let place = self.place(&key);
         if let Some(shared) = self.shared.get_mut(place) {
             *shared = Some(whole);
         }
@@ -207,7 +213,7 @@ impl Table {
         self.keys.retain(|_, whole| *whole > now);
     }
 
-    fn place(&self, key: &str) -> usize {
+    fn place(&self, key: &Key) -> usize {
         (self.hasher.hash_one(key) % SHARED as u64) as usize
     }
 }

@@ -72,10 +72,8 @@ impl MetaIssuers {
         }
     }
 
-    /// Returns the pattern that stands for an issuer.
-    pub(crate) fn pattern_of(&self, name: &str) -> Option<&Wildcard> {
-        let mut patterns = self.patterns.iter().map(|meta| &meta.pattern);
-        patterns.find(|pattern| pattern.matches(name))
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &Wildcard> {
+        self.patterns.iter().map(|meta| &meta.pattern)
     }
 
     /// Returns the issuer of that name, if a pattern stands for it. Nobody is asked yet.

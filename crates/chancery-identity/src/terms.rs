@@ -29,23 +29,42 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Reads the terms of an entry whose URL, or pattern of URLs, is `address`.
-    pub(crate) fn new(entry: &Entry, address: &str, is_meta: bool) -> Result<Self, EntryFault> {
+    /// Reads the terms of an entry whose URL, or pattern of URLs, is `address`. What has been
+    /// counted `before`, in another configuration's entries of that address, counts on.
+    pub(crate) fn new(
+        entry: &Entry,
+        address: &str,
+        is_meta: bool,
+        before: &[Arc<Self>],
+    ) -> Result<Self, EntryFault> {
         let kind = Kind::new(entry, address, is_meta)?;
         let rules = Rules::new(entry.allow.clone(), entry.deny.clone());
         if entry.rate_limit.is_some_and(|limit| limit.is_empty()) {
             return Err(EntryFault::RateLimitEmpty);
         }
         let seconds = |seconds: NonZeroU32| Duration::from_secs(u64::from(seconds.get()));
+        let audiences = audiences(entry)?;
         Ok(Self {
-            audiences: audiences(entry)?,
+            limiter: entry.rate_limit.map(|limit| {
+                let mut limiters = before
+                    .iter()
+                    .filter_map(|terms| terms.limiter_of(&audiences));
+                let counting = limiters.find(|limiter| limiter.limit() == limit);
+                counting.map_or_else(|| Arc::new(Limiter::new(limit)), Arc::clone)
+            }),
+            audiences,
             kind,
             rules: rules.map_err(EntryFault::RuleTwice)?,
             max_age: entry.max_token_age_s.map(seconds),
             lifetime: entry.certificate_lifetime_s.map(seconds),
             once_only: entry.once_only,
-            limiter: entry.rate_limit.map(|limit| Arc::new(Limiter::new(limit))),
         })
+    }
+
+    fn limiter_of(&self, audiences: &[String]) -> Option<&Arc<Limiter>> {
+        let own = |audience| self.audiences.contains(audience);
+        let limiter = self.limiter.as_ref();
+        limiter.filter(|_| audiences.iter().any(own))
     }
 
     pub(crate) fn audiences(&self) -> impl Iterator<Item = &str> + Clone {

@@ -13,15 +13,10 @@ pub struct TokenUse {
 
 impl TokenUse {
     pub(crate) fn new(issuer: &str, id: &str, expires: SystemTime) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        for part in [issuer, id] {
-            // With its length, so that no two pairs are hashed alike.
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part.as_bytes());
+        Self {
+            digest: digest_of([issuer, id]),
+            expires,
         }
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.finish().as_ref());
-        Self { digest, expires }
     }
 
     /// Returns the SHA-256 of issuer and identifier, each after its length in eight octets.
@@ -33,6 +28,18 @@ impl TokenUse {
     pub const fn expires(&self) -> SystemTime {
         self.expires
     }
+}
+
+/// Returns the SHA-256 of two texts, each after its length, so that no two pairs are hashed alike.
+pub(crate) fn digest_of(pair: [&str; 2]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in pair {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::issuer::{Issuer, TermsAndKeys};
 use crate::key_cache::KeyCache;
 use crate::key_caches::{KeyCaches, Way};
 use crate::meta_issuer::{MetaEntry, MetaIssuer, MetaIssuers};
+use crate::nearest::nearest;
 use crate::provider::Provider;
 use crate::quoted::quoted;
 use crate::terms::Terms;
@@ -29,9 +30,11 @@ pub(super) struct Lasting {
 }
 
 /// The issuers of one configuration.
-pub(super) struct Set {
+pub(crate) struct Set {
     fixed: HashMap<String, Arc<Issuer>>,
     meta: MetaIssuers,
+    /// By address, of both kinds.
+    terms: HashMap<String, Vec<Arc<Terms>>>,
     pub(super) descriptions: Arc<[IssuerDescription]>,
 }
 
@@ -46,28 +49,83 @@ impl Lasting {
 }
 
 impl Set {
-    pub(super) fn new(config: &IdentityConfig, lasting: &Lasting) -> Result<Self, ConfigError> {
+    /// Makes the issuers of a configuration. With what is known `before`, from another one, they
+    /// go on where it is the same.
+    pub(super) fn new(
+        config: &IdentityConfig,
+        lasting: &Lasting,
+        before: Option<&Self>,
+    ) -> Result<Self, ConfigError> {
         config.require_owners(lasting.options.owner_rule)?;
+        let mut maker = Maker {
+            config,
+            lasting,
+            before,
+            terms: HashMap::new(),
+            descriptions: Vec::new(),
+        };
+        let fixed = maker.fixed()?;
+        let meta = MetaIssuers::new(maker.meta()?);
+        if let Some(before) = before {
+            meta.adopt(&before.meta);
+        }
+        Ok(Self {
+            fixed,
+            meta,
+            terms: maker.terms,
+            descriptions: maker.descriptions.into(),
+        })
+    }
+
+    /// Returns the issuer of that name. Nobody is asked yet.
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<Issuer>, AuthenticateError> {
+        let fixed = self.fixed.get(name).map(Arc::clone);
+        fixed
+            .or_else(|| self.meta.find(name))
+            .ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, found: &str) -> AuthenticateError {
+        let issuers = self.fixed.keys().map(String::as_str);
+        AuthenticateError::IssuerUnknown {
+            found: quoted(found),
+            nearest: nearest(found, issuers, self.meta.patterns()),
+        }
+    }
+}
+
+/// A set that is being made.
+struct Maker<'a> {
+    config: &'a IdentityConfig,
+    lasting: &'a Lasting,
+    before: Option<&'a Set>,
+    terms: HashMap<String, Vec<Arc<Terms>>>,
+    descriptions: Vec<IssuerDescription>,
+}
+
+impl Maker<'_> {
+    fn fixed(&mut self) -> Result<HashMap<String, Arc<Issuer>>, ConfigError> {
+        let (config, lasting) = (self.config, self.lasting);
         let mut fixed = HashMap::new();
-        let mut meta = Vec::new();
-        let mut descriptions = Vec::new();
-        let named = |address: &str| IssuerAddress::Url(address.to_owned());
         for (address, entries) in &config.issuers {
             let made = each(config, address, entries, |entry| {
-                let terms = Arc::new(Terms::new(entry, address, false)?);
-                descriptions.push(describe(entry, &terms, named(address)));
+                let terms = self.terms(entry, IssuerAddress::Url(address.clone()))?;
                 fixed_issuer(address, entry, terms, lasting)
             })?;
             require_own_audiences(config, address, made.iter().map(|made| &*made.terms))?;
             fixed.insert(address.clone(), Arc::new(Issuer::new(made)));
         }
-        let pattern = |address: &str| IssuerAddress::Wildcard(address.to_owned());
+        Ok(fixed)
+    }
+
+    fn meta(&mut self) -> Result<Vec<MetaIssuer>, ConfigError> {
+        let (config, lasting) = (self.config, self.lasting);
+        let mut meta = Vec::new();
         for (address, entries) in &config.meta_issuers {
             let mut parsed = None;
             let made = each(config, address, entries, |entry| {
                 let wildcard = parsed.insert(Wildcard::parse(address)?);
-                let terms = Arc::new(Terms::new(entry, address, true)?);
-                descriptions.push(describe(entry, &terms, pattern(address)));
+                let terms = self.terms(entry, IssuerAddress::Wildcard(address.clone()))?;
                 meta_entry(address, entry, wildcard, terms, lasting.options)
             })?;
             require_own_audiences(config, address, made.iter().map(|made| &*made.terms))?;
@@ -79,36 +137,20 @@ impl Set {
                 timings: lasting.options.timings,
             }));
         }
-        Ok(Self {
-            fixed,
-            meta: MetaIssuers::new(meta),
-            descriptions: descriptions.into(),
-        })
+        Ok(meta)
     }
 
-    /// Returns the issuer of that name. Nobody is asked yet.
-    pub(super) fn find(&self, name: &str) -> Result<Arc<Issuer>, AuthenticateError> {
-        let fixed = self.fixed.get(name).map(Arc::clone);
-        fixed
-            .or_else(|| self.meta.find(name))
-            .ok_or_else(|| self.unknown(name))
-    }
-
-    fn unknown(&self, found: &str) -> AuthenticateError {
-        let folded = |issuer: &str| {
-            issuer
-                .strip_suffix('/')
-                .unwrap_or(issuer)
-                .to_ascii_lowercase()
+    fn terms(&mut self, entry: &Entry, address: IssuerAddress) -> Result<Arc<Terms>, EntryFault> {
+        let (name, is_meta) = match &address {
+            IssuerAddress::Url(url) => (url.clone(), false),
+            IssuerAddress::Wildcard(pattern) => (pattern.clone(), true),
         };
-        let nearest = self
-            .fixed
-            .keys()
-            .find(|known| folded(known) == folded(found));
-        AuthenticateError::IssuerUnknown {
-            found: quoted(found),
-            nearest: nearest.cloned(),
-        }
+        let before = self.before.and_then(|before| before.terms.get(&name));
+        let before = before.map_or(&[][..], Vec::as_slice);
+        let terms = Arc::new(Terms::new(entry, &name, is_meta, before)?);
+        self.descriptions.push(describe(entry, &terms, address));
+        self.terms.entry(name).or_default().push(Arc::clone(&terms));
+        Ok(terms)
     }
 }
 

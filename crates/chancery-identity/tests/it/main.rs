@@ -10,5 +10,7 @@ mod issuer;
 mod keys;
 mod meta;
 mod outage;
+mod policy;
 mod refused;
+mod replace;
 mod tls;
