@@ -11,6 +11,7 @@ use reqwest::Certificate;
 
 use crate::config::{ConfigError, Entry, EntryFault, IdentityConfig};
 use crate::error::AuthenticateError;
+use crate::explain::{self, Explanation, Reach};
 use crate::issuers::set::Lasting;
 use crate::key_cache::Timings;
 use crate::network::Network;
@@ -135,6 +136,13 @@ impl Issuers {
         let name = token.claims.issuer()?;
         let issuer = self.set.load().find(name)?;
         issuer.authenticate(token, now).await
+    }
+
+    /// Says what becomes of a token at the time `now`, and why. Nobody is certified for it, and
+    /// nothing is counted against rate limits.
+    pub async fn explain(&self, token: &str, now: SystemTime, reach: Reach) -> Explanation {
+        let set = self.set.load_full();
+        explain::explain(&set, token, now, reach).await
     }
 
     /// Returns what may be said in public about each issuer, those with wildcards last.

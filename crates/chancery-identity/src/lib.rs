@@ -9,8 +9,10 @@
 
 mod address;
 mod algorithm;
+mod codes;
 mod config;
 mod error;
+mod explain;
 mod go_url;
 mod issuer;
 mod issuers;
@@ -21,6 +23,7 @@ mod key_caches;
 mod kind;
 mod limits;
 mod meta_issuer;
+mod nearest;
 mod network;
 mod owner;
 mod principal;
@@ -34,13 +37,15 @@ mod token;
 mod token_use;
 mod wildcard;
 
+pub use codes::CODES;
 pub use config::{AnyOwnerError, ConfigError, EntryFault, IdentityConfig, Ownerless};
 pub use error::{AuthenticateError, FailureClass};
-pub use jwk::KeyFault;
-pub use jwks::UnusedKey;
+pub use explain::{Certified, Explanation, Extension, Reach, Step, StepName, StepOutcome, Verdict};
 pub use issuers::{
     HttpPolicy, IssuerAddress, IssuerDescription, Issuers, IssuersOptions, OwnerRule,
 };
+pub use jwk::KeyFault;
+pub use jwks::UnusedKey;
 pub use key_cache::Timings;
 pub use kind::{IdentityError, KindError};
 pub use limits::Whose;

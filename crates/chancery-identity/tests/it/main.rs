@@ -6,6 +6,7 @@
 )]
 
 mod accepted;
+mod explain;
 mod issuer;
 mod keys;
 mod meta;
