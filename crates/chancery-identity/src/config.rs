@@ -12,10 +12,12 @@ pub(crate) use read::nearest;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::key_source::{KeySourceFault, KeysText, ProxyUrl};
 use crate::kind::KindError;
 use crate::limits::RateLimit;
 use crate::rules::RuleList;
@@ -110,6 +112,9 @@ pub enum EntryFault {
         /// The key that was meant.
         nearest: &'static str,
     },
+    /// The way to its keys.
+    #[error(transparent)]
+    KeySource(#[from] KeySourceFault),
     /// The rules of the entry's type.
     #[error(transparent)]
     Kind(#[from] KindError),
@@ -189,6 +194,14 @@ pub(crate) struct Entry {
     /// Ours.
     #[serde(rename = "allow-http", alias = "AllowHTTP")]
     pub(crate) allow_http: bool,
+    #[serde(rename = "allow-private-addresses")]
+    pub(crate) allow_private_addresses: bool,
+    #[serde(rename = "ca-cert-file")]
+    pub(crate) ca_cert_file: Option<PathBuf>,
+    pub(crate) jwks: Option<KeysText>,
+    #[serde(rename = "jwks-file")]
+    pub(crate) jwks_file: Option<PathBuf>,
+    pub(crate) proxy: Option<ProxyUrl>,
 }
 
 /// Fulcio's names in a JSON file, where Go reads them in any case.

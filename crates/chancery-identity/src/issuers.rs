@@ -7,14 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use reqwest::Certificate;
 
-use crate::config::{ConfigError, Entry, EntryFault, IdentityConfig};
+use crate::config::{ConfigError, IdentityConfig};
 use crate::error::AuthenticateError;
 use crate::explain::{self, Explanation, Reach};
+use crate::in_cluster::InCluster;
 use crate::issuers::set::Lasting;
 use crate::key_cache::Timings;
-use crate::network::Network;
 use crate::principal::Principal;
 use crate::token::UnverifiedToken;
 
@@ -48,6 +47,8 @@ pub struct IssuersOptions {
     pub allow_http: HttpPolicy,
     /// Whether shared issuers need an owner rule.
     pub owner_rule: OwnerRule,
+    /// Where the credentials for the cluster are that this server runs in.
+    pub in_cluster: InCluster,
     /// How long they are waited for and believed.
     pub timings: Timings,
 }
@@ -158,29 +159,4 @@ impl fmt::Debug for Issuers {
             .field("configured", &self.configured())
             .finish_non_exhaustive()
     }
-}
-
-/// Makes the way to an issuer. One that is on https has its keys there, too.
-fn network(
-    address: &str,
-    entry: &Entry,
-    options: IssuersOptions,
-    public_only: bool,
-) -> Result<Network, EntryFault> {
-    let is_http = match address.split_once("://") {
-        Some(("https", _)) => false,
-        Some(("http", _)) => true,
-        _ => return Err(EntryFault::Url),
-    };
-    if is_http && options.allow_http == HttpPolicy::Refuse && !entry.allow_http {
-        return Err(EntryFault::Http);
-    }
-    let roots = match entry.ca_cert.as_deref().filter(|pem| !pem.is_empty()) {
-        None => Vec::new(),
-        Some(pem) => Certificate::from_pem_bundle(pem.as_bytes())
-            .ok()
-            .filter(|roots| !roots.is_empty())
-            .ok_or(EntryFault::CaCert)?,
-    };
-    Ok(Network::new(is_http, public_only, roots))
 }

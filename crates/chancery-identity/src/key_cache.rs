@@ -63,7 +63,9 @@ pub(crate) struct Unavailable {
 }
 
 pub(crate) struct KeyCache {
-    provider: Provider,
+    issuer: String,
+    /// Nothing where the operator has given the keys.
+    provider: Option<Provider>,
     timings: Timings,
     current: ArcSwapOption<ProviderKeys>,
     /// Held while a fetch is under way.
@@ -83,7 +85,8 @@ struct Flight {
 impl KeyCache {
     pub(crate) fn new(provider: Provider, timings: Timings) -> Self {
         Self {
-            provider,
+            issuer: provider.issuer.clone(),
+            provider: Some(provider),
             timings,
             current: ArcSwapOption::empty(),
             flight: Arc::default(),
@@ -91,8 +94,25 @@ impl KeyCache {
         }
     }
 
+    /// Keys that the operator has given: they are used for ever, and nobody is asked.
+    pub(crate) fn given(issuer: &str, keys: Arc<ProviderKeys>) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            provider: None,
+            timings: Timings::default(),
+            current: ArcSwapOption::new(Some(keys)),
+            flight: Arc::default(),
+            failing: AtomicBool::new(false),
+        }
+    }
+
     /// Returns the issuer's keys, from the issuer if need be.
     pub(crate) async fn keys(self: &Arc<Self>) -> Result<Arc<ProviderKeys>, Unavailable> {
+        if self.provider.is_none()
+            && let Some(keys) = self.current.load_full()
+        {
+            return Ok(keys);
+        }
         let Some(keys) = self.younger_than(self.timings.stale) else {
             return self.renewed().await;
         };
@@ -138,6 +158,9 @@ impl KeyCache {
         self: &Arc<Self>,
         tried: &Arc<ProviderKeys>,
     ) -> Result<Option<Arc<ProviderKeys>>, Unavailable> {
+        if self.provider.is_none() {
+            return Ok(None);
+        }
         let mut flight = Arc::clone(&self.flight).lock_owned().await;
         if let Some(keys) = self
             .current
@@ -168,7 +191,7 @@ impl KeyCache {
 
     /// Returns the issuer's identifier.
     pub(crate) fn issuer(&self) -> &str {
-        &self.provider.issuer
+        &self.issuer
     }
 
     fn younger_than(&self, age: Duration) -> Option<Arc<ProviderKeys>> {
@@ -194,7 +217,10 @@ impl KeyCache {
     ) -> JoinHandle<Result<Arc<ProviderKeys>, Arc<DiscoveryError>>> {
         let cache = Arc::clone(self);
         tokio::spawn(async move {
-            let outcome = cache.provider.fetch(known.as_deref()).await;
+            let outcome = match &cache.provider {
+                Some(provider) => provider.fetch(known.as_deref()).await,
+                None => Err(DiscoveryError::Interrupted),
+            };
             cache.failing.store(outcome.is_err(), Ordering::Relaxed);
             match outcome {
                 Ok(keys) => {

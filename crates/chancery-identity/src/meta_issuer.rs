@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 use crate::issuer::{Issuer, TermsAndKeys};
-use crate::key_cache::{KeyCache, Timings};
-use crate::key_caches::{KeyCaches, Way};
-use crate::network::Network;
-use crate::provider::Provider;
+use crate::key_cache::Timings;
+use crate::key_caches::KeyCaches;
+use crate::key_source::KeySource;
 use crate::terms::Terms;
 use crate::wildcard::Wildcard;
 
@@ -28,9 +27,7 @@ pub(crate) struct MetaIssuer {
 /// One entry of a pattern.
 pub(crate) struct MetaEntry {
     pub(crate) terms: Arc<Terms>,
-    pub(crate) network: Arc<Network>,
-    /// Of the pattern; each issuer has the same but for the name.
-    pub(crate) way: Way,
+    pub(crate) keys: KeySource,
 }
 
 /// All patterns, and the issuers that they have been found to stand for.
@@ -102,12 +99,8 @@ impl MetaIssuers {
 impl MetaIssuer {
     fn issuer(&self, name: &str) -> Option<Issuer> {
         let entries = self.entries.iter().map(|entry| {
-            let keys = self.caches.get(entry.way.to(name), || {
-                let network = Arc::clone(&entry.network);
-                let permits = Some(Arc::clone(&self.permits));
-                let provider = Provider::new(name, network, permits, self.timings.fetch)?;
-                Ok::<_, url::ParseError>(KeyCache::new(provider, self.timings))
-            });
+            let permits = Some(Arc::clone(&self.permits));
+            let keys = entry.keys.cache(name, &self.caches, permits, self.timings);
             Some(TermsAndKeys {
                 terms: Arc::clone(&entry.terms),
                 keys: keys.ok()?,

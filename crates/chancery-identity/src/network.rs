@@ -1,15 +1,21 @@
 //! How an issuer is asked: one bounded GET over HTTP.
 //!
-//! No proxy, no retry, no cookie, no decompression; redirects stay on the same origin; a body is
-//! never held beyond its cap. The time is bounded by the caller, over all requests of one discovery.
+//! No proxy but the entry's own, no retry, no cookie, no decompression; redirects stay on the same
+//! origin; a body is never held beyond its cap. The time is bounded by the caller, over all requests
+//! of one discovery.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, StatusCode, redirect};
+use reqwest::dns::Resolve;
+use reqwest::header::{DATE, HeaderValue};
+use reqwest::{Certificate, Client, Proxy, StatusCode, redirect};
 use url::Url;
 
 use crate::address::{PublicOnly, SystemResolver, host_may_be_public};
+use crate::config::EntryFault;
+use crate::in_cluster::Credentials;
+use crate::key_source::{ProxyUrl, Way};
 
 /// The most octets of a discovery document or key set.
 pub(crate) const MAX_BODY: usize = 512 * 1024;
@@ -26,6 +32,8 @@ pub(crate) enum FetchError {
     BodyTooLarge,
     #[error("no HTTP client could be made")]
     Client(#[source] reqwest::Error),
+    #[error("the cluster's CA or the service account's token cannot be read")]
+    Credentials(#[source] std::io::Error),
     #[error("it is not on https, and the issuer's entry does not say `allow-http: true`")]
     PlainHttp,
     #[error("the request failed")]
@@ -34,43 +42,60 @@ pub(crate) enum FetchError {
     Status(StatusCode),
 }
 
-/// The way to one issuer, or to all that one wildcard stands for.
+/// What was fetched.
+pub(crate) struct Document {
+    pub(crate) body: Vec<u8>,
+    /// The server's clock, as it wrote it.
+    pub(crate) date: Option<HeaderValue>,
+}
+
+/// The way to one issuer, or to all that one wildcard stands for, built.
 pub(crate) struct Network {
-    allow_http: bool,
-    /// Set where a token chooses the host.
-    public_only: bool,
-    /// Trusted besides the system's own.
+    way: Way,
     roots: Vec<Certificate>,
-    /// Made when the first document is needed, so that start costs nothing.
-    client: OnceLock<Client>,
+    proxy: Option<Proxy>,
+    resolver: Arc<dyn Resolve>,
+    /// Made when the first document is needed, so that start costs nothing, and made anew when the
+    /// cluster's CA, which stands beside it, has been replaced.
+    client: Mutex<Option<(Vec<u8>, Client)>>,
 }
 
 impl Network {
-    pub(crate) const fn new(allow_http: bool, public_only: bool, roots: Vec<Certificate>) -> Self {
-        Self {
-            allow_http,
-            public_only,
-            roots,
-            client: OnceLock::new(),
-        }
+    pub(crate) fn new(way: Way) -> Result<Self, EntryFault> {
+        Ok(Self {
+            roots: way.roots()?,
+            proxy: way.proxy.as_ref().map(ProxyUrl::parse).transpose()?,
+            way,
+            resolver: Arc::new(SystemResolver),
+            client: Mutex::default(),
+        })
+    }
+
+    pub(crate) const fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Fetches the document at `url`, all of it.
-    pub(crate) async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
-        if url.scheme() != "https" && !(self.allow_http && url.scheme() == "http") {
+    pub(crate) async fn get(&self, url: &Url) -> Result<Document, FetchError> {
+        if url.scheme() != "https" && !(self.way.allow_http && url.scheme() == "http") {
             return Err(FetchError::PlainHttp);
         }
-        if self.public_only && !host_may_be_public(url) {
+        if self.way.public_only && !host_may_be_public(url) {
             return Err(FetchError::AddressRefused);
         }
-        let request = self
-            .client()?
+        let credentials = self.credentials(url).await?;
+        let mut request = self
+            .client(credentials.certificates)?
             .get(url.clone())
             .header("accept", "application/json");
+        if let Some(token) = credentials.token {
+            request = request.bearer_auth(token);
+        }
         let mut response = request.send().await.map_err(FetchError::Request)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
+        let date = response.headers().get(DATE).cloned();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(FetchError::Request)? {
             if body.len() + chunk.len() > MAX_BODY {
@@ -78,34 +103,57 @@ impl Network {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok(Document { body, date })
     }
 
-    fn client(&self) -> Result<&Client, FetchError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
+    /// Reads what the cluster wants to see; the token only for the issuer's own origin.
+    async fn credentials(&self, url: &Url) -> Result<Credentials, FetchError> {
+        let Some((in_cluster, issuer)) = &self.way.in_cluster else {
+            return Ok(Credentials::default());
+        };
+        let mut credentials = in_cluster
+            .credentials()
+            .await
+            .map_err(FetchError::Credentials)?;
+        if url.scheme() != "https" || url.origin() != issuer.origin() {
+            credentials.token = None;
         }
-        let client = self.build().map_err(FetchError::Client)?;
-        Ok(self.client.get_or_init(|| client))
+        Ok(credentials)
     }
 
-    fn build(&self) -> Result<Client, reqwest::Error> {
-        let builder = Client::builder()
+    fn client(&self, cluster_ca: Vec<u8>) -> Result<Client, FetchError> {
+        let mut made = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = made.as_ref().filter(|(ca, _)| *ca == cluster_ca) {
+            return Ok(client.clone());
+        }
+        let client = self.build(&cluster_ca).map_err(FetchError::Client)?;
+        *made = Some((cluster_ca, client.clone()));
+        Ok(client)
+    }
+
+    fn build(&self, cluster_ca: &[u8]) -> Result<Client, reqwest::Error> {
+        let redirects = match self.way.in_cluster {
+            // The token goes along with none.
+            Some(_) => redirect::Policy::none(),
+            None => redirect::Policy::custom(stay_on_the_origin),
+        };
+        let cluster_ca = Certificate::from_pem_bundle(cluster_ca)?;
+        let mut builder = Client::builder()
             .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .referer(false)
-            .redirect(redirect::Policy::custom(stay_on_the_origin))
+            .redirect(redirects)
             .retry(reqwest::retry::never())
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(Duration::from_secs(30))
-            .tls_certs_merge(self.roots.iter().cloned());
-        if self.public_only {
-            builder
-                .dns_resolver(PublicOnly(Arc::new(SystemResolver)))
-                .build()
-        } else {
-            builder.build()
+            .tls_certs_merge(self.roots.iter().cloned().chain(cluster_ca));
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
         }
+        if self.way.public_only {
+            builder = builder.dns_resolver(PublicOnly(Arc::clone(&self.resolver)));
+        }
+        builder.build()
     }
 }
 
@@ -119,3 +167,6 @@ fn stay_on_the_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
     }
     attempt.follow()
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,10 +52,21 @@ pub(crate) struct ProviderKeys {
     /// When the configuration was fetched. Keys alone may be newer, but nothing is believed for
     /// longer because of that.
     configured: Instant,
-    keys_url: Url,
+    /// Nothing where the operator has given the keys.
+    keys_url: Option<Url>,
 }
 
 impl ProviderKeys {
+    /// Keys that the operator vouches for, each with the algorithms that it is for.
+    pub(crate) fn given(keys: KeySet) -> Self {
+        Self {
+            keys,
+            algorithms: Arc::new(Algorithm::ALL),
+            configured: Instant::now(),
+            keys_url: None,
+        }
+    }
+
     pub(crate) fn is_younger_than(&self, age: Duration) -> bool {
         self.configured.elapsed() < age
     }
@@ -107,12 +118,11 @@ impl Provider {
                 ),
                 None => None,
             };
+            let known = known.and_then(|known| Some((known, known.keys_url.clone()?)));
             let (keys_url, algorithms, configured) = match known {
-                Some(known) => (
-                    known.keys_url.clone(),
-                    Arc::clone(&known.algorithms),
-                    known.configured,
-                ),
+                Some((known, keys_url)) => {
+                    (keys_url, Arc::clone(&known.algorithms), known.configured)
+                }
                 None => {
                     let (keys_url, algorithms) = self.configuration().await?;
                     (keys_url, algorithms, Instant::now())
@@ -123,7 +133,7 @@ impl Provider {
                 keys,
                 algorithms,
                 configured,
-                keys_url,
+                keys_url: Some(keys_url),
             })
         };
         timeout(self.time_limit, fetching)
@@ -156,6 +166,7 @@ impl Provider {
         self.network
             .get(url)
             .await
+            .map(|document| document.body)
             .map_err(|source| DiscoveryError::Unreachable { what, source })
     }
 }

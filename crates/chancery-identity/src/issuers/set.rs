@@ -6,15 +6,14 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{IssuerAddress, IssuerDescription, IssuersOptions, network};
+use super::{IssuerAddress, IssuerDescription, IssuersOptions};
 use crate::config::{ConfigError, Entry, EntryFault, IdentityConfig, label};
 use crate::error::AuthenticateError;
 use crate::issuer::{Issuer, TermsAndKeys};
-use crate::key_cache::KeyCache;
-use crate::key_caches::{KeyCaches, Way};
+use crate::key_caches::KeyCaches;
+use crate::key_source::{KeySource, Place};
 use crate::meta_issuer::{MetaEntry, MetaIssuer, MetaIssuers};
 use crate::nearest::nearest;
-use crate::provider::Provider;
 use crate::quoted::quoted;
 use crate::terms::Terms;
 use crate::wildcard::Wildcard;
@@ -60,6 +59,10 @@ impl Set {
         let mut maker = Maker {
             config,
             lasting,
+            options: IssuersOptions {
+                in_cluster: lasting.options.in_cluster.within(config),
+                ..lasting.options
+            },
             before,
             terms: HashMap::new(),
             descriptions: Vec::new(),
@@ -98,6 +101,7 @@ impl Set {
 struct Maker<'a> {
     config: &'a IdentityConfig,
     lasting: &'a Lasting,
+    options: IssuersOptions,
     before: Option<&'a Set>,
     terms: HashMap<String, Vec<Arc<Terms>>>,
     descriptions: Vec<IssuerDescription>,
@@ -105,12 +109,12 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn fixed(&mut self) -> Result<HashMap<String, Arc<Issuer>>, ConfigError> {
-        let (config, lasting) = (self.config, self.lasting);
+        let (config, lasting, options) = (self.config, self.lasting, self.options);
         let mut fixed = HashMap::new();
         for (address, entries) in &config.issuers {
             let made = each(config, address, entries, |entry| {
                 let terms = self.terms(entry, IssuerAddress::Url(address.clone()))?;
-                fixed_issuer(address, entry, terms, lasting)
+                fixed_issuer(address, entry, terms, options, &lasting.caches)
             })?;
             require_own_audiences(config, address, made.iter().map(|made| &*made.terms))?;
             fixed.insert(address.clone(), Arc::new(Issuer::new(made)));
@@ -119,14 +123,14 @@ impl Maker<'_> {
     }
 
     fn meta(&mut self) -> Result<Vec<MetaIssuer>, ConfigError> {
-        let (config, lasting) = (self.config, self.lasting);
+        let (config, lasting, options) = (self.config, self.lasting, self.options);
         let mut meta = Vec::new();
         for (address, entries) in &config.meta_issuers {
             let mut parsed = None;
             let made = each(config, address, entries, |entry| {
                 let wildcard = parsed.insert(Wildcard::parse(address)?);
                 let terms = self.terms(entry, IssuerAddress::Wildcard(address.clone()))?;
-                meta_entry(address, entry, wildcard, terms, lasting.options)
+                meta_entry(address, entry, wildcard, terms, options)
             })?;
             require_own_audiences(config, address, made.iter().map(|made| &*made.terms))?;
             meta.extend(parsed.map(|pattern| MetaIssuer {
@@ -199,7 +203,8 @@ fn fixed_issuer(
     address: &str,
     entry: &Entry,
     terms: Arc<Terms>,
-    lasting: &Lasting,
+    options: IssuersOptions,
+    caches: &KeyCaches,
 ) -> Result<TermsAndKeys, EntryFault> {
     if let Some(url) = entry.issuer_url.as_ref().filter(|url| *url != address) {
         return Err(EntryFault::KeyDiffers(url.clone()));
@@ -212,13 +217,9 @@ fn fixed_issuer(
     if !has_host || !address.bytes().all(plain) {
         return Err(EntryFault::Url);
     }
-    let timings = lasting.options.timings;
-    let network = Arc::new(network(address, entry, lasting.options, false)?);
-    let keys = lasting.caches.get(Way::new(address, entry, false), || {
-        let provider = Provider::new(address, network, None, timings.fetch);
-        let provider = provider.map_err(|_| EntryFault::Url)?;
-        Ok::<_, EntryFault>(KeyCache::new(provider, timings))
-    })?;
+    let keys = KeySource::new(address, entry, options, Place::Fixed)?
+        .cache(address, caches, None, options.timings)
+        .map_err(|_| EntryFault::Url)?;
     Ok(TermsAndKeys { terms, keys })
 }
 
@@ -230,12 +231,9 @@ fn meta_entry(
     options: IssuersOptions,
 ) -> Result<MetaEntry, EntryFault> {
     // Where the pattern fixes the host, the operator has chosen it, and no token can.
-    let public_only = pattern.is_in_host();
-    Ok(MetaEntry {
-        terms,
-        network: Arc::new(network(address, entry, options, public_only)?),
-        way: Way::new(address, entry, public_only),
-    })
+    let host = pattern.is_in_host();
+    let keys = KeySource::new(address, entry, options, Place::Pattern { host })?;
+    Ok(MetaEntry { terms, keys })
 }
 
 fn describe(entry: &Entry, terms: &Terms, address: IssuerAddress) -> IssuerDescription {

@@ -6,12 +6,15 @@
 )]
 
 mod accepted;
+mod cluster;
 mod explain;
+mod given;
 mod issuer;
 mod keys;
 mod meta;
 mod outage;
 mod policy;
+mod proxy;
 mod refused;
 mod replace;
 mod tls;
