@@ -150,10 +150,12 @@ impl Network {
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(proxy.clone());
         }
+        let resolver = Arc::clone(&self.resolver);
         if self.way.public_only {
-            builder = builder.dns_resolver(PublicOnly(Arc::clone(&self.resolver)));
+            builder.dns_resolver(PublicOnly(resolver)).build()
+        } else {
+            builder.dns_resolver(resolver).build()
         }
-        builder.build()
     }
 }
 

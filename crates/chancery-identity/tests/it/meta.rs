@@ -41,10 +41,7 @@ fn canaries() -> (u16, Vec<std::net::TcpListener>) {
     let port = first.local_addr().unwrap().port();
     let mut all = vec![first];
     for last in 3..=9 {
-        all.push(
-            std::net::TcpListener::bind(std::net::SocketAddr::from(([127, 0, 0, last], port)))
-                .unwrap(),
-        );
+        all.push(std::net::TcpListener::bind((format!("127.0.0.{last}"), port)).unwrap());
     }
     for canary in &all {
         canary.set_nonblocking(true).unwrap();
