@@ -7,27 +7,76 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use crate::key_cache::KeyCache;
 use crate::key_source::Way;
 
-/// All caches that are in use, by the issuer and all that decides how its keys are asked for: two
-/// entries with the same way share one cache, before and after a reload.
+/// All caches that are in use, by issuer. Two entries of an issuer with the same way to it share one,
+/// before and after a reload.
 #[derive(Default)]
-pub(crate) struct KeyCaches(Mutex<HashMap<(String, Way), Weak<KeyCache>>>);
+pub(crate) struct KeyCaches(Mutex<HashMap<String, Vec<InUse>>>);
+
+struct InUse {
+    way: Way,
+    cache: Weak<KeyCache>,
+}
 
 impl KeyCaches {
-    /// Returns the cache at the end of `way` to `issuer`, a new one if nobody uses one.
+    /// Returns the cache of an issuer's keys at the end of `way`, a new one if nobody uses one.
     pub(crate) fn get<E>(
         &self,
         issuer: &str,
         way: &Way,
         make: impl FnOnce() -> Result<KeyCache, E>,
     ) -> Result<Arc<KeyCache>, E> {
-        let key = (issuer.to_owned(), way.clone());
         let mut caches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cache) = caches.get(&key).and_then(Weak::upgrade) {
+        let known = caches.get(issuer).into_iter().flatten();
+        let mut same = known.filter(|known| known.way == *way);
+        if let Some(cache) = same.find_map(|known| known.cache.upgrade()) {
             return Ok(cache);
         }
-        caches.retain(|_, cache| cache.strong_count() > 0);
+        caches.retain(|_, caches| {
+            caches.retain(|known| known.cache.strong_count() > 0);
+            !caches.is_empty()
+        });
         let cache = Arc::new(make()?);
-        caches.insert(key, Arc::downgrade(&cache));
+        caches.entry(issuer.to_owned()).or_default().push(InUse {
+            way: way.clone(),
+            cache: Arc::downgrade(&cache),
+        });
         Ok(cache)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::key_cache::Timings;
+    use crate::network::Network;
+    use crate::provider::Provider;
+
+    fn cache() -> Result<KeyCache, Infallible> {
+        let network = Arc::new(Network::new(false, false, Vec::new()));
+        let provider = Provider::new("https://a.test", network, None, Duration::ZERO).unwrap();
+        Ok(KeyCache::new(provider, Timings::default()))
+    }
+
+    #[test]
+    fn a_cache_is_shared_by_those_that_use_the_same_way_and_forgotten_after_them() {
+        let caches = KeyCaches::default();
+        let (way, other) = (
+            Way::new(&Entry::default(), false),
+            Way::new(&Entry::default(), true),
+        );
+        let first = caches.get("a", &way, cache).unwrap();
+        assert!(Arc::ptr_eq(&first, &caches.get("a", &way, cache).unwrap()));
+        assert!(!Arc::ptr_eq(
+            &first,
+            &caches.get("a", &other, cache).unwrap()
+        ));
+        assert!(!Arc::ptr_eq(&first, &caches.get("b", &way, cache).unwrap()));
+        drop(first);
+        let kept = caches.get("c", &way, cache).unwrap();
+        assert_eq!(caches.0.lock().unwrap().len(), 1);
+        drop(kept);
     }
 }

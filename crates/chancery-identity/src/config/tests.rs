@@ -304,6 +304,21 @@ oidc-issuers:
 }
 
 #[test]
+fn an_alias_may_stand_for_a_text_on_either_side_of_a_colon() {
+    let document = "define:
+  - &kind email
+  - &url https://a.test
+oidc-issuers:
+  *url : {client-id: a, type: *kind, issuer-url: *url}
+ci-issuer-metadata:
+  *kind :
+    extension-templates: {}
+";
+    let issuers = load(document).unwrap();
+    assert_eq!(issuers.configured()[0].issuer_type, "email");
+}
+
+#[test]
 fn a_document_that_grows_as_it_is_read_is_refused() {
     let mut bomb = format!("a0: &a0 {}\n", "x".repeat(1000));
     for level in 1..9 {

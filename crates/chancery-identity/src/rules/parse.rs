@@ -89,8 +89,8 @@ impl ClaimPath {
             return Ok(Self(vec![text.to_owned()]));
         };
         let member = |member: &str| {
-            let escapes = member.split('~').skip(1);
-            let known = escapes.fold(true, |known, rest| known && rest.starts_with(['0', '1']));
+            let mut escapes = member.split('~').skip(1);
+            let known = escapes.all(|rest| rest.starts_with(['0', '1']));
             (known && !member.is_empty()).then(|| member.replace("~1", "/").replace("~0", "~"))
         };
         let members: Option<Vec<String>> = pointer.split('/').map(member).collect();
