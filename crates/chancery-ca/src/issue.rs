@@ -1,10 +1,13 @@
 //! The act of issuing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use chancery_certs::{CertificateChain, Precertificate, SerialNumber, SigningCertificate, Term};
+use chancery_certs::{
+    CertificateChain, CertifyError, LintedTbs, Precertificate, Profile, SerialNumber,
+    SigningCertificate, Term,
+};
 use chancery_identity::Principal;
 use chancery_log::clock::from_unix_ms;
 use chancery_log::{Delivery, IndexTerm, Sequenced};
@@ -12,7 +15,8 @@ use chancery_tlog::TreeHead;
 
 use crate::authority::{Authority, AuthorityParts};
 use crate::error::IssueError;
-use crate::possession::PossessionRequest;
+use crate::issuer::IssuingCa;
+use crate::possession::{PossessionRequest, ProvenKey};
 use crate::used_tokens;
 
 /// What a caller sends: who they are, and that they hold a key.
@@ -52,22 +56,10 @@ impl Authority {
 
         let now = clock.now();
         let principal = issuers.authenticate(&request.token, now).await?;
-        let key = request.possession.verify(&principal, key_policy)?;
+        let key = request.possession.verify(&principal, key_policy).await?;
         let authenticated = watch.lap();
 
-        let (san, extensions) = (principal.san(), principal.extensions());
-        let serial = SerialNumber::from_random(rand::random());
-        let tbs = profile.certify(
-            issuer.certificate(),
-            san,
-            extensions,
-            key.spki_der(),
-            serial,
-            Term {
-                begin: now,
-                lifetime: principal.lifetime(),
-            },
-        )?;
+        let tbs = draw_up(profile, issuer, &principal, &key, now)?;
         used_tokens::claim(&**used_tokens, &principal).await?;
         let precertificate = issuer.sign_precertificate(tbs).await?;
         let precertified = watch.lap();
@@ -85,7 +77,7 @@ impl Authority {
         let finished = watch.lap();
 
         tracing::info!(
-            principal.identity = %san,
+            principal.identity = %principal.san(),
             principal.issuer = principal.issuer(),
             certificate.serial = %certificate.serial(),
             log.leaf_index = sequenced.leaf_index().get(),
@@ -102,6 +94,27 @@ impl Authority {
             tree: *sequenced.tree(),
         })
     }
+}
+
+/// Draws up the certificate, as the issuer's configuration and the profile have it.
+fn draw_up(
+    profile: &Profile,
+    issuer: &IssuingCa,
+    principal: &Principal,
+    key: &ProvenKey,
+    now: SystemTime,
+) -> Result<LintedTbs, CertifyError> {
+    profile.certify(
+        issuer.certificate(),
+        principal.san(),
+        principal.extensions(),
+        key.spki_der(),
+        SerialNumber::from_random(rand::random()),
+        Term {
+            begin: now,
+            lifetime: principal.lifetime(),
+        },
+    )
 }
 
 /// Refuses an SCT outside its certificate's validity, which verifiers would.

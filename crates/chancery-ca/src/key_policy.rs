@@ -9,6 +9,8 @@ use chancery_keys::{HashAlgorithm, PublicKey};
 pub use block_list::{BlockList, BlockListError};
 pub use client_algorithms::{ClientAlgorithms, ClientAlgorithmsError};
 
+pub(crate) use weak_rsa::refused_length;
+
 use crate::possession::PossessionError;
 
 /// The rules for callers' keys.
@@ -26,7 +28,7 @@ pub struct KeyPolicy {
 }
 
 impl KeyPolicy {
-    /// Refuses a key that anybody can sign with, or is said to.
+    /// Refuses a key that anybody can sign with, or is said to, as far as that is quickly seen.
     pub(crate) fn admit(&self, key: &PublicKey) -> Result<(), PossessionError> {
         if self.block_list.contains(key) {
             return Err(PossessionError::BlockedKey);
@@ -34,6 +36,14 @@ impl KeyPolicy {
         match weak_rsa::weakness(key) {
             None => Ok(()),
             Some(why) => Err(PossessionError::InsecureKey(why)),
+        }
+    }
+
+    /// Refuses the rest of the keys that anybody can sign with, those that are not quickly seen.
+    pub(crate) async fn admit_at_last(&self, key: &PublicKey) -> Result<(), PossessionError> {
+        match weak_rsa::primality(key).await {
+            None => Ok(()),
+            Some(why) => Err(PossessionError::InsecureKey(why.to_owned())),
         }
     }
 

@@ -8,6 +8,9 @@
 //! token ─► Principal ─► ProvenKey ─► LintedTbs ─► Precertificate ─► Sequenced ─► Sct ─► SigningCertificate
 //!     authenticate   verify      certify   sign_precertificate  append    sign_sct   sign_final
 //! ```
+//!
+//! A token that may be used once only is claimed when nothing is left that the caller could have
+//! done better: before the first signature, after all checks.
 
 mod authority;
 pub mod ceremony;

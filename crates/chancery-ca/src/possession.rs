@@ -10,7 +10,7 @@ use der::Encode;
 use der::asn1::{AnyRef, BitStringRef};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
-use crate::key_policy::KeyPolicy;
+use crate::key_policy::{KeyPolicy, refused_length};
 
 /// What a caller sends to show that they hold a key.
 #[derive(Debug)]
@@ -77,18 +77,25 @@ impl PossessionRequest {
     /// Verifies that whoever sent this holds the key, and that a certificate may be for it.
     ///
     /// The checks come in Fulcio's order: the form, the key by itself, the signature, the permitted
-    /// algorithms.
+    /// algorithms; and last what takes long.
     ///
     /// Clients choose what they sign by claim: sigstore-java signs `sub` where others sign
     /// `email`. Any of the token's names counts; all of them are the same caller's.
     ///
     /// # Errors
     /// [`PossessionError`] says what is wrong with the request. It is always the caller's fault.
-    pub fn verify(
+    pub async fn verify(
         &self,
         principal: &Principal,
         policy: &KeyPolicy,
     ) -> Result<ProvenKey, PossessionError> {
+        let names: Vec<_> = principal.proof_candidates().collect();
+        let key = self.prove(&names, policy)?;
+        policy.admit_at_last(&key).await?;
+        Ok(ProvenKey(key))
+    }
+
+    fn prove(&self, names: &[&str], policy: &KeyPolicy) -> Result<PublicKey, PossessionError> {
         match self {
             Self::Csr(pem) if !pem.is_empty() => csr::verify(pem, policy),
             Self::Csr(_) | Self::Missing => Err(PossessionError::Key(
@@ -97,24 +104,24 @@ impl PossessionRequest {
             Self::PublicKey { content, proof } => {
                 let key = parse_key(content)?;
                 policy.admit(&key)?;
-                let proven = principal
-                    .proof_candidates()
+                let proven = names
+                    .iter()
                     .any(|name| key.verify_der_or_p1363(name.as_bytes(), proof).is_ok());
                 if !proven {
-                    return Err(unproven(&key, principal));
+                    return Err(unproven(&key, names));
                 }
                 policy.permit(&key, hash_of(key.algorithm()))?;
-                Ok(ProvenKey(key))
+                Ok(key)
             }
         }
     }
 }
 
-fn unproven(key: &PublicKey, principal: &Principal) -> PossessionError {
+fn unproven(key: &PublicKey, names: &[&str]) -> PossessionError {
     PossessionError::Proof(format!(
-        "expected a {} signature over {:?} by the key in the request",
-        key.algorithm(),
-        principal.name()
+        "expected a signature over {:?} by the key in the request, {}",
+        names.first().copied().unwrap_or_default(),
+        key.algorithm()
     ))
 }
 
@@ -156,11 +163,18 @@ fn parse_key(content: &[u8]) -> Result<PublicKey, PossessionError> {
 }
 
 fn refused(error: PublicKeyError) -> PossessionError {
-    if error.is_insecure() {
-        PossessionError::InsecureKey(error.to_string())
-    } else {
-        PossessionError::Key(error.to_string())
-    }
+    insecure(&error).unwrap_or_else(|| PossessionError::Key(error.to_string()))
+}
+
+/// Tells a key that must not be used from what is no key.
+fn insecure(error: &PublicKeyError) -> Option<PossessionError> {
+    let why = match *error {
+        // More lengths can be read than are accepted.
+        PublicKeyError::RsaModulusLength { bits } => refused_length(bits),
+        _ if error.is_insecure() => error.to_string(),
+        _ => return None,
+    };
+    Some(PossessionError::InsecureKey(why))
 }
 
 /// Wraps an `RSAPublicKey` (RFC 8017, A.1.1) into a `SubjectPublicKeyInfo`.

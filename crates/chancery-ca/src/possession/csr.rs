@@ -9,7 +9,7 @@ use der::{Decode, Encode, Sequence};
 use spki::AlgorithmIdentifierRef;
 use x509_cert::request::CertReqInfo;
 
-use super::{PossessionError, ProvenKey, pem_block};
+use super::{PossessionError, insecure, pem_block};
 use crate::key_policy::KeyPolicy;
 
 /// A `CertificationRequest` whose signed part is kept as it came.
@@ -28,7 +28,7 @@ enum Signed {
 }
 
 /// Verifies that whoever made the request holds its key.
-pub(super) fn verify(content: &[u8], policy: &KeyPolicy) -> Result<ProvenKey, PossessionError> {
+pub(super) fn verify(content: &[u8], policy: &KeyPolicy) -> Result<PublicKey, PossessionError> {
     let block = pem_block::first(content).map_err(|why| {
         PossessionError::Csr(format!("certificateSigningRequest is not PEM: {why}"))
     })?;
@@ -54,7 +54,7 @@ pub(super) fn verify(content: &[u8], policy: &KeyPolicy) -> Result<ProvenKey, Po
             key.verify_scheme(scheme, &signed_part, signature)
                 .map_err(|_| not_by_the_key())?;
             policy.permit(&key, scheme.hash())?;
-            Ok(ProvenKey(key))
+            Ok(key)
         }
         Signed::WithPss => Err(refuse_pss(&key, &signed_part, signature)),
     }
@@ -67,11 +67,12 @@ fn unreadable(error: der::Error) -> PossessionError {
 /// Go reads a request whose key is of a kind that it does not know, and Fulcio then finds the key
 /// insecure; other keys that it cannot read make the request unreadable.
 fn refused(error: PublicKeyError) -> PossessionError {
-    let unknown = matches!(error, PublicKeyError::UnsupportedAlgorithm { .. });
-    if unknown || error.is_insecure() {
-        PossessionError::InsecureKey(error.to_string())
-    } else {
-        PossessionError::Csr(format!("the key in the request: {error}"))
+    match insecure(&error) {
+        Some(refusal) => refusal,
+        None if matches!(error, PublicKeyError::UnsupportedAlgorithm { .. }) => {
+            PossessionError::InsecureKey(error.to_string())
+        }
+        None => PossessionError::Csr(format!("the key in the request: {error}")),
     }
 }
 
