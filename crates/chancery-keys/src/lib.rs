@@ -22,7 +22,7 @@ pub use local::{GenerateKeyError, LocalKey};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use public_key::{BadSignature, PublicKey, PublicKeyError};
 pub use scheme::{HashAlgorithm, SignatureScheme};
-pub use secret_file::SecretFileError;
+pub use secret_file::{SecretFileError, read_shared_secret};
 pub use signer::{SignError, Signer};
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 /// The permission bits of group and others.
 const GROUP_AND_OTHERS: u32 = 0o077;
 
+/// The same, but for the group's right to read.
+const GROUP_WRITES_AND_OTHERS: u32 = 0o037;
+
 /// What a path may lead to.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Source {
@@ -18,6 +21,32 @@ pub(crate) enum Source {
     /// A regular file, a pipe or a character device, so that a secret can come from
     /// `/dev/fd/3`, standard input or a shell's process substitution.
     FileOrStream,
+    /// A regular file that its group may read.
+    SharedFile,
+}
+
+impl Source {
+    /// Returns the permission bits that no file may have.
+    fn forbidden(self) -> u32 {
+        match self {
+            Self::File | Self::FileOrStream => GROUP_AND_OTHERS,
+            Self::SharedFile => GROUP_WRITES_AND_OTHERS,
+        }
+    }
+}
+
+/// Reads the whole of a secret that another program puts there, of at most `limit` bytes: its group
+/// may read it, as where Kubernetes or an ACME client hands over the key of a TLS certificate.
+///
+/// # Errors
+///
+/// Fails if the path leads to no regular file, if its mode lets the group write or others in, and
+/// if it cannot be read or is longer.
+pub fn read_shared_secret(
+    path: &Path,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
+    read(path, Source::SharedFile, limit)
 }
 
 /// Reads the whole of a secret, of at most `limit` bytes. Symbolic links are followed.
@@ -30,7 +59,7 @@ pub(crate) fn read(
         path: path.into(),
         source: error,
     };
-    if source == Source::File && !std::fs::metadata(path).map_err(open_error)?.is_file() {
+    if source != Source::FileOrStream && !std::fs::metadata(path).map_err(open_error)?.is_file() {
         // Opening a pipe would wait for its writer. This spares the wait and proves nothing: the
         // check that counts is the one on the handle.
         return Err(SecretFileError::NotAFile { path: path.into() });
@@ -45,7 +74,7 @@ fn check(path: &Path, source: Source, metadata: &Metadata) -> Result<(), SecretF
     let kind = metadata.file_type();
     if kind.is_file() {
         let mode = metadata.mode() & 0o7777;
-        if mode & GROUP_AND_OTHERS != 0 {
+        if mode & source.forbidden() != 0 {
             return Err(SecretFileError::Exposed {
                 path: path.into(),
                 mode,

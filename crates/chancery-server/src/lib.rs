@@ -6,6 +6,7 @@
 
 mod admin;
 mod chain;
+mod cors;
 mod ct;
 pub mod dev_oidc;
 mod error;
@@ -21,12 +22,15 @@ mod request_body;
 mod rest;
 mod router;
 mod state;
+mod tls;
 mod token;
 mod trust_documents;
 
+pub use cors::{CorsPolicy, CorsPolicyError};
 pub use listener::{ServeLimits, serve};
 pub use metrics::Metrics;
 pub use request_body::RequestLimits;
 pub use router::{admin_router, grpc_router, public_router};
 pub use state::{AdminState, AppState, LogRead};
+pub use tls::{Reloaded, Tls, TlsError};
 pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject};

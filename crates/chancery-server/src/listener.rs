@@ -5,7 +5,8 @@
 //!
 //! What bounds a connection, from its first byte on:
 //!
-//! - its first request head must be whole within [`ServeLimits::first_head`];
+//! - its TLS handshake, if there is one, and its first request head must be whole within
+//!   [`ServeLimits::first_head`];
 //! - no read and no head of a later request may take longer than [`ServeLimits::idle`];
 //! - no write may stall longer than [`ServeLimits::write_stall`];
 //! - heads, streams and resets are counted and sized.
@@ -14,6 +15,7 @@
 //! [`RequestLimits`](crate::RequestLimits).
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +25,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
+
+use crate::tls::Tls;
 
 /// How long the accept loop waits after an error that is its own, such as running out of file
 /// descriptors; connections that end meanwhile give some back.
@@ -42,7 +48,8 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct ServeLimits {
     /// Connections at the same time; more wait in the kernel's queue. Default 1024.
     pub max_connections: usize,
-    /// Time from accepting a connection to its first whole request head. Default 10 s.
+    /// Time from accepting a connection to its first whole request head, the TLS handshake included.
+    /// Default 10 s.
     pub first_head: Duration,
     /// Longest silence of a peer, between requests or within one; longer than any request may take
     /// ([`RequestLimits::total`](crate::RequestLimits::total)), or answers would be cut off.
@@ -101,7 +108,8 @@ impl ServeLimits {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown` is cancelled, then drains.
+/// Serves `router` on `listener`, over TLS if there is any, until `shutdown` is cancelled, then
+/// drains.
 ///
 /// After the signal no connection is accepted, requests in flight are finished and idle connections
 /// closed. What is still open when [`ServeLimits::drain`] is over is cut off. The function returns
@@ -115,6 +123,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: ServeLimits,
+    tls: Option<Tls>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
@@ -123,6 +132,7 @@ pub async fn serve(
         builder: limits.builder(),
         limits,
         router,
+        tls,
         shutdown: shutdown.clone(),
         cut: CancellationToken::new(),
     });
@@ -198,13 +208,47 @@ struct Server {
     builder: auto::Builder<TokioExecutor>,
     limits: ServeLimits,
     router: Router,
+    tls: Option<Tls>,
     shutdown: CancellationToken,
     /// Cancelled when the drain is over.
     cut: CancellationToken,
 }
 
+/// A connection each of whose reads and writes is bounded.
+type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
+
 impl Server {
     async fn drive(self: Arc<Self>, stream: TcpStream, _slot: OwnedSemaphorePermit) {
+        let first_head_by = Instant::now() + self.limits.first_head;
+        let stream = self.timed(stream);
+        let stream = match &self.tls {
+            None => Either::Left(stream),
+            Some(tls) => match self.shake_hands(tls, stream, first_head_by).await {
+                Some(stream) => Either::Right(Box::new(stream)),
+                None => return,
+            },
+        };
+        self.converse(stream, first_head_by).await;
+    }
+
+    /// Ends without a stream if the peer does not get it done in time.
+    async fn shake_hands(&self, tls: &Tls, stream: Timed, by: Instant) -> Option<TlsStream<Timed>> {
+        let drain = async {
+            self.shutdown.cancelled().await;
+            sleep(FRESH).await;
+        };
+        tokio::select! {
+            biased;
+            shaken = tls.accept(stream) => {
+                shaken.inspect_err(|error| tracing::trace!(%error, "TLS handshake failed")).ok()
+            }
+            () = self.cut.cancelled() => None,
+            () = drain => None,
+            () = sleep_until(by) => None,
+        }
+    }
+
+    async fn converse(&self, stream: Either<Timed, Box<TlsStream<Timed>>>, first_head_by: Instant) {
         let begun = CancellationToken::new();
         let service = service_fn({
             let (begun, router) = (begun.clone(), self.router.clone());
@@ -213,8 +257,9 @@ impl Server {
                 router.clone().call(request)
             }
         });
-        let connection = self.builder.serve_connection(self.timed(stream), service);
-        let first_head = sleep(self.limits.first_head);
+        let stream = TokioIo::new(stream);
+        let connection = self.builder.serve_connection(stream, service);
+        let first_head = sleep_until(first_head_by);
         let drain = async {
             self.shutdown.cancelled().await;
             let _ = timeout(FRESH, begun.cancelled()).await;
@@ -248,14 +293,14 @@ impl Server {
     }
 
     /// Bounds each read and write of `stream`.
-    fn timed(&self, stream: TcpStream) -> TokioIo<std::pin::Pin<Box<TimeoutStream<TcpStream>>>> {
+    fn timed(&self, stream: TcpStream) -> Timed {
         // An answer is one small write; waiting for more would only delay it. A socket that is
         // closed already says so at the first read.
         let _ = stream.set_nodelay(true);
         let mut timed = TimeoutStream::new(stream);
         timed.set_read_timeout(Some(self.limits.idle));
         timed.set_write_timeout(Some(self.limits.write_stall));
-        TokioIo::new(Box::pin(timed))
+        Box::pin(timed)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Counters, gauges and histograms, exposed as `OpenMetrics` text.
 
+mod fulcio;
+
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+pub(crate) use fulcio::FulcioMetrics;
+
 /// What this process counts; one for both routers.
 #[derive(Debug)]
 pub struct Metrics {
@@ -21,6 +25,7 @@ pub struct Metrics {
     issued: Counter,
     issuance: Histogram,
     log: LogGauges,
+    fulcio: Option<FulcioMetrics>,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -46,7 +51,8 @@ struct LogGauges {
 impl Metrics {
     /// Makes the metrics of a process of this version.
     pub fn new(version: &str) -> Self {
-        let mut registry = Registry::with_prefix("chancery");
+        let mut registries = Registry::default();
+        let registry = registries.sub_registry_with_prefix("chancery");
         let metrics = Self {
             requests: Family::default(),
             refusals: Family::default(),
@@ -55,6 +61,7 @@ impl Metrics {
             issuance: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
             log: LogGauges::default(),
             registry: Registry::default(),
+            fulcio: None,
         };
         let build = Info::new(vec![("version", version.to_owned())]);
         registry.register("build", "What is running", build);
@@ -82,9 +89,22 @@ impl Metrics {
             .log
             .register(registry.sub_registry_with_prefix("log"));
         Self {
-            registry,
+            registry: registries,
             ..metrics
         }
+    }
+
+    /// Makes the metrics of a process of this version, which counts under Fulcio's names, too, for
+    /// dashboards and alerts that are there already.
+    pub fn with_fulcio_names(version: &str) -> Self {
+        let mut metrics = Self::new(version);
+        metrics.fulcio = Some(FulcioMetrics::new(version, &mut metrics.registry));
+        metrics
+    }
+
+    /// Returns what is counted under Fulcio's names, if anything.
+    pub(crate) fn fulcio(&self) -> Option<&FulcioMetrics> {
+        self.fulcio.as_ref()
     }
 
     /// Counts an answered request.
@@ -105,6 +125,9 @@ impl Metrics {
     /// Counts an issued certificate.
     pub(crate) fn issued(&self, took: Duration) {
         self.issued.inc();
+        if let Some(fulcio) = &self.fulcio {
+            fulcio.issued();
+        }
         self.issuance.observe(took.as_secs_f64());
     }
 

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
+use crate::cors::CorsPolicy;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
+use crate::middleware::Surface;
 use crate::request_body::RequestLimits;
 use crate::state::{AdminState, AppState};
-use crate::{admin, ct, grpc, middleware, page, rest, trust_documents};
+use crate::{admin, ct, dev_oidc, grpc, middleware, page, rest, trust_documents};
 
 /// Returns everything that clients see.
 pub fn public_router(app: AppState) -> Router {
     let (limits, metrics) = (app.limits, Arc::clone(&app.metrics));
+    let cors = app.cors.clone();
     let dev_oidc = app.dev_oidc.clone();
     let grpc = grpc::routes(&app);
     let router = Router::new()
@@ -41,15 +44,21 @@ pub fn public_router(app: AppState) -> Router {
         .route("/ct/{log}/tile/{*tile}", get(ct::tile))
         .with_state(app);
     let router = match dev_oidc {
-        Some(provider) => router.nest("/dev-oidc", provider.router(limits)),
+        Some(provider) => router.nest(dev_oidc::MOUNT, provider.router(limits)),
         None => router,
     };
-    finished(router.merge(grpc), limits, metrics)
+    finished(router.merge(grpc), Surface::Public(&cors), limits, metrics)
 }
 
 /// Returns the gRPC half of the public router, for a port that Fulcio's clients may know.
 pub fn grpc_router(app: &AppState) -> Router {
-    finished(grpc::routes(app), app.limits, Arc::clone(&app.metrics))
+    let surface = Surface::Public(&CorsPolicy::Off);
+    finished(
+        grpc::routes(app),
+        surface,
+        app.limits,
+        Arc::clone(&app.metrics),
+    )
 }
 
 /// Returns what operators probe and scrape.
@@ -60,15 +69,20 @@ pub fn admin_router(admin: AdminState) -> Router {
         .route("/metrics", get(admin::metrics))
         .route("/readyz", get(admin::readyz))
         .with_state(admin);
-    finished(router, RequestLimits::default(), metrics)
+    finished(router, Surface::Admin, RequestLimits::default(), metrics)
 }
 
 /// Adds what holds for every route, the unknown ones included.
-fn finished(router: Router, limits: RequestLimits, metrics: Arc<Metrics>) -> Router {
+fn finished(
+    router: Router,
+    surface: Surface<'_>,
+    limits: RequestLimits,
+    metrics: Arc<Metrics>,
+) -> Router {
     let router = router
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed());
-    middleware::apply(router, limits, metrics)
+    middleware::apply(router, surface, limits, metrics)
 }
 
 /// Says that the process answers, whatever the state of log and database; see `/readyz`.

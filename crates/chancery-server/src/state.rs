@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use chancery_ca::{Authority, IssueRequest, Issued};
 use tokio_util::sync::CancellationToken;
 
+use crate::cors::CorsPolicy;
 use crate::dev_oidc::DevOidc;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
@@ -37,6 +38,8 @@ pub struct AppState {
     pub log_read: LogRead,
     /// What a single request may take.
     pub limits: RequestLimits,
+    /// Which web pages may use the API.
+    pub cors: CorsPolicy,
     /// Counts what happens; shared with [`AdminState`].
     pub metrics: Arc<Metrics>,
     /// The development identity provider, in `chancery dev` and `chancery demo` only.

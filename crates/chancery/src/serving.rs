@@ -41,10 +41,11 @@ pub(crate) async fn run(
             listener,
             admin_router(state),
             limits.clone(),
+            None,
             closed.clone(),
         ))
     });
-    let served = serve(public, public_router(app), limits, stop).await;
+    let served = serve(public, public_router(app), limits, None, stop).await;
     opened.close().await;
 
     closed.cancel();

@@ -32,6 +32,9 @@ use pending::PendingCodes;
 
 pub use token::DEV_IDENTITY_GRANT;
 
+/// Where the provider is, under the authority's URL.
+pub(crate) const MOUNT: &str = "/dev-oidc";
+
 /// What a development identity provider is made of.
 #[derive(Debug)]
 pub struct DevOidcConfig<'a> {
@@ -82,7 +85,7 @@ impl DevOidc {
         } = config;
         let algorithm = key.public_key().algorithm();
         Ok(Self(Arc::new(Provider {
-            issuer: format!("{}/dev-oidc", url.as_str().trim_end_matches('/')),
+            issuer: format!("{}{MOUNT}", url.as_str().trim_end_matches('/')),
             key: TokenKey::new(key).ok_or(DevOidcError::Key(algorithm))?,
             clock,
             pending: PendingCodes::default(),
@@ -95,7 +98,7 @@ impl DevOidc {
         &self.0.issuer
     }
 
-    /// Returns the routes, to be nested at `/dev-oidc`.
+    /// Returns the routes, to be nested at [`MOUNT`].
     pub(crate) fn router(&self, limits: RequestLimits) -> Router {
         let app = DevState {
             provider: Arc::clone(&self.0),

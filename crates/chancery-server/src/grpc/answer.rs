@@ -9,7 +9,7 @@ use axum::response::Response;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::request::is_grpc;
+use super::request::{is_grpc, method};
 use crate::error::ApiError;
 
 impl From<ApiError> for Status {
@@ -33,7 +33,7 @@ impl From<ApiError> for Status {
 pub(crate) async fn in_form(request: Request, next: Next) -> Response {
     let known = request.extensions().get::<MatchedPath>();
     // Fulcio's REST does not look at media types, so its routes stay what they are.
-    if !is_grpc(&request) || known.is_some_and(|route| !is_method(route.as_str())) {
+    if !is_grpc(&request) || known.is_some_and(|route| method(route.as_str()).is_none()) {
         return next.run(request).await;
     }
     let unknown = known.is_none();
@@ -57,13 +57,6 @@ pub(crate) async fn in_form(request: Request, next: Next) -> Response {
     response
 }
 
-/// Routes of gRPC are `/<package>.<Service>/<Method>`.
-fn is_method(route: &str) -> bool {
-    let service = route.split('/').nth(1);
-    service.is_some_and(|service| service.contains('.') && !route.contains(['{', '}']))
-        && route.split('/').count() == 3
-}
-
 /// Returns the error that a status was made of; for one that the library made, what we say.
 fn ours(status: &Status) -> Result<ApiError, ApiError> {
     if let Some(error) = status.source().and_then(<dyn Error>::downcast_ref) {
@@ -79,23 +72,5 @@ fn ours(status: &Status) -> Result<ApiError, ApiError> {
             "The request body could not be parsed",
             status.message(),
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn methods_are_told_from_documents() {
-        assert!(is_method("/dev.sigstore.fulcio.v2.CA/GetTrustBundle"));
-        for route in [
-            "/",
-            "/trusted_root.json",
-            "/api/v2/signingCert",
-            "/ct/{log}/tile/{*tile}",
-        ] {
-            assert!(!is_method(route), "{route}");
-        }
     }
 }

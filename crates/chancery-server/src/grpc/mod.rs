@@ -21,7 +21,7 @@ use tonic::codec::CompressionEncoding::Gzip;
 
 use crate::state::AppState;
 
-pub(crate) use request::{is_grpc, timeout};
+pub(crate) use request::{is_grpc, method, timeout};
 
 /// Returns a route for each method, so that metrics can tell them apart.
 pub(crate) fn routes(app: &AppState) -> Router {

@@ -25,6 +25,14 @@ pub(crate) fn is_grpc(request: &Request) -> bool {
             .any(|name| media.trim_ascii().eq_ignore_ascii_case(name))
 }
 
+/// Returns the service and the method of a route, if it is one of gRPC's:
+/// `/<package>.<Service>/<Method>`.
+pub(crate) fn method(route: &str) -> Option<(&str, &str)> {
+    let (service, method) = route.strip_prefix('/')?.split_once('/')?;
+    let plain = !method.is_empty() && !method.contains(['/', '{']);
+    (service.contains('.') && plain).then_some((service, method))
+}
+
 /// Returns the time that the client gives the request.
 ///
 /// # Errors
@@ -82,6 +90,24 @@ pub(super) async fn whole(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_are_told_from_documents() {
+        assert_eq!(
+            method("/dev.sigstore.fulcio.v2.CA/GetTrustBundle"),
+            Some(("dev.sigstore.fulcio.v2.CA", "GetTrustBundle"))
+        );
+        for route in [
+            "/",
+            "/trusted_root.json",
+            "/api/v2/signingCert",
+            "/ct/{log}/tile/{*tile}",
+            "/a.B/",
+            "/a.B/C/D",
+        ] {
+            assert_eq!(method(route), None, "{route}");
+        }
+    }
 
     #[test]
     fn timeouts_are_read_as_grpc_writes_them() {

@@ -1,5 +1,5 @@
 //! What happens around every handler, from the outside in: the request's id and span, its access
-//! event and metrics, errors in the form of the request's protocol, panics made answers, the bound
+//! event and metrics, leave for browsers, errors in the form of the request's protocol, panics made answers, the bound
 //! on requests in flight, and the time limit.
 
 mod deadline;
@@ -14,14 +14,30 @@ use axum::{Router, middleware};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::cors::{self, CorsPolicy};
 use crate::grpc;
 use crate::metrics::Metrics;
 use crate::request_body::RequestLimits;
+use observe::Observe;
+
+/// Who a router is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Surface<'a> {
+    /// Operators.
+    Admin,
+    /// Clients, and pages of these origins.
+    Public(&'a CorsPolicy),
+}
 
 /// Wraps all routes of `router`, its fallbacks included.
-pub(crate) fn apply(router: Router, limits: RequestLimits, metrics: Arc<Metrics>) -> Router {
+pub(crate) fn apply(
+    router: Router,
+    surface: Surface<'_>,
+    limits: RequestLimits,
+    metrics: Arc<Metrics>,
+) -> Router {
     // A later layer is further out.
-    router
+    let router = router
         .layer(middleware::from_fn_with_state(
             limits.total,
             deadline::limit,
@@ -31,8 +47,19 @@ pub(crate) fn apply(router: Router, limits: RequestLimits, metrics: Arc<Metrics>
             in_flight::bound,
         ))
         .layer(CatchPanicLayer::custom(panic::answer))
-        .layer(middleware::from_fn(grpc::answer::in_form))
-        .layer(middleware::from_fn_with_state(metrics, observe::observe))
+        .layer(middleware::from_fn(grpc::answer::in_form));
+    let (router, observe) = match surface {
+        Surface::Admin => (router, Observe::admin(metrics)),
+        Surface::Public(policy) => (
+            match policy.layer() {
+                Some(cors) => router.layer(middleware::from_fn_with_state(cors, cors::share)),
+                None => router,
+            },
+            Observe::public(metrics),
+        ),
+    };
+    router
+        .layer(middleware::from_fn_with_state(observe, observe::observe))
         .layer(middleware::from_fn(request_id::assign))
 }
 
@@ -50,7 +77,7 @@ mod tests {
 
     async fn ask(router: Router, limits: RequestLimits) -> (Response, String) {
         let metrics = Arc::new(Metrics::new("0"));
-        let router = apply(router, limits, Arc::clone(&metrics));
+        let router = apply(router, Surface::Admin, limits, Arc::clone(&metrics));
         let request = Request::get("/").body(Body::empty()).unwrap();
         (
             router.oneshot(request).await.unwrap(),
@@ -86,7 +113,7 @@ mod tests {
 
     /// Asks for a gRPC method, and returns the response's headers.
     async fn call(router: Router, limits: RequestLimits, timeout: &str) -> http::HeaderMap {
-        let router = apply(router, limits, Arc::new(Metrics::new("0")));
+        let router = apply(router, Surface::Admin, limits, Arc::new(Metrics::new("0")));
         let request = Request::post("/a.B/C")
             .header("content-type", "application/grpc")
             .header("grpc-timeout", timeout);

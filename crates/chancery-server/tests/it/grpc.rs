@@ -20,7 +20,7 @@ use serde_json::Value;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Request};
 
-use crate::service::{Answer, Service};
+use crate::service::{Answer, Service, Setup};
 
 const ISSUE: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 
@@ -405,4 +405,63 @@ async fn the_second_port_serves_grpc_and_nothing_else() {
     client.create_signing_certificate(request).await.unwrap();
     let rest = service.client.get(format!("{}/healthz", service.grpc_url));
     Answer::of(rest).await.error(404, 5);
+}
+
+#[tokio::test]
+async fn fulcios_metrics_are_counted_beside_ours_on_request() {
+    let service = Service::start_with(Setup {
+        fulcio_names: true,
+        ..Setup::default()
+    })
+    .await;
+    let request = service.certificate_request("dev@chancery.test").await;
+    let issued = service
+        .post("/api/v2/signingCert", request.to_string())
+        .await;
+    assert_eq!(issued.status, 200);
+    let refused = service.post("/api/v2/signingCert", "{}").await;
+    refused.error(400, 3);
+    client(&service)
+        .create_signing_certificate(message(&request))
+        .await
+        .unwrap();
+    raw(&service, "/a.B/C", &[GRPC], vec![0; 5]).await;
+    service.get_admin("/readyz").await;
+    let metrics = service.get_admin("/metrics").await;
+    let text = metrics.text();
+    let method = concat!(
+        r#"grpc_method="CreateSigningCertificate",grpc_service="dev.sigstore.fulcio.v2.CA","#,
+        r#"grpc_type="unary""#
+    );
+    for line in [
+        "# TYPE fulcio_new_certs unknown",
+        "fulcio_new_certs 2",
+        "# TYPE fulcio_api_latency histogram",
+        // With the request for the token,
+        r#"fulcio_api_latency_count{code="200",method="post"} 2"#,
+        // and with those for the issuer's keys; operators' requests are not among them.
+        r#"http_requests_total{code="200",method="get"} 2"#,
+        r#"http_requests_total{code="400",method="post"} 1"#,
+        &format!("grpc_server_started_total{{{method}}} 3"),
+        &format!("grpc_server_msg_received_total{{{method}}} 3"),
+        &format!("grpc_server_msg_sent_total{{{method}}} 2"),
+        &format!(r#"grpc_server_handled_total{{grpc_code="OK",{method}}} 2"#),
+        &format!(r#"grpc_server_handled_total{{grpc_code="InvalidArgument",{method}}} 1"#),
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    assert!(
+        text.contains(r#"fulcio_build_info{version="0.0.0-test""#),
+        "{text}"
+    );
+    assert!(
+        text.contains("chancery_certificates_issued_total 2"),
+        "{text}"
+    );
+    // Paths make no labels.
+    assert!(!text.contains("a.B"), "{text}");
+
+    let service = Service::start().await;
+    let metrics = service.get_admin("/metrics").await;
+    assert!(!metrics.text().contains("fulcio"), "{}", metrics.text());
 }

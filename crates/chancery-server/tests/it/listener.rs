@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use chancery_server::{ServeLimits, serve};
+use chancery_server::{ServeLimits, Tls, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use crate::tls::Files;
 
 /// Longer than anything here takes, so that a failure is no hang.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,6 +31,10 @@ struct Server {
 
 impl Server {
     async fn start(limits: ServeLimits) -> Self {
+        Self::start_over(None, limits).await
+    }
+
+    async fn start_over(tls: Option<Tls>, limits: ServeLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -45,7 +51,7 @@ impl Server {
             .route("/large", get(async || vec![b'x'; 64 << 20]))
             .route("/slow", get(slow));
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(serve(listener, router, limits, shutdown.clone()));
+        let running = tokio::spawn(serve(listener, router, limits, tls, shutdown.clone()));
         Self {
             address,
             shutdown,
@@ -55,9 +61,9 @@ impl Server {
         }
     }
 
-    async fn connect(&self, send: &str) -> TcpStream {
+    async fn connect(&self, send: impl AsRef<[u8]>) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(send.as_bytes()).await.unwrap();
+        stream.write_all(send.as_ref()).await.unwrap();
         stream
     }
 
@@ -238,5 +244,60 @@ async fn a_drain_ends_at_its_limit() {
     server.begun.notified().await;
     server.shutdown.cancel();
     assert_eq!(read_all(busy).await, "");
+    server.ended().await;
+}
+
+/// What a TLS client says first, cut short: a record header and half a `ClientHello`.
+const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+#[tokio::test]
+async fn a_handshake_that_stalls_is_cut_off_and_holds_a_connection_until_then() {
+    let files = Files::new("localhost");
+    let limits = ServeLimits {
+        first_head: SHORT,
+        max_connections: 1,
+        ..ServeLimits::default()
+    };
+    let server = Server::start_over(Some(files.tls()), limits).await;
+    for stalled in [&b""[..], b"\x16", HALF_A_HELLO] {
+        assert_eq!(read_all(server.connect(stalled).await).await, "");
+    }
+    // Whoever does not know that this is TLS is told, in TLS.
+    let answer = read_all(server.connect(&closing("/")).await).await;
+    assert!(answer.starts_with('\u{15}'), "{answer:?}");
+    // The time of a handshake is that of the first head, too: this one then says nothing.
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let mut stream = files.connect(stream, b"http/1.1").await;
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn a_handshake_that_stalls_does_not_hold_up_a_shutdown() {
+    let limits = ServeLimits {
+        first_head: Duration::from_secs(3600),
+        drain: Duration::from_secs(3600),
+        ..ServeLimits::default()
+    };
+    let server = Server::start_over(Some(Files::new("localhost").tls()), limits).await;
+    let stalled = server.connect(HALF_A_HELLO).await;
+    server.shutdown.cancel();
+    assert_eq!(read_all(stalled).await, "");
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_request_over_tls_is_finished_in_a_shutdown() {
+    let files = Files::new("localhost");
+    let server = Server::start_over(Some(files.tls()), ServeLimits::default()).await;
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let mut stream = files.connect(stream, b"http/1.1").await;
+    stream.write_all(closing("/slow").as_bytes()).await.unwrap();
+    server.begun.notified().await;
+    server.shutdown.cancel();
+    server.go_on.notify_one();
+    let mut answer = String::new();
+    // Closed with a TLS alert: otherwise this would be an error.
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("finished"), "{answer}");
     server.ended().await;
 }

@@ -7,9 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod cors;
 mod dev_oidc;
 mod grpc;
 mod issuance;
 mod listener;
 mod reads;
 mod service;
+mod tls;

@@ -4,7 +4,7 @@ use chancery_log::memory::Fault;
 use chancery_server::LogRead;
 use serde_json::{Value, json};
 
-use crate::service::Service;
+use crate::service::{Service, Setup};
 
 const FOREVER: &str = "public, max-age=604800, immutable";
 
@@ -76,7 +76,11 @@ async fn what_is_not_in_the_log_or_not_its_name_is_not_found() {
 
 #[tokio::test]
 async fn a_restricted_log_keeps_its_entries_and_shows_its_tree() {
-    let service = Service::start_with(LogRead::Restricted).await;
+    let service = Service::start_with(Setup {
+        log_read: LogRead::Restricted,
+        ..Setup::default()
+    })
+    .await;
     service.issue("dev@chancery.test").await;
     let message = service
         .get("/ct/main/tile/data/000.p/1")

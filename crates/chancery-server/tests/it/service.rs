@@ -18,8 +18,8 @@ use chancery_log::memory::MemoryStore;
 use chancery_log::{Log, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
-    AdminState, AppState, LogRead, Metrics, RequestLimits, ServeLimits, TrustDocuments,
-    TrustSubject, admin_router, grpc_router, public_router, serve,
+    AdminState, AppState, CorsPolicy, LogRead, Metrics, RequestLimits, ServeLimits, Tls,
+    TrustDocuments, TrustSubject, admin_router, grpc_router, public_router, serve,
 };
 use chancery_tlog::Origin;
 use reqwest::{Client, Method, RequestBuilder};
@@ -39,9 +39,21 @@ pub(crate) struct Service {
     pub(crate) draining: CancellationToken,
     /// The port that speaks gRPC only.
     pub(crate) grpc_url: String,
+    /// The port that speaks TLS, if there is one.
+    pub(crate) tls_url: String,
     admin_url: String,
     stop: CancellationToken,
     _guard: tempfile::TempDir,
+}
+
+/// What differs from one service to another.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) cors: CorsPolicy,
+    pub(crate) fulcio_names: bool,
+    pub(crate) log_read: LogRead,
+    /// A third port serves everything over TLS.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Drop for Service {
@@ -52,10 +64,10 @@ impl Drop for Service {
 
 impl Service {
     pub(crate) async fn start() -> Self {
-        Self::start_with(LogRead::Open).await
+        Self::start_with(Setup::default()).await
     }
 
-    pub(crate) async fn start_with(log_read: LogRead) -> Self {
+    pub(crate) async fn start_with(setup: Setup) -> Self {
         let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -71,12 +83,17 @@ impl Service {
             key: rsa_key(),
             clock: Arc::clone(&clock) as _,
         });
-        let metrics = Arc::new(Metrics::new("0.0.0-test"));
+        let metrics = Arc::new(if setup.fulcio_names {
+            Metrics::with_fulcio_names("0.0.0-test")
+        } else {
+            Metrics::new("0.0.0-test")
+        });
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
         let app = AppState {
             documents: documents(&base, &authority),
             url: url.as_str().into(),
-            log_read,
+            log_read: setup.log_read,
+            cors: setup.cors,
             limits: RequestLimits::default(),
             metrics: Arc::clone(&metrics),
             dev_oidc: Some(dev_oidc.unwrap()),
@@ -90,14 +107,29 @@ impl Service {
             draining: draining.clone(),
         };
         let limits = ServeLimits::default();
-        tokio::spawn(serve(grpc, grpc_router(&app), limits.clone(), stop.clone()));
+        let secure = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tls_url = format!("https://localhost:{}", secure.local_addr().unwrap().port());
+        if let Some(tls) = setup.tls {
+            let router = public_router(app.clone());
+            let (limits, stop) = (limits.clone(), stop.clone());
+            tokio::spawn(serve(secure, router, limits, Some(tls), stop));
+        }
+        let grpc_only = grpc_router(&app);
+        tokio::spawn(serve(grpc, grpc_only, limits.clone(), None, stop.clone()));
         tokio::spawn(serve(
             public,
             public_router(app),
             limits.clone(),
+            None,
             stop.clone(),
         ));
-        tokio::spawn(serve(admin, admin_router(watched), limits, stop.clone()));
+        tokio::spawn(serve(
+            admin,
+            admin_router(watched),
+            limits,
+            None,
+            stop.clone(),
+        ));
         let client = Client::builder().redirect(reqwest::redirect::Policy::none());
         let client = client.build().unwrap();
         Self {
@@ -107,6 +139,7 @@ impl Service {
             store,
             draining,
             grpc_url,
+            tls_url,
             admin_url,
             stop,
             _guard: folder,

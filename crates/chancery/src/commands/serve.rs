@@ -104,6 +104,7 @@ pub(crate) fn app_state(
             LogRead::Restricted => ServerLogRead::Restricted,
         },
         limits: chancery_server::RequestLimits::default(),
+        cors: chancery_server::CorsPolicy::default(),
         metrics: serving::metrics(),
         dev_oidc: None,
     })
