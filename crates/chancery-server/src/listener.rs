@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::tls::Tls;
+use crate::tls::{HTTP_2, Tls};
 
 /// How long the accept loop waits after an error that is its own, such as running out of file
 /// descriptors; connections that end meanwhile give some back.
@@ -129,7 +129,8 @@ pub async fn serve(
     let address = listener.local_addr()?;
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let server = Arc::new(Server {
-        builder: limits.builder(),
+        either: limits.builder(),
+        http_2: limits.builder().http2_only(),
         limits,
         router,
         tls,
@@ -205,7 +206,10 @@ fn is_the_peers(error: &io::Error) -> bool {
 
 /// What every connection of a listener shares.
 struct Server {
-    builder: auto::Builder<TokioExecutor>,
+    /// For peers who may speak either version of HTTP.
+    either: auto::Builder<TokioExecutor>,
+    /// For peers who said in their TLS handshake that it will be HTTP/2.
+    http_2: auto::Builder<TokioExecutor>,
     limits: ServeLimits,
     router: Router,
     tls: Option<Tls>,
@@ -221,14 +225,19 @@ impl Server {
     async fn drive(self: Arc<Self>, stream: TcpStream, _slot: OwnedSemaphorePermit) {
         let first_head_by = Instant::now() + self.limits.first_head;
         let stream = self.timed(stream);
-        let stream = match &self.tls {
-            None => Either::Left(stream),
-            Some(tls) => match self.shake_hands(tls, stream, first_head_by).await {
-                Some(stream) => Either::Right(Box::new(stream)),
-                None => return,
-            },
+        let Some(tls) = &self.tls else {
+            let stream = Either::Left(stream);
+            return self.converse(&self.either, stream, first_head_by).await;
         };
-        self.converse(stream, first_head_by).await;
+        let Some(stream) = self.shake_hands(tls, stream, first_head_by).await else {
+            return;
+        };
+        let builder = match stream.get_ref().1.alpn_protocol() {
+            Some(HTTP_2) => &self.http_2,
+            _ => &self.either,
+        };
+        let stream = Either::Right(Box::new(stream));
+        self.converse(builder, stream, first_head_by).await;
     }
 
     /// Ends without a stream if the peer does not get it done in time.
@@ -248,7 +257,12 @@ impl Server {
         }
     }
 
-    async fn converse(&self, stream: Either<Timed, Box<TlsStream<Timed>>>, first_head_by: Instant) {
+    async fn converse(
+        &self,
+        builder: &auto::Builder<TokioExecutor>,
+        stream: Either<Timed, Box<TlsStream<Timed>>>,
+        first_head_by: Instant,
+    ) {
         let begun = CancellationToken::new();
         let service = service_fn({
             let (begun, router) = (begun.clone(), self.router.clone());
@@ -258,7 +272,7 @@ impl Server {
             }
         });
         let stream = TokioIo::new(stream);
-        let connection = self.builder.serve_connection(stream, service);
+        let connection = builder.serve_connection(stream, service);
         let first_head = sleep_until(first_head_by);
         let drain = async {
             self.shutdown.cancelled().await;

@@ -11,8 +11,9 @@ use tokio::time::timeout;
 use crate::error::ApiError;
 
 /// How many times the size limit is read and thrown away before we stop listening: a client that
-/// is still writing when the connection closes would see a reset and not our answer.
-const OVERRUN: usize = 8;
+/// is still writing when the connection closes would see a reset and not our answer. With the
+/// default limit, what Fulcio would read is well within.
+const OVERRUN: usize = 64;
 
 /// What a single request may take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -23,6 +23,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use x509_cert::Certificate;
 
+/// What is spoken over TLS: HTTP/2 rather than HTTP/1.1.
+const ALPN: [&[u8]; 2] = [HTTP_2, b"http/1.1"];
+
+/// HTTP/2's name in ALPN (RFC 9113, section 3.2).
+pub(crate) const HTTP_2: &[u8] = b"h2";
+
 /// The most bytes of a certificate file or key file that are read.
 const LARGEST: usize = 256 * 1024;
 
@@ -155,7 +161,7 @@ impl Tls {
         let mut config = config
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as _);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             current,

@@ -10,6 +10,7 @@
 mod cors;
 mod dev_oidc;
 mod grpc;
+mod hostile;
 mod issuance;
 mod listener;
 mod reads;
