@@ -54,8 +54,18 @@ mod tests {
     use crate::network::Network;
     use crate::provider::Provider;
 
+    fn way(is_public_only: bool) -> Way {
+        Way {
+            allow_http: false,
+            ca_cert: None,
+            in_cluster: None,
+            proxy: None,
+            public_only: is_public_only,
+        }
+    }
+
     fn cache() -> Result<KeyCache, Infallible> {
-        let network = Arc::new(Network::new(false, false, Vec::new()));
+        let network = Arc::new(Network::new(way(false)).unwrap());
         let provider = Provider::new("https://a.test", network, None, Duration::ZERO).unwrap();
         Ok(KeyCache::new(provider, Timings::default()))
     }
@@ -63,10 +73,7 @@ mod tests {
     #[test]
     fn a_cache_is_shared_by_those_that_use_the_same_way_and_forgotten_after_them() {
         let caches = KeyCaches::default();
-        let (way, other) = (
-            Way::new(&Entry::default(), false),
-            Way::new(&Entry::default(), true),
-        );
+        let (way, other) = (way(false), way(true));
         let first = caches.get("a", &way, cache).unwrap();
         assert!(Arc::ptr_eq(&first, &caches.get("a", &way, cache).unwrap()));
         assert!(!Arc::ptr_eq(
