@@ -1,18 +1,20 @@
 //! `chancery.yaml`: what `init` writes and `serve` reads.
 
-use std::io::Read;
+mod load;
+#[cfg(test)]
+mod schema;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use chancery_store::{DatabaseUrl, Readers};
+use chancery_store::Readers;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use crate::failure::Failure;
+pub(crate) use self::load::{parse_url, read_text};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Config {
     /// The URL under which everybody reaches this instance, without a path.
@@ -25,6 +27,20 @@ pub(crate) struct Config {
     /// Where metrics and probes listen.
     #[serde(default = "default_admin_listen")]
     pub(crate) admin_listen: SocketAddr,
+    /// Where gRPC is served besides, for clients that want it on a port of its own. `listen` serves
+    /// it in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) grpc_listen: Option<SocketAddr>,
+    /// TLS for `listen` and `grpc-listen`. Without it, a proxy in front has to terminate TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsConfig>,
+    /// The origins whose pages may ask for certificates from a browser, such as
+    /// `https://sign.example.org`; `*` means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cors_origins: Vec<String>,
+    /// Whether `/metrics` shows Fulcio's metric names besides ours.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) fulcio_metrics: bool,
     /// The database: `sqlite:PATH` or `postgres://…`. With a password, prefer `database-file`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<String>,
@@ -33,6 +49,18 @@ pub(crate) struct Config {
     pub(crate) database_file: Option<PathBuf>,
     /// A Fulcio identity configuration: whose tokens are taken.
     pub(crate) identity_config: PathBuf,
+    /// Shared issuers, such as GitHub's, of which anybody may get a certificate: for an identity
+    /// configuration that cannot say it itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) any_owner: Vec<String>,
+    /// The algorithms that clients may sign with, by the names of the Sigstore specification, such
+    /// as `ecdsa-sha2-256-nistp256`. All that are supported, unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_signing_algorithms: Option<Vec<String>>,
+    /// A file of public keys that are never certified: the SHA-256 of a SubjectPublicKeyInfo in hex
+    /// on each line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key_block_list: Option<PathBuf>,
     /// Where the passphrase of the issuing key and the log's keys is: a file, or a descriptor such
     /// as /dev/fd/3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +78,7 @@ pub(crate) struct Config {
 
 /// The certificate authority.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct CaConfig {
     /// The chain in PEM: the issuing certificate first, the root last.
@@ -59,10 +88,26 @@ pub(crate) struct CaConfig {
     /// How long certificates live, in seconds. 600 unless said otherwise.
     #[serde(default = "default_lifetime")]
     pub(crate) certificate_lifetime_s: u64,
+    /// The longest life that an issuer's entry may ask for, in seconds. As `certificate-lifetime-s`
+    /// unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_certificate_lifetime_s: Option<u64>,
+}
+
+/// TLS. Both files are read again when they change.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct TlsConfig {
+    /// The certificate and its intermediates in PEM, the server's own first.
+    pub(crate) certificate: PathBuf,
+    /// The certificate's key in PEM.
+    pub(crate) key: PathBuf,
 }
 
 /// The issuance log.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct LogConfig {
     /// The log's name in its URL: `/ct/NAME`.
@@ -80,6 +125,7 @@ pub(crate) struct LogConfig {
 
 /// Who may read entries.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum LogRead {
     /// Everybody.
@@ -90,10 +136,49 @@ pub(crate) enum LogRead {
 
 /// The guard against rollback of the database.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct GuardConfig {
     /// The guard's file, on another disk than the database if there is one.
     pub(crate) file: PathBuf,
+}
+
+/// What every configuration has to say; the rest has defaults.
+#[derive(Debug)]
+pub(crate) struct Required {
+    pub(crate) url: String,
+    pub(crate) organization: String,
+    pub(crate) identity_config: PathBuf,
+    pub(crate) ca: CaConfig,
+    pub(crate) log: LogConfig,
+    pub(crate) guard: GuardConfig,
+}
+
+impl Config {
+    /// Makes a configuration that says no more than it must.
+    pub(crate) fn new(required: Required) -> Self {
+        Self {
+            url: required.url,
+            organization: required.organization,
+            listen: default_listen(),
+            admin_listen: default_admin_listen(),
+            grpc_listen: None,
+            tls: None,
+            cors_origins: Vec::new(),
+            fulcio_metrics: false,
+            database: None,
+            database_file: None,
+            identity_config: required.identity_config,
+            any_owner: Vec::new(),
+            client_signing_algorithms: None,
+            key_block_list: None,
+            passphrase_file: None,
+            passphrase_credential: None,
+            ca: required.ca,
+            log: required.log,
+            guard: required.guard,
+        }
+    }
 }
 
 impl LogRead {
@@ -118,151 +203,7 @@ fn default_lifetime() -> u64 {
     600
 }
 
-impl Config {
-    /// Reads a configuration and makes its paths absolute.
-    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
-        let text = read_text(path).map_err(|e| {
-            Failure::configuration(format!(
-                "cannot read the configuration {}: {e}; `chancery init` makes one, --config names \
-                 another",
-                path.display()
-            ))
-        })?;
-        let mut config: Self = yaml_serde::from_str(&text).map_err(|e| {
-            Failure::configuration(format!("{}: {}", path.display(), explain(&e.to_string())))
-        })?;
-        config.url.truncate(config.url.trim_end_matches('/').len());
-        let has_password =
-            |url: &String| DatabaseUrl::parse(url).is_ok_and(|url| url.has_password());
-        if config.database.as_ref().is_some_and(has_password) {
-            return Err(Failure::configuration(format!(
-                "{}: a database URL with a password belongs into a file of mode 0600: say \
-                 database-file",
-                path.display()
-            )));
-        }
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        config.resolve(folder);
-        Ok(config)
-    }
-
-    /// Writes a configuration as YAML.
-    pub(crate) fn to_yaml(&self) -> Result<String, Failure> {
-        yaml_serde::to_string(self).map_err(Failure::from_error)
-    }
-
-    /// Returns how long certificates live.
-    pub(crate) fn certificate_lifetime(&self) -> Duration {
-        Duration::from_secs(self.ca.certificate_lifetime_s)
-    }
-
-    /// Makes its paths those of files in `folder`.
-    pub(crate) fn resolve(&mut self, folder: &Path) {
-        let paths = [
-            &mut self.identity_config,
-            &mut self.ca.chain,
-            &mut self.ca.key,
-            &mut self.log.key,
-            &mut self.log.witness_key,
-            &mut self.guard.file,
-        ];
-        let optional = [&mut self.database_file, &mut self.passphrase_file];
-        for path in paths.into_iter().chain(optional.into_iter().flatten()) {
-            *path = folder.join(&*path);
-        }
-        if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
-            self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
-        }
-    }
-}
-
-/// Takes the URL under which everybody reaches an instance.
-pub(crate) fn parse_url(text: &str) -> Result<Url, Failure> {
-    let url = Url::parse(text).map_err(|e| Failure::configuration(format!("url {text:?}: {e}")))?;
-    let plain = url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.port() != Some(0);
-    if !matches!(url.scheme(), "http" | "https") || !plain || url.host_str().is_none() {
-        return Err(Failure::configuration(format!(
-            "url {text:?}: clients need the CA at the root of a host, such as https://ca.example.org"
-        )));
-    }
-    Ok(url)
-}
-
-/// Reads a text file of a size that a person might write.
-pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
-    const MOST: u64 = 1 << 20;
-    let mut text = String::new();
-    let read = std::fs::File::open(path)?
-        .take(MOST + 1)
-        .read_to_string(&mut text)?;
-    if read as u64 > MOST {
-        return Err(std::io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(text)
-}
-
-/// Returns the path of a SQLite URL that names a relative one.
-fn relative_sqlite(url: &str) -> Option<&Path> {
-    let path = Path::new(url.strip_prefix("sqlite:")?);
-    (!path.is_absolute()).then_some(path)
-}
-
-/// Adds the nearest known key to a message about an unknown one.
-fn explain(message: &str) -> String {
-    let mut words = message.split('`').skip(1).step_by(2);
-    let nearest = message
-        .contains("unknown field")
-        .then(|| words.next())
-        .flatten()
-        .and_then(|unknown| {
-            words
-                .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
-                .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
-                .min()
-        });
-    match nearest {
-        Some((_, known)) => format!("{message}; did you mean `{known}`?"),
-        None => message.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> Result<Config, Failure> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("chancery.yaml");
-        std::fs::write(&path, text).unwrap();
-        Config::load(&path)
-    }
-
-    #[test]
-    fn the_annotated_example_is_a_configuration() {
-        load(include_str!("../../../config/chancery.example.yaml")).unwrap();
-    }
-
-    #[test]
-    fn a_misspelt_key_is_refused_with_the_nearest_one() {
-        let text = include_str!("../../../config/chancery.example.yaml");
-        let failure = load(&text.replace("admin-listen:", "admin-lisen:")).unwrap_err();
-        assert!(
-            failure
-                .to_string()
-                .ends_with("did you mean `admin-listen`?"),
-            "{failure}"
-        );
-    }
-
-    #[test]
-    fn paths_are_relative_to_the_file() {
-        let config = load(include_str!("../../../config/chancery.example.yaml")).unwrap();
-        assert!(config.ca.chain.is_absolute());
-        assert!(config.guard.file.is_absolute());
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

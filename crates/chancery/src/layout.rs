@@ -92,6 +92,7 @@ impl Layout {
             chain: relative(self.chain()),
             key: relative(self.issuing_key()),
             certificate_lifetime_s: 600,
+            max_certificate_lifetime_s: None,
         };
         let log = LogConfig {
             name: name.to_owned(),

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::cli::DevArgs;
 use crate::commands::serve::{app_state, given_database, read_identity_config};
-use crate::config::{Config, LogRead};
+use crate::config::{Config, LogRead, Required};
 use crate::failure::{Causes, Failure};
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::keys;
@@ -106,20 +106,17 @@ impl Development {
         let origin = format!("{}/ct/{LOG_NAME}", self.host());
         let (ca, log, guard) = self.layout.sections(LOG_NAME, &origin, LogRead::Open);
         let sqlite = || format!("sqlite:{}", self.layout.sqlite().display());
-        let mut config = Config {
+        let mut config = Config::new(Required {
             url: self.url(),
             organization: ORGANIZATION.to_owned(),
-            listen: self.listen,
-            admin_listen: self.listen,
-            database: None,
-            database_file: None,
             identity_config: "identity.yaml".into(),
-            passphrase_file: Some("secrets/passphrase".into()),
-            passphrase_credential: None,
             ca,
             log,
             guard,
-        };
+        });
+        config.listen = self.listen;
+        config.admin_listen = self.listen;
+        config.passphrase_file = Some("secrets/passphrase".into());
         config.resolve(self.layout.folder());
         config.database = Some(self.database.clone().unwrap_or_else(sqlite));
         config

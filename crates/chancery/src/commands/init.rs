@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::cli::InitArgs;
 use crate::commands::serve::given_database;
-use crate::config::{Config, LogRead, parse_url};
+use crate::config::{Config, LogRead, Required, parse_url};
 use crate::failure::{Causes, Failure};
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::layout::Layout;
@@ -107,23 +107,20 @@ impl Setup {
         };
         let (ca, log, guard) = layout.sections(&name, origin.as_str(), read);
         let given = given_database(args.database.clone())?;
-        let mut config = Config {
+        let mut config = Config::new(Required {
             url: url.origin().ascii_serialization(),
             organization,
-            listen: ([127, 0, 0, 1], 5555).into(),
-            admin_listen: ([127, 0, 0, 1], 2112).into(),
-            database: None,
-            database_file: args.database_file.as_deref().map(absolute).transpose()?,
             identity_config: PathBuf::from("identity.yaml"),
-            passphrase_file: Some(match &args.passphrase_file {
-                Some(path) => absolute(path)?,
-                None => PathBuf::from("secrets/passphrase"),
-            }),
-            passphrase_credential: None,
             ca,
             log,
             guard,
-        };
+        });
+        config.listen = ([127, 0, 0, 1], 5555).into();
+        config.database_file = args.database_file.as_deref().map(absolute).transpose()?;
+        config.passphrase_file = Some(match &args.passphrase_file {
+            Some(path) => absolute(path)?,
+            None => PathBuf::from("secrets/passphrase"),
+        });
         let database = match (given, &config.database_file) {
             (Some(url), _) => {
                 let url = absolute_sqlite(url)?;

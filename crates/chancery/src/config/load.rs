@@ -1,0 +1,170 @@
+//! Reading `chancery.yaml` from its file.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use chancery_store::DatabaseUrl;
+use url::Url;
+
+use super::Config;
+use crate::failure::Failure;
+
+impl Config {
+    /// Reads a configuration and makes its paths absolute.
+    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+        let text = read_text(path).map_err(|e| {
+            Failure::configuration(format!(
+                "cannot read the configuration {}: {e}; `chancery init` makes one, --config names \
+                 another",
+                path.display()
+            ))
+        })?;
+        let mut config: Self = yaml_serde::from_str(&text).map_err(|e| {
+            Failure::configuration(format!("{}: {}", path.display(), explain(&e.to_string())))
+        })?;
+        config.url.truncate(config.url.trim_end_matches('/').len());
+        let has_password =
+            |url: &String| DatabaseUrl::parse(url).is_ok_and(|url| url.has_password());
+        if config.database.as_ref().is_some_and(has_password) {
+            return Err(Failure::configuration(format!(
+                "{}: a database URL with a password belongs into a file of mode 0600: say \
+                 database-file",
+                path.display()
+            )));
+        }
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        config.resolve(folder);
+        Ok(config)
+    }
+
+    /// Writes a configuration as YAML.
+    pub(crate) fn to_yaml(&self) -> Result<String, Failure> {
+        yaml_serde::to_string(self).map_err(Failure::from_error)
+    }
+
+    /// Returns how long certificates live, where their issuer's entry says nothing else.
+    pub(crate) fn certificate_lifetime(&self) -> Duration {
+        Duration::from_secs(self.ca.certificate_lifetime_s)
+    }
+
+    /// Makes its paths those of files in `folder`.
+    pub(crate) fn resolve(&mut self, folder: &Path) {
+        let paths = [
+            &mut self.identity_config,
+            &mut self.ca.chain,
+            &mut self.ca.key,
+            &mut self.log.key,
+            &mut self.log.witness_key,
+            &mut self.guard.file,
+        ];
+        let optional = [
+            &mut self.database_file,
+            &mut self.passphrase_file,
+            &mut self.key_block_list,
+        ];
+        let tls = self.tls.iter_mut();
+        let tls = tls.flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        for path in paths
+            .into_iter()
+            .chain(optional.into_iter().flatten())
+            .chain(tls)
+        {
+            *path = folder.join(&*path);
+        }
+        if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
+            self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
+        }
+    }
+}
+
+/// Takes the URL under which everybody reaches an instance.
+pub(crate) fn parse_url(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).map_err(|e| Failure::configuration(format!("url {text:?}: {e}")))?;
+    let plain = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.port() != Some(0);
+    if !matches!(url.scheme(), "http" | "https") || !plain || url.host_str().is_none() {
+        return Err(Failure::configuration(format!(
+            "url {text:?}: clients need the CA at the root of a host, such as https://ca.example.org"
+        )));
+    }
+    Ok(url)
+}
+
+/// Reads a text file of a size that a person might write.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
+    const MOST: u64 = 1 << 20;
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?
+        .take(MOST + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > MOST {
+        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// Returns the path of a SQLite URL that names a relative one.
+fn relative_sqlite(url: &str) -> Option<&Path> {
+    let path = Path::new(url.strip_prefix("sqlite:")?);
+    (!path.is_absolute()).then_some(path)
+}
+
+/// Adds the nearest known key to a message about an unknown one.
+fn explain(message: &str) -> String {
+    let mut words = message.split('`').skip(1).step_by(2);
+    let nearest = message
+        .contains("unknown field")
+        .then(|| words.next())
+        .flatten()
+        .and_then(|unknown| {
+            words
+                .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+                .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
+                .min()
+        });
+    match nearest {
+        Some((_, known)) => format!("{message}; did you mean `{known}`?"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("chancery.yaml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path)
+    }
+
+    #[test]
+    fn the_annotated_example_is_a_configuration() {
+        load(include_str!("../../../../config/chancery.example.yaml")).unwrap();
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_the_nearest_one() {
+        let text = include_str!("../../../../config/chancery.example.yaml");
+        let failure = load(&text.replace("admin-listen:", "admin-lisen:")).unwrap_err();
+        assert!(
+            failure
+                .to_string()
+                .ends_with("did you mean `admin-listen`?"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = load(include_str!("../../../../config/chancery.example.yaml")).unwrap();
+        assert!(config.ca.chain.is_absolute());
+        assert!(config.guard.file.is_absolute());
+    }
+}
