@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::LogRead;
 
@@ -25,6 +25,15 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Runs an instance that `init` made.
     Serve(ServeArgs),
+    /// Looks at a configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Looks at an issuer.
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
+    /// Looks at a token.
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 #[derive(Args, Debug)]
@@ -111,6 +120,13 @@ pub(crate) struct InitArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// The configuration, and what is said instead of it.
+#[derive(Args, Debug)]
+pub(crate) struct SettingsArgs {
     /// The configuration that `init` wrote.
     #[arg(
         long,
@@ -120,10 +136,10 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) config: PathBuf,
     /// Where to listen, instead of what the configuration says.
-    #[arg(long, env = "CHANCERY_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
     /// Where metrics and probes listen, instead of what the configuration says.
-    #[arg(long, env = "CHANCERY_ADMIN_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_ADMIN_LISTEN")]
     pub(crate) admin_listen: Option<SocketAddr>,
     /// The database, instead of what the configuration says. A URL with a password is refused
     /// here: set `CHANCERY_DATABASE`.
@@ -134,4 +150,111 @@ pub(crate) struct ServeArgs {
         hide_env_values = true
     )]
     pub(crate) database: Option<String>,
+    /// Let anybody who uses this shared issuer, such as GitHub's, have a certificate. For identity
+    /// configurations that must stay as Fulcio has them; elsewhere an owner rule or `any-owner:
+    /// true` in the issuer's entry says it better. Can be given more than once.
+    #[arg(long, value_name = "ISSUER")]
+    pub(crate) any_owner: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Says whether and as what a token would be certified, and certifies nothing.
+    Explain(TokenExplainArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TokenExplainArgs {
+    /// The file that holds the token; `-` is standard input. The token itself is never an argument,
+    /// where every process could read it.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) token: PathBuf,
+    /// Judge by this configuration of an instance.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "chancery.yaml",
+        env = "CHANCERY_CONFIG",
+        conflicts_with_all = ["identity_config", "server"]
+    )]
+    pub(crate) config: PathBuf,
+    /// Judge by this Fulcio identity configuration alone, as `dev` would.
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    pub(crate) identity_config: Option<PathBuf>,
+    /// Let this instance judge.
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    pub(crate) server: Option<String>,
+    /// Ask nobody for keys, and so leave the signature unchecked.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// How to say it.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Finds all that `serve` would refuse, and what else an operator should look at.
+    Check(ConfigCheckArgs),
+    /// Shows what is in force: settings with their origin, and issuers as they are understood.
+    Show(ConfigShowArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigCheckArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// Check this Fulcio identity configuration alone, as `serve` would take it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity_config: Option<PathBuf>,
+    /// Leave the database alone.
+    #[arg(long)]
+    pub(crate) no_database: bool,
+    /// How to say it.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigShowArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// How to say it.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IssuerCommand {
+    /// Asks an issuer for its keys as `serve` would, step by step.
+    Test(IssuerTestArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct IssuerTestArgs {
+    /// The issuer's URL: what its tokens have as `iss`, to the letter.
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// Trust the CA certificates in this file (PEM) besides the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// Ask by way of this HTTP proxy.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// Ask over plain HTTP, too.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+    /// How to say it.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// How a command says what it found.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
 }

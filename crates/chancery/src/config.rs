@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use chancery_store::Readers;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::load::{parse_url, read_text};
+pub(crate) use self::load::{flat, parse_url, read_text};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -29,44 +29,44 @@ pub(crate) struct Config {
     pub(crate) admin_listen: SocketAddr,
     /// Where gRPC is served besides, for clients that want it on a port of its own. `listen` serves
     /// it in any case.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) grpc_listen: Option<SocketAddr>,
     /// TLS for `listen` and `grpc-listen`. Without it, a proxy in front has to terminate TLS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) tls: Option<TlsConfig>,
     /// The origins whose pages may ask for certificates from a browser, such as
     /// `https://sign.example.org`; `*` means any.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub(crate) cors_origins: Vec<String>,
     /// Whether `/metrics` shows Fulcio's metric names besides ours.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     pub(crate) fulcio_metrics: bool,
     /// The database: `sqlite:PATH` or `postgres://…`. With a password, prefer `database-file`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) database: Option<String>,
     /// A file that holds the database URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) database_file: Option<PathBuf>,
     /// A Fulcio identity configuration: whose tokens are taken.
     pub(crate) identity_config: PathBuf,
     /// Shared issuers, such as GitHub's, of which anybody may get a certificate: for an identity
     /// configuration that cannot say it itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub(crate) any_owner: Vec<String>,
     /// The algorithms that clients may sign with, by the names of the Sigstore specification, such
     /// as `ecdsa-sha2-256-nistp256`. All that are supported, unless said otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) client_signing_algorithms: Option<Vec<String>>,
     /// A file of public keys that are never certified: the SHA-256 of a SubjectPublicKeyInfo in hex
     /// on each line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) key_block_list: Option<PathBuf>,
     /// Where the passphrase of the issuing key and the log's keys is: a file, or a descriptor such
     /// as /dev/fd/3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// The name of the systemd credential that holds that passphrase, instead of a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) passphrase_credential: Option<String>,
     /// The certificate authority.
     pub(crate) ca: CaConfig,
@@ -90,7 +90,7 @@ pub(crate) struct CaConfig {
     pub(crate) certificate_lifetime_s: u64,
     /// The longest life that an issuer's entry may ask for, in seconds. As `certificate-lifetime-s`
     /// unless said otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) max_certificate_lifetime_s: Option<u64>,
 }
 
@@ -201,9 +201,4 @@ fn default_admin_listen() -> SocketAddr {
 
 fn default_lifetime() -> u64 {
     600
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
-fn is_false(value: &bool) -> bool {
-    !value
 }

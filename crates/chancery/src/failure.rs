@@ -44,6 +44,11 @@ impl Failure {
         Self::failed(Causes(&error))
     }
 
+    /// Returns whether something that the operator set up is to blame.
+    pub(crate) fn is_configuration(&self) -> bool {
+        matches!(self.kind, Kind::Configuration)
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.kind as u8)
     }

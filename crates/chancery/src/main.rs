@@ -5,10 +5,13 @@ mod commands;
 mod config;
 mod failure;
 mod founding;
+mod identity;
 mod keys;
 mod layout;
 mod logging;
 mod opening;
+mod reload;
+mod report;
 mod serving;
 mod used_tokens;
 
@@ -16,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ConfigCommand, IssuerCommand, TokenCommand};
 use crate::failure::Failure;
 
 #[global_allocator]
@@ -46,5 +49,15 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Dev(args) => runtime.block_on(commands::dev::run(args)),
         Command::Init(args) => runtime.block_on(commands::init::run(args)),
         Command::Serve(args) => runtime.block_on(commands::serve::run(args)),
+        Command::Config(ConfigCommand::Check(args)) => {
+            runtime.block_on(commands::config_check::run(&args))
+        }
+        Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),
+        Command::Issuer(IssuerCommand::Test(args)) => {
+            runtime.block_on(commands::issuer_test::run(&args))
+        }
+        Command::Token(TokenCommand::Explain(args)) => {
+            runtime.block_on(commands::token_explain::run(&args))
+        }
     }
 }

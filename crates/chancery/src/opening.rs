@@ -113,20 +113,53 @@ impl Files {
         let passphrase = passphrase(config)?;
         let paths = [&*config.ca.key, &*config.log.key, &*config.log.witness_key];
         let [issuing_key, log_key, witness_key] = keys::load(paths, &passphrase)?;
-        let chain = read_chain(&config.ca.chain)?;
-        let issuer = IssuingCa::new(chain, Arc::new(issuing_key), SystemTime::now())
-            .map_err(|e| named(&config.ca.chain, &e))?;
-        let profile = Profile::new(ProfileConfig::of_lifetime(config.certificate_lifetime()))
-            .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))?;
         Ok(Self {
-            issuer,
+            issuer: issuing_ca(config, issuing_key)?,
             origin: origin(config)?,
-            profile,
+            profile: profile(config)?,
             guard: FileGuard::open(&config.guard.file).map_err(configuration)?,
             log_key,
             witness_key: witness_key.public_key().clone(),
         })
     }
+}
+
+/// Returns each thing that an instance has in files, with what is wrong with it, if anything is.
+pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Failure>)> {
+    let passphrase = passphrase(config);
+    // Without the passphrase, nothing can be said of the keys.
+    let load = |path: &Path| match &passphrase {
+        Ok(passphrase) => keys::load([path], passphrase).map(|[key]| Some(key)),
+        Err(_) => Ok(None),
+    };
+    let ca = match load(&config.ca.key) {
+        Ok(Some(key)) => issuing_ca(config, key).map(drop),
+        Ok(None) => read_chain(&config.ca.chain).map(drop),
+        Err(failure) => Err(failure),
+    };
+    let log_key = load(&config.log.key).map(drop);
+    let witness_key = load(&config.log.witness_key).map(drop);
+    let guard = FileGuard::open(&config.guard.file).map(drop);
+    vec![
+        ("url", parse_url(&config.url).map(drop)),
+        ("passphrase", passphrase.map(drop)),
+        ("ca", ca),
+        ("ca lifetimes", profile(config).map(drop)),
+        ("log.key", log_key),
+        ("log.witness-key", witness_key),
+        ("log.origin", origin(config).map(drop)),
+        ("guard", guard.map_err(configuration)),
+    ]
+}
+
+fn issuing_ca(config: &Config, key: LocalKey) -> Result<IssuingCa, Failure> {
+    let chain = read_chain(&config.ca.chain)?;
+    IssuingCa::new(chain, Arc::new(key), SystemTime::now()).map_err(|e| named(&config.ca.chain, &e))
+}
+
+fn profile(config: &Config) -> Result<Profile, Failure> {
+    Profile::new(ProfileConfig::of_lifetime(config.certificate_lifetime()))
+        .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))
 }
 
 /// Takes the log's origin, which is where the log is read, without scheme and port.

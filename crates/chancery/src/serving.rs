@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::opening::Opened;
+use crate::reload::{Hangup, Reloader};
 
 /// Binds an address, or says why not.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -20,14 +21,33 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         .map_err(|e| Failure::failed(format!("cannot listen on {address}: {e}")))
 }
 
-/// Serves until `stop`, then finishes what is in flight and closes the instance.
+/// Where an instance is reached.
+pub(crate) struct Listeners {
+    pub(crate) public: TcpListener,
+    pub(crate) admin: Option<TcpListener>,
+}
+
+/// What watches a process while it serves.
+pub(crate) struct Watch {
+    pub(crate) reloader: Reloader,
+    pub(crate) hangup: Hangup,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Serves until told to stop, then finishes what is in flight and closes the instance.
 pub(crate) async fn run(
     opened: Opened,
     app: AppState,
-    public: TcpListener,
-    admin: Option<TcpListener>,
-    stop: CancellationToken,
+    listeners: Listeners,
+    watch: Watch,
 ) -> Result<(), Failure> {
+    let Listeners { public, admin } = listeners;
+    let Watch {
+        reloader,
+        hangup,
+        stop,
+    } = watch;
+    tokio::spawn(reloader.run(hangup, stop.clone()));
     let limits = ServeLimits::default();
     // Probes and metrics stay until all is closed: `/readyz` says that no more is taken.
     let closed = CancellationToken::new();
@@ -62,12 +82,6 @@ pub(crate) async fn run(
 pub(crate) fn stop_on_signal() -> Result<CancellationToken, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::from_error)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::from_error)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(Failure::from_error)?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            tracing::warn!("SIGHUP does nothing yet: to take a new configuration, start again");
-        }
-    });
     let stop = CancellationToken::new();
     let first = stop.clone();
     tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions, OwnerRule};
+use chancery_identity::IdentityConfig;
 use chancery_keys::{KeyType, file};
 use chancery_log::clock::SystemClock;
 use chancery_server::AppState;
@@ -15,13 +15,16 @@ use chancery_tlog::Origin;
 use url::Url;
 
 use crate::cli::DevArgs;
-use crate::commands::serve::{app_state, given_database, read_identity_config};
+use crate::commands::serve::{app_state, given_database};
 use crate::config::{Config, LogRead, Required};
-use crate::failure::{Causes, Failure};
+use crate::failure::Failure;
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
+use crate::identity::IdentitySource;
 use crate::keys;
 use crate::layout::Layout;
 use crate::opening::{self, Opened};
+use crate::reload::{Hangup, IdentityPart, Reloader};
+use crate::serving::{Listeners, Watch};
 use crate::{logging, serving};
 
 const LOG_NAME: &str = "dev";
@@ -40,10 +43,12 @@ pub(crate) struct Development {
 pub(crate) struct OpenDevelopment {
     pub(crate) opened: Opened,
     pub(crate) app: AppState,
+    pub(crate) identity: IdentityPart,
 }
 
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     logging::start("info");
+    let hangup = Hangup::take()?;
     for address in [Some(args.listen), args.admin_listen].into_iter().flatten() {
         if !address.ip().is_loopback() {
             return Err(Failure::usage(format!(
@@ -68,10 +73,18 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         identity_config: args.identity_config,
         database: given_database(args.database)?,
     };
-    let OpenDevelopment { opened, app } = development.open().await?;
-    let stop = serving::stop_on_signal()?;
+    let OpenDevelopment {
+        opened,
+        app,
+        identity,
+    } = development.open().await?;
+    let watch = Watch {
+        reloader: Reloader::new(vec![Box::new(identity)], None, Arc::clone(&app.metrics)),
+        hangup,
+        stop: serving::stop_on_signal()?,
+    };
     development.print_banner();
-    serving::run(opened, app, public, admin, stop).await
+    serving::run(opened, app, Listeners { public, admin }, watch).await
 }
 
 impl Development {
@@ -94,12 +107,20 @@ impl Development {
         }
         self.refuse_production()?;
         let url = Url::parse(&config.url).map_err(Failure::from_error)?;
-        let opened = opening::open(&config, self.issuers()?, Purpose::Development).await?;
+        let source = self.identity()?;
+        let identity = source.read()?;
+        let issuers = source.issuers(identity.clone())?;
+        let opened = opening::open(&config, issuers, Purpose::Development).await?;
         let dev_oidc = self.dev_oidc(&url)?;
         let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;
         let mut app = app_state(&config, &url, &opened, &[login])?;
         app.dev_oidc = Some(dev_oidc);
-        Ok(OpenDevelopment { opened, app })
+        let identity = IdentityPart::new(source, identity, Arc::clone(&opened.authority));
+        Ok(OpenDevelopment {
+            opened,
+            app,
+            identity,
+        })
     }
 
     fn config(&self) -> Config {
@@ -171,24 +192,20 @@ impl Development {
     }
 
     /// Takes the built-in issuer, and those of the file.
-    fn issuers(&self) -> Result<Issuers, Failure> {
+    fn identity(&self) -> Result<IdentitySource, Failure> {
         let built_in = format!("{}/dev-oidc", self.url());
         let text = format!(
             "oidc-issuers:\n  {built_in}:\n    issuer-url: {built_in}\n    client-id: sigstore\n    \
              type: email\n"
         );
-        let mut identity = IdentityConfig::parse(text.as_bytes(), "the built-in issuer")
+        let built_in = IdentityConfig::parse(text.as_bytes(), "the built-in issuer")
             .map_err(Failure::from_error)?;
-        if let Some(path) = &self.identity_config {
-            let theirs = read_identity_config(path)?;
-            identity = theirs.with(identity);
-        }
-        let options = IssuersOptions {
-            allow_http: HttpPolicy::Allow,
-            owner_rule: OwnerRule::Warn,
-            ..IssuersOptions::default()
-        };
-        Issuers::new(identity, options).map_err(|e| Failure::configuration(Causes(&e)))
+        Ok(IdentitySource {
+            file: self.identity_config.clone(),
+            built_in: Some(built_in),
+            any_owner: Vec::new(),
+            development: true,
+        })
     }
 
     fn dev_oidc(&self, url: &Url) -> Result<DevOidc, Failure> {

@@ -1,37 +1,52 @@
 //! `chancery serve`: runs an instance that `init` made. Makes nothing.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
 use chancery_log::clock::from_unix_ms;
 use chancery_server::{AppState, LogRead as ServerLogRead, TrustDocuments, TrustSubject};
 use chancery_store::Purpose;
 use url::Url;
 
-use crate::cli::ServeArgs;
-use crate::config::{Config, LogRead, parse_url, read_text};
+use crate::cli::{ServeArgs, SettingsArgs};
+use crate::config::{Config, LogRead, parse_url};
 use crate::failure::{Causes, Failure};
-use crate::opening::{self, Opened, named};
+use crate::identity::IdentitySource;
+use crate::opening::{self, Opened};
+use crate::reload::{Hangup, IdentityPart, Reloader, Settings};
+use crate::serving::{Listeners, Watch};
 use crate::{logging, serving};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::start("info");
-    let mut config = Config::load(&args.config)?;
-    if let Some(url) = given_database(args.database)? {
-        config.database = Some(url);
-        config.database_file = None;
-    }
-    config.listen = args.listen.unwrap_or(config.listen);
-    config.admin_listen = args.admin_listen.unwrap_or(config.admin_listen);
+    let hangup = Hangup::take()?;
+    let at_start = Config::load(&args.settings.config)?;
+    let config = args.settings.apply_to(at_start.clone())?;
     let url = parse_url(&config.url)?;
 
-    let issuers = issuers(&config)?;
+    let source = IdentitySource::of(&config);
+    let identity = source.read()?;
+    let issuers = source.issuers(identity.clone())?;
     let opened = opening::open(&config, issuers, Purpose::Production).await?;
     let app = app_state(&config, &url, &opened, &[])?;
-    let public = serving::bind(config.listen).await?;
-    let admin = serving::bind(config.admin_listen).await?;
-    let stop = serving::stop_on_signal()?;
+    let listeners = Listeners {
+        public: serving::bind(config.listen).await?,
+        admin: Some(serving::bind(config.admin_listen).await?),
+    };
+    let identity = IdentityPart::new(source, identity, Arc::clone(&opened.authority));
+    let settings = Settings {
+        path: args.settings.config,
+        at_start,
+    };
+    let watch = Watch {
+        reloader: Reloader::new(
+            vec![Box::new(identity)],
+            Some(settings),
+            Arc::clone(&app.metrics),
+        ),
+        hangup,
+        stop: serving::stop_on_signal()?,
+    };
     tracing::info!(
         url = config.url,
         listen = %config.listen,
@@ -40,22 +55,21 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         log.tree_size = opened.authority.log().status().tree.tree_size,
         "serving"
     );
-    serving::run(opened, app, public, Some(admin), stop).await
+    serving::run(opened, app, listeners, watch).await
 }
 
-fn issuers(config: &Config) -> Result<Issuers, Failure> {
-    let path = &config.identity_config;
-    let options = IssuersOptions {
-        allow_http: HttpPolicy::Refuse,
-        ..IssuersOptions::default()
-    };
-    Issuers::new(read_identity_config(path)?, options).map_err(|e| named(path, &e))
-}
-
-/// Reads a Fulcio identity configuration.
-pub(crate) fn read_identity_config(path: &Path) -> Result<IdentityConfig, Failure> {
-    let text = read_text(path).map_err(|e| named(path, &e))?;
-    IdentityConfig::parse(text.as_bytes(), &path.display().to_string()).map_err(|e| named(path, &e))
+impl SettingsArgs {
+    /// Puts what was said on the command line and in the environment over a configuration.
+    pub(crate) fn apply_to(&self, mut config: Config) -> Result<Config, Failure> {
+        if let Some(url) = given_database(self.database.clone())? {
+            config.database = Some(url);
+            config.database_file = None;
+        }
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
+        config.any_owner.extend(self.any_owner.iter().cloned());
+        Ok(config)
+    }
 }
 
 /// Takes the database from a flag or the environment. A password in an argument would be readable
@@ -96,7 +110,7 @@ pub(crate) fn app_state(
     })
     .map_err(|e| Failure::configuration(Causes(&e)))?;
     Ok(AppState {
-        authority: std::sync::Arc::clone(&opened.authority),
+        authority: Arc::clone(&opened.authority),
         url: config.url.as_str().into(),
         documents,
         log_read: match config.log.read {

@@ -1,10 +1,12 @@
 //! Reading `chancery.yaml` from its file.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
 use chancery_store::DatabaseUrl;
+use serde_json::Value;
 use url::Url;
 
 use super::Config;
@@ -38,9 +40,17 @@ impl Config {
         Ok(config)
     }
 
-    /// Writes a configuration as YAML.
+    /// Writes a configuration as YAML, without what it leaves open.
     pub(crate) fn to_yaml(&self) -> Result<String, Failure> {
-        yaml_serde::to_string(self).map_err(Failure::from_error)
+        let mut tree = yaml_serde::to_value(self).map_err(Failure::from_error)?;
+        leave_out_empty(&mut tree);
+        yaml_serde::to_string(&tree).map_err(Failure::from_error)
+    }
+
+    /// Returns each setting by the name that operators know it by, such as `ca.chain`.
+    pub(crate) fn settings(&self) -> Result<BTreeMap<String, Value>, Failure> {
+        let tree = serde_json::to_value(self).map_err(Failure::from_error)?;
+        Ok(flat(tree))
     }
 
     /// Returns how long certificates live, where their issuer's entry says nothing else.
@@ -106,6 +116,38 @@ pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other("it is larger than 1 MiB"));
     }
     Ok(text)
+}
+
+/// Leaves out what is null, false or an empty list.
+fn leave_out_empty(tree: &mut yaml_serde::Value) {
+    let Some(tree) = tree.as_mapping_mut() else {
+        return;
+    };
+    tree.retain(|_, value| {
+        leave_out_empty(value);
+        let empty = value.as_sequence().is_some_and(Vec::is_empty);
+        !(value.is_null() || empty || *value == false)
+    });
+}
+
+/// Names the members of a configuration and of its sections.
+pub(crate) fn flat(tree: Value) -> BTreeMap<String, Value> {
+    let mut flat = BTreeMap::new();
+    let Value::Object(sections) = tree else {
+        return flat;
+    };
+    for (name, value) in sections {
+        match value {
+            Value::Object(section) => {
+                let named = |(key, value)| (format!("{name}.{key}"), value);
+                flat.extend(section.into_iter().map(named));
+            }
+            value => {
+                flat.insert(name, value);
+            }
+        }
+    }
+    flat
 }
 
 /// Returns the path of a SQLite URL that names a relative one.

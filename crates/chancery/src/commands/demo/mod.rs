@@ -19,6 +19,8 @@ use crate::cli::DemoArgs;
 use crate::commands::dev::Development;
 use crate::failure::Failure;
 use crate::layout::Layout;
+use crate::reload::{Hangup, Reloader};
+use crate::serving::{Listeners, Watch};
 use crate::{logging, serving};
 
 const WHO: &str = "ada@example.com";
@@ -57,13 +59,17 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let instance = development.open().await?;
     let url = development.url();
     let stop = serving::stop_on_signal()?;
-    let server = tokio::spawn(serving::run(
-        instance.opened,
-        instance.app,
-        listener,
-        None,
-        stop.clone(),
-    ));
+    let watch = Watch {
+        reloader: Reloader::new(Vec::new(), None, Arc::clone(&instance.app.metrics)),
+        hangup: Hangup::take()?,
+        stop: stop.clone(),
+    };
+    let listeners = Listeners {
+        public: listener,
+        admin: None,
+    };
+    let server = serving::run(instance.opened, instance.app, listeners, watch);
+    let server = tokio::spawn(server);
     say.step(&format!(
         "started a throw-away CA with its own log at {url}"
     ));

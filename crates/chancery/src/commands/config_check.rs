@@ -1,0 +1,106 @@
+//! `chancery config check`: all that `serve` would refuse, and what else should be looked at.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::cli::{ConfigCheckArgs, Format};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::identity::IdentitySource;
+use crate::opening;
+use crate::report::{Report, Status, counted};
+
+pub(crate) async fn run(args: &ConfigCheckArgs) -> Result<(), Failure> {
+    let mut report = Report::default();
+    match &args.identity_config {
+        Some(path) => {
+            let any_owner = args.settings.any_owner.clone();
+            check_identity(&IdentitySource::file(path, any_owner), &mut report);
+        }
+        None => check_all(args, &mut report).await?,
+    }
+    let failed = report.count(Status::Failed);
+    match args.format {
+        Format::Text => print!("{report}"),
+        Format::Json => {
+            let found = json!({ "ok": failed == 0, "checks": report.checks });
+            println!("{found:#}");
+        }
+    }
+    if failed > 0 {
+        let problems = counted(failed, "problem");
+        return Err(Failure::configuration(format!(
+            "{problems}: `serve` would refuse to start"
+        )));
+    }
+    Ok(())
+}
+
+async fn check_all(args: &ConfigCheckArgs, report: &mut Report) -> Result<(), Failure> {
+    let path = &args.settings.config;
+    let config = match Config::load(path) {
+        Ok(config) => {
+            report.add("chancery.yaml", Status::Passed, path.display());
+            args.settings.apply_to(config)?
+        }
+        Err(failure) => {
+            report.add("chancery.yaml", Status::Failed, failure);
+            return Ok(());
+        }
+    };
+    check_identity(&IdentitySource::of(&config), report);
+    for (name, found) in opening::check_files(&config) {
+        report.result(name, found.map(|()| String::new()));
+    }
+    if args.no_database {
+        report.add("database", Status::Skipped, "as asked");
+    } else {
+        check_database(&config, report).await;
+    }
+    Ok(())
+}
+
+fn check_identity(source: &IdentitySource, report: &mut Report) {
+    const NAME: &str = "identity-config";
+    let identity = source.read();
+    let found = identity.and_then(|identity| {
+        let issuers = source.issuers(identity.clone())?;
+        Ok((identity, issuers))
+    });
+    match found {
+        Ok((_, issuers)) => {
+            let count = counted(issuers.configured().len(), "issuer");
+            let file = source.file.as_deref().map(Path::display);
+            let file = file.map_or_else(String::new, |file| format!("{file}: "));
+            report.add(NAME, Status::Passed, format!("{file}{count}"));
+        }
+        Err(first) => {
+            let mut faults = source.faults();
+            if faults.is_empty() {
+                faults.push(first);
+            }
+            for fault in faults {
+                report.add(NAME, Status::Failed, fault);
+            }
+        }
+    }
+}
+
+async fn check_database(config: &Config, report: &mut Report) {
+    const NAME: &str = "database";
+    if report.count(Status::Failed) > 0 {
+        report.add(NAME, Status::Skipped, "not before the rest is good");
+        return;
+    }
+    let checked = match opening::database_url(config) {
+        Ok(url) => opening::verify(config, &url).await.map(|()| url),
+        Err(failure) => Err(failure),
+    };
+    match checked {
+        Ok(url) => report.add(NAME, Status::Passed, url),
+        // `serve` would fail as well, and be started again until the database is there.
+        Err(failure) if !failure.is_configuration() => report.add(NAME, Status::Warning, failure),
+        Err(failure) => report.add(NAME, Status::Failed, failure),
+    }
+}

@@ -1,0 +1,102 @@
+//! What a command that looks at something found: checks, one a line.
+
+use std::fmt::{self, Write};
+
+use serde::Serialize;
+
+/// What was looked at, in order.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    pub(crate) checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub(crate) struct Check {
+    pub(crate) name: String,
+    pub(crate) status: Status,
+    /// What was found; empty if there is nothing to say.
+    pub(crate) detail: String,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Passed,
+    Failed,
+    Skipped,
+    /// Nothing is wrong, and somebody should look at it.
+    Warning,
+}
+
+impl Report {
+    /// Adds a check.
+    pub(crate) fn add(&mut self, name: &str, status: Status, detail: impl fmt::Display) {
+        self.checks.push(Check {
+            name: name.to_owned(),
+            status,
+            detail: detail.to_string(),
+        });
+    }
+
+    /// Adds a check that passed or failed.
+    pub(crate) fn result<E: fmt::Display>(&mut self, name: &str, result: Result<String, E>) {
+        match result {
+            Ok(detail) => self.add(name, Status::Passed, detail),
+            Err(error) => self.add(name, Status::Failed, error),
+        }
+    }
+
+    /// Returns how many checks ended so.
+    pub(crate) fn count(&self, status: Status) -> usize {
+        let ended = self.checks.iter();
+        ended.filter(|check| check.status == status).count()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.checks.iter().map(|check| check.name.chars().count());
+        let width = names.max().unwrap_or_default();
+        for check in &self.checks {
+            let status = match check.status {
+                Status::Passed => "ok",
+                Status::Failed => "FAILED",
+                Status::Skipped => "skipped",
+                Status::Warning => "warning",
+            };
+            let mut line = format!("{status:7}  {:width$}  {}", check.name, check.detail);
+            line.truncate(line.trim_end().len());
+            f.write_str(&line)?;
+            f.write_char('\n')?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes plural: `1 problem`, `2 problems`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_without_spaces() {
+        let mut report = Report::default();
+        report.add("ca", Status::Passed, "");
+        report.result("a longer name", Err::<String, _>("no"));
+        report.add("x", Status::Skipped, "why");
+        let expected = "ok       ca\n\
+                        FAILED   a longer name  no\n\
+                        skipped  x              why\n";
+        assert_eq!(report.to_string(), expected);
+        assert_eq!(report.count(Status::Failed), 1);
+    }
+}
