@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use chancery_certs::{CertificateChain, Profile};
 use chancery_identity::Issuers;
 use chancery_log::clock::Clock;
@@ -28,7 +29,7 @@ pub struct AuthorityParts {
     pub log: Log,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Which keys it certifies.
+    /// Which keys it certifies, to begin with.
     pub key_policy: KeyPolicy,
     /// Where the use of tokens is recorded that count once only.
     pub used_tokens: Arc<dyn UsedTokens>,
@@ -37,6 +38,7 @@ pub struct AuthorityParts {
 /// A certificate authority that is open for business.
 pub struct Authority {
     pub(crate) parts: AuthorityParts,
+    pub(crate) key_policy: ArcSwap<KeyPolicy>,
     acts: TaskTracker,
 }
 
@@ -52,6 +54,7 @@ impl Authority {
     /// Opens the authority.
     pub fn new(parts: AuthorityParts) -> Arc<Self> {
         Arc::new(Self {
+            key_policy: ArcSwap::from_pointee(parts.key_policy.clone()),
             parts,
             acts: TaskTracker::new(),
         })
@@ -88,6 +91,11 @@ impl Authority {
     /// Returns the issuers whose tokens are taken.
     pub fn issuers(&self) -> &Issuers {
         &self.parts.issuers
+    }
+
+    /// Judges keys by other rules from now on. Requests that have begun may end by the old ones.
+    pub fn replace_key_policy(&self, policy: KeyPolicy) {
+        self.key_policy.store(Arc::new(policy));
     }
 
     /// Returns the log.

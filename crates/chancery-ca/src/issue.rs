@@ -49,14 +49,15 @@ impl Authority {
             issuer,
             log,
             clock,
-            key_policy,
             used_tokens,
+            ..
         } = &self.parts;
+        let key_policy = self.key_policy.load_full();
         let mut watch = Stopwatch::start();
 
         let now = clock.now();
         let principal = issuers.authenticate(&request.token, now).await?;
-        let key = request.possession.verify(&principal, key_policy).await?;
+        let key = request.possession.verify(&principal, &key_policy).await?;
         let authenticated = watch.lap();
 
         let tbs = draw_up(profile, issuer, &principal, &key, now)?;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use chancery_store::Readers;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::load::{flat, parse_url, read_text};
+pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -34,10 +34,11 @@ pub(crate) struct Config {
     /// TLS for `listen` and `grpc-listen`. Without it, a proxy in front has to terminate TLS.
     #[serde(default)]
     pub(crate) tls: Option<TlsConfig>,
-    /// The origins whose pages may ask for certificates from a browser, such as
-    /// `https://sign.example.org`; `*` means any.
+    /// The origins whose pages may use this instance from a browser, such as
+    /// `https://sign.example.org`. Any, as with Fulcio, unless said otherwise; an empty list means
+    /// none.
     #[serde(default)]
-    pub(crate) cors_origins: Vec<String>,
+    pub(crate) cors_origins: Option<Vec<String>>,
     /// Whether `/metrics` shows Fulcio's metric names besides ours.
     #[serde(default)]
     pub(crate) fulcio_metrics: bool,
@@ -53,8 +54,8 @@ pub(crate) struct Config {
     /// configuration that cannot say it itself.
     #[serde(default)]
     pub(crate) any_owner: Vec<String>,
-    /// The algorithms that clients may sign with, by the names of the Sigstore specification, such
-    /// as `ecdsa-sha2-256-nistp256`. All that are supported, unless said otherwise.
+    /// The algorithms that clients may sign with, by Fulcio's names, such as
+    /// `ecdsa-sha2-256-nistp256`. Fulcio's defaults unless said otherwise.
     #[serde(default)]
     pub(crate) client_signing_algorithms: Option<Vec<String>>,
     /// A file of public keys that are never certified: the SHA-256 of a SubjectPublicKeyInfo in hex
@@ -164,7 +165,7 @@ impl Config {
             admin_listen: default_admin_listen(),
             grpc_listen: None,
             tls: None,
-            cors_origins: Vec::new(),
+            cors_origins: None,
             fulcio_metrics: false,
             database: None,
             database_file: None,

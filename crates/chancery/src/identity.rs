@@ -1,6 +1,6 @@
 //! Where a command takes the identity configuration from, and what it makes of it.
 
-mod entries;
+mod document;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions, Own
 
 use crate::config::{Config, read_text};
 use crate::failure::{Causes, Failure};
+use crate::identity::document::Document;
 use crate::opening::named;
 
 /// The identity configuration: a file, and what was said about it elsewhere.
@@ -21,6 +22,14 @@ pub(crate) struct IdentitySource {
     pub(crate) any_owner: Vec<String>,
     /// Whether this is for tests on one machine, where much is allowed that is refused elsewhere.
     pub(crate) development: bool,
+}
+
+/// An identity configuration that was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) config: IdentityConfig,
+    /// The file as it was, for telling what changes.
+    pub(crate) document: Document,
 }
 
 impl IdentitySource {
@@ -44,60 +53,76 @@ impl IdentitySource {
         }
     }
 
-    /// Reads the configuration, and refuses what must not be in force.
-    pub(crate) fn read(&self) -> Result<IdentityConfig, Failure> {
-        let theirs = match &self.file {
-            Some(path) => Some(read_file(path)?),
-            None => None,
+    /// Reads the configuration and the files that it names.
+    pub(crate) fn read(&self) -> Result<Identity, Failure> {
+        let theirs = self.file.as_deref().map(read_file).transpose()?;
+        let (mut config, document) = match (theirs, self.built_in.clone()) {
+            (Some((theirs, document)), Some(built_in)) => (theirs.with(built_in), document),
+            (Some(theirs), None) => theirs,
+            (None, Some(built_in)) => (built_in, Document::default()),
+            (None, None) => return Err(Failure::usage("there is no identity configuration")),
         };
-        match (theirs, self.built_in.clone()) {
-            (Some(theirs), Some(built_in)) => Ok(theirs.with(built_in)),
-            (Some(one), None) | (None, Some(one)) => Ok(one),
-            (None, None) => Err(Failure::usage("there is no identity configuration")),
+        for issuer in &self.any_owner {
+            config
+                .accept_any_owner(issuer)
+                .map_err(|e| Failure::configuration(format!("any-owner: {e}")))?;
         }
+        Ok(Identity { config, document })
+    }
+
+    /// Returns the file as a tree, if it can be read as one.
+    pub(crate) fn document(&self) -> Option<Document> {
+        let path = self.file.as_deref()?;
+        Document::read(&read_text(path).ok()?, folder(path))
     }
 
     /// Makes the issuers of a configuration.
-    pub(crate) fn issuers(&self, identity: IdentityConfig) -> Result<Issuers, Failure> {
+    pub(crate) fn issuers(&self, config: IdentityConfig) -> Result<Issuers, Failure> {
+        let (allow_http, owner_rule) = if self.development {
+            (HttpPolicy::Allow, OwnerRule::Warn)
+        } else {
+            (HttpPolicy::Refuse, OwnerRule::Require)
+        };
         let options = IssuersOptions {
-            allow_http: if self.development {
-                HttpPolicy::Allow
-            } else {
-                HttpPolicy::Refuse
-            },
-            owner_rule: if self.development {
-                OwnerRule::Warn
-            } else {
-                OwnerRule::Require
-            },
+            allow_http,
+            owner_rule,
             ..IssuersOptions::default()
         };
-        Issuers::new(identity, options).map_err(|e| Failure::configuration(Causes(&e)))
+        Issuers::new(config, options).map_err(|e| Failure::configuration(Causes(&e)))
     }
 
-    /// Finds the faults of a file that was refused: those of each issuer's entry taken by itself.
-    /// Empty if the fault lies elsewhere.
+    /// Finds the faults of a file that was refused: those of each issuer taken by itself. Empty if
+    /// the fault lies elsewhere.
     pub(crate) fn faults(&self) -> Vec<Failure> {
-        let Some(Ok(text)) = self.file.as_deref().map(read_text) else {
+        let (Some(document), Some(path)) = (self.document(), &self.file) else {
             return Vec::new();
         };
-        let documents = entries::one_by_one(&text);
-        let source_name = self.file.as_deref().map(Path::display);
-        let source_name = source_name.map_or_else(String::new, |name| name.to_string());
-        let mut faults = Vec::new();
-        for document in documents {
-            let identity = IdentityConfig::parse(document.as_bytes(), &source_name);
-            let made = identity
-                .map_err(|e| Failure::configuration(Causes(&e)))
-                .and_then(|identity| self.issuers(identity));
-            faults.extend(made.err());
-        }
-        faults
+        let judge = |one: String| {
+            let mut config = parse(one.as_bytes(), path)?;
+            for issuer in &self.any_owner {
+                // It is some other document's issuer.
+                let _ = config.accept_any_owner(issuer);
+            }
+            self.issuers(config)
+        };
+        let documents = document.one_by_one().into_iter();
+        documents.filter_map(|one| judge(one).err()).collect()
     }
 }
 
-fn read_file(path: &Path) -> Result<IdentityConfig, Failure> {
+fn read_file(path: &Path) -> Result<(IdentityConfig, Document), Failure> {
     let text = read_text(path).map_err(|e| named(path, &e))?;
-    IdentityConfig::parse(text.as_bytes(), &path.display().to_string())
+    let config = parse(text.as_bytes(), path)?;
+    let document = Document::read(&text, folder(path)).unwrap_or_default();
+    Ok((config, document))
+}
+
+/// Reads a configuration with the files that it names, which are relative to its own.
+fn parse(text: &[u8], path: &Path) -> Result<IdentityConfig, Failure> {
+    IdentityConfig::parse(text, &path.display().to_string())
         .map_err(|e| Failure::configuration(Causes(&e)))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or_else(|| Path::new("."))
 }

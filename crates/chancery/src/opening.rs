@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use chancery_ca::{Authority, AuthorityParts, IssuingCa, KeyPolicy};
-use chancery_certs::{CertificateChain, Profile, ProfileConfig};
+use chancery_ca::{Authority, AuthorityParts, BlockList, ClientAlgorithms, IssuingCa, KeyPolicy};
+use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
 use chancery_log::clock::{Clock, SystemClock};
@@ -21,7 +21,7 @@ use chancery_store::{
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
 
-use crate::config::{Config, parse_url};
+use crate::config::{Config, parse_url, read_text_of};
 use crate::failure::{Causes, Failure};
 use crate::keys;
 use crate::used_tokens::StoredTokens;
@@ -48,6 +48,7 @@ pub(crate) async fn open(
     purpose: Purpose,
 ) -> Result<Opened, Failure> {
     let files = Files::read(config)?;
+    let key_policy = key_policy(config)?;
     let store = connect(&database_url(config)?).await?;
     let instance = bound_instance(&store, purpose).await?;
     let number = files.bind(config, &instance)?.log;
@@ -78,7 +79,7 @@ pub(crate) async fn open(
         issuer,
         log,
         clock,
-        key_policy: KeyPolicy::default(),
+        key_policy,
         used_tokens: Arc::new(StoredTokens(store.clone())),
     });
     Ok(Opened {
@@ -149,6 +150,7 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         ("log.witness-key", witness_key),
         ("log.origin", origin(config).map(drop)),
         ("guard", guard.map_err(configuration)),
+        ("client keys", key_policy(config).map(drop)),
     ]
 }
 
@@ -158,8 +160,36 @@ fn issuing_ca(config: &Config, key: LocalKey) -> Result<IssuingCa, Failure> {
 }
 
 fn profile(config: &Config) -> Result<Profile, Failure> {
-    Profile::new(ProfileConfig::of_lifetime(config.certificate_lifetime()))
-        .map_err(|e| Failure::configuration(format!("ca.certificate-lifetime-s: {e}")))
+    Profile::new(config.lifetimes()).map_err(|e| {
+        let key = match e {
+            ProfileError::MaxLifetime { .. } => "ca.max-certificate-lifetime-s",
+            _ => "ca.certificate-lifetime-s",
+        };
+        Failure::configuration(format!("{key}: {e}"))
+    })
+}
+
+/// Reads which keys are certified.
+pub(crate) fn key_policy(config: &Config) -> Result<KeyPolicy, Failure> {
+    let algorithms = match &config.client_signing_algorithms {
+        None => ClientAlgorithms::default(),
+        Some(names) => ClientAlgorithms::parse(names)
+            .map_err(|e| Failure::configuration(format!("client-signing-algorithms: {e}")))?,
+    };
+    let block_list = match &config.key_block_list {
+        None => BlockList::default(),
+        Some(path) => read_block_list(path)?,
+    };
+    Ok(KeyPolicy {
+        block_list,
+        algorithms,
+    })
+}
+
+fn read_block_list(path: &Path) -> Result<BlockList, Failure> {
+    // Room for 250,000 keys.
+    let text = read_text_of(path, 16).map_err(|e| named(path, &e))?;
+    BlockList::parse(&text).map_err(|e| named(path, &e))
 }
 
 /// Takes the log's origin, which is where the log is read, without scheme and port.

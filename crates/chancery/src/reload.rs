@@ -5,7 +5,9 @@
 
 mod fingerprint;
 mod identity;
+mod keys;
 mod settings;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +19,11 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::reload::fingerprint::Fingerprint;
+pub(crate) use crate::reload::fingerprint::Fingerprint;
 pub(crate) use crate::reload::identity::IdentityPart;
+pub(crate) use crate::reload::keys::KeysPart;
 pub(crate) use crate::reload::settings::Settings;
+pub(crate) use crate::reload::tls::TlsPart;
 
 /// How often files are looked at. Contents are compared, not times: a Kubernetes volume swaps a
 /// symbolic link, and some tools keep the time of what they copy.

@@ -1,8 +1,11 @@
 //! What a command that looks at something found: checks, one a line.
 
 use std::fmt::{self, Write};
+use std::time::SystemTime;
 
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// What was looked at, in order.
 #[derive(Debug, Default, Serialize)]
@@ -81,6 +84,12 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
         1 => format!("1 {what}"),
         _ => format!("{count} {what}s"),
     }
+}
+
+/// Returns a time as people and machines read it (RFC 3339).
+pub(crate) fn said_time(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time).format(&Rfc3339);
+    time.unwrap_or_default()
 }
 
 #[cfg(test)]

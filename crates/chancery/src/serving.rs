@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chancery_server::{
-    AdminState, AppState, Metrics, ServeLimits, admin_router, public_router, serve,
+    AdminState, AppState, Metrics, ServeLimits, Tls, admin_router, grpc_router, public_router,
+    serve,
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +25,10 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// Where an instance is reached.
 pub(crate) struct Listeners {
     pub(crate) public: TcpListener,
+    /// For gRPC alone.
+    pub(crate) grpc: Option<TcpListener>,
+    /// For both of these.
+    pub(crate) tls: Option<Tls>,
     pub(crate) admin: Option<TcpListener>,
 }
 
@@ -41,7 +46,12 @@ pub(crate) async fn run(
     listeners: Listeners,
     watch: Watch,
 ) -> Result<(), Failure> {
-    let Listeners { public, admin } = listeners;
+    let Listeners {
+        public,
+        grpc,
+        tls,
+        admin,
+    } = listeners;
     let Watch {
         reloader,
         hangup,
@@ -65,7 +75,21 @@ pub(crate) async fn run(
             closed.clone(),
         ))
     });
-    let served = serve(public, public_router(app), limits, None, stop).await;
+    let grpc = grpc.map(|listener| {
+        let router = grpc_router(&app);
+        tokio::spawn(serve(
+            listener,
+            router,
+            limits.clone(),
+            tls.clone(),
+            stop.clone(),
+        ))
+    });
+    let served = serve(public, public_router(app), limits, tls, stop).await;
+    let grpc = match grpc {
+        Some(grpc) => grpc.await.map_err(Failure::from_error)?,
+        None => Ok(()),
+    };
     opened.close().await;
 
     closed.cancel();
@@ -75,6 +99,7 @@ pub(crate) async fn run(
             .map_err(Failure::from_error)?
             .map_err(Failure::from_error)?;
     }
+    grpc.map_err(|e| Failure::failed(format!("the gRPC listener ended: {e}")))?;
     served.map_err(|e| Failure::failed(format!("the public listener ended: {e}")))
 }
 
@@ -101,6 +126,11 @@ pub(crate) fn stop_on_signal() -> Result<CancellationToken, Failure> {
 }
 
 /// Returns metrics that name this build.
-pub(crate) fn metrics() -> Arc<Metrics> {
-    Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")))
+pub(crate) fn metrics(fulcio_names: bool) -> Arc<Metrics> {
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    Arc::new(if fulcio_names {
+        Metrics::with_fulcio_names(VERSION)
+    } else {
+        Metrics::new(VERSION)
+    })
 }

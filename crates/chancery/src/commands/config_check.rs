@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use chancery_identity::{IssuerAddress, IssuerDescription};
+use chancery_server::Tls;
 use serde_json::json;
 
 use crate::cli::{ConfigCheckArgs, Format};
+use crate::commands::serve;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::IdentitySource;
 use crate::opening;
-use crate::report::{Report, Status, counted};
+use crate::report::{Report, Status, counted, said_time};
 
 pub(crate) async fn run(args: &ConfigCheckArgs) -> Result<(), Failure> {
     let mut report = Report::default();
@@ -53,6 +56,8 @@ async fn check_all(args: &ConfigCheckArgs, report: &mut Report) -> Result<(), Fa
     for (name, found) in opening::check_files(&config) {
         report.result(name, found.map(|()| String::new()));
     }
+    report.result("tls", serve::tls(&config).map(|tls| said_tls(tls.as_ref())));
+    report.result("cors-origins", serve::cors(&config).map(|_| String::new()));
     if args.no_database {
         report.add("database", Status::Skipped, "as asked");
     } else {
@@ -65,15 +70,28 @@ fn check_identity(source: &IdentitySource, report: &mut Report) {
     const NAME: &str = "identity-config";
     let identity = source.read();
     let found = identity.and_then(|identity| {
-        let issuers = source.issuers(identity.clone())?;
+        let issuers = source.issuers(identity.config.clone())?;
         Ok((identity, issuers))
     });
     match found {
-        Ok((_, issuers)) => {
+        Ok((identity, issuers)) => {
             let count = counted(issuers.configured().len(), "issuer");
             let file = source.file.as_deref().map(Path::display);
             let file = file.map_or_else(String::new, |file| format!("{file}: "));
             report.add(NAME, Status::Passed, format!("{file}{count}"));
+            for warning in identity.config.warnings() {
+                report.add(NAME, Status::Warning, warning);
+            }
+            for issuer in identity.config.ownerless() {
+                let warning =
+                    format!("{issuer}: everybody that this issuer knows gets a certificate");
+                report.add(NAME, Status::Warning, warning);
+            }
+            for issuer in over_http(&issuers.configured()) {
+                let warning =
+                    format!("{issuer}: anybody on the way could replace its keys: it is on http");
+                report.add(NAME, Status::Warning, warning);
+            }
         }
         Err(first) => {
             let mut faults = source.faults();
@@ -85,6 +103,21 @@ fn check_identity(source: &IdentitySource, report: &mut Report) {
             }
         }
     }
+}
+
+fn said_tls(tls: Option<&Tls>) -> String {
+    match tls {
+        None => "none: a proxy in front terminates it".to_owned(),
+        Some(tls) => format!("valid until {}", said_time(tls.not_after())),
+    }
+}
+
+/// Returns the addresses of issuers that are not on https.
+fn over_http(issuers: &[IssuerDescription]) -> Vec<&str> {
+    let addresses = issuers.iter().map(|issuer| match &issuer.address {
+        IssuerAddress::Url(address) | IssuerAddress::Wildcard(address) => &**address,
+    });
+    addresses.filter(|a| a.starts_with("http:")).collect()
 }
 
 async fn check_database(config: &Config, report: &mut Report) {

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ConfigShowArgs) -> Result<(), Failure> {
     let config = args.settings.apply_to(at_start)?;
     let settings = settings(&config, &args.settings)?;
     let source = IdentitySource::of(&config);
-    let issuers = source.issuers(source.read()?)?;
+    let issuers = source.issuers(source.read()?.config)?;
     let issuers = issuers.configured();
     match args.format {
         Format::Text => print_text(&settings, &issuers),

@@ -84,7 +84,13 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         stop: serving::stop_on_signal()?,
     };
     development.print_banner();
-    serving::run(opened, app, Listeners { public, admin }, watch).await
+    let listeners = Listeners {
+        public,
+        grpc: None,
+        tls: None,
+        admin,
+    };
+    serving::run(opened, app, listeners, watch).await
 }
 
 impl Development {
@@ -109,7 +115,7 @@ impl Development {
         let url = Url::parse(&config.url).map_err(Failure::from_error)?;
         let source = self.identity()?;
         let identity = source.read()?;
-        let issuers = source.issuers(identity.clone())?;
+        let issuers = source.issuers(identity.config.clone())?;
         let opened = opening::open(&config, issuers, Purpose::Development).await?;
         let dev_oidc = self.dev_oidc(&url)?;
         let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chancery_log::clock::from_unix_ms;
-use chancery_server::{AppState, LogRead as ServerLogRead, TrustDocuments, TrustSubject};
+use chancery_server::{
+    AppState, CorsPolicy, LogRead as ServerLogRead, Tls, TrustDocuments, TrustSubject,
+};
 use chancery_store::Purpose;
 use url::Url;
 
 use crate::cli::{ServeArgs, SettingsArgs};
-use crate::config::{Config, LogRead, parse_url};
+use crate::config::{Config, LogRead, TlsConfig, parse_url};
 use crate::failure::{Causes, Failure};
 use crate::identity::IdentitySource;
 use crate::opening::{self, Opened};
-use crate::reload::{Hangup, IdentityPart, Reloader, Settings};
+use crate::reload::{Hangup, IdentityPart, KeysPart, Part, Reloader, Settings, TlsPart};
 use crate::serving::{Listeners, Watch};
 use crate::{logging, serving};
 
@@ -26,24 +28,33 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 
     let source = IdentitySource::of(&config);
     let identity = source.read()?;
-    let issuers = source.issuers(identity.clone())?;
+    let issuers = source.issuers(identity.config.clone())?;
     let opened = opening::open(&config, issuers, Purpose::Production).await?;
     let app = app_state(&config, &url, &opened, &[])?;
     let listeners = Listeners {
         public: serving::bind(config.listen).await?,
+        grpc: match config.grpc_listen {
+            Some(address) => Some(serving::bind(address).await?),
+            None => None,
+        },
+        tls: tls(&config)?,
         admin: Some(serving::bind(config.admin_listen).await?),
     };
-    let identity = IdentityPart::new(source, identity, Arc::clone(&opened.authority));
+    let authority = || Arc::clone(&opened.authority);
+    let mut parts: Vec<Box<dyn Part>> =
+        vec![Box::new(IdentityPart::new(source, identity, authority()))];
+    if let Some(keys) = KeysPart::new(&config, authority()) {
+        parts.push(Box::new(keys));
+    }
+    if let Some(tls) = &listeners.tls {
+        parts.push(Box::new(TlsPart::new(&config, tls.clone())));
+    }
     let settings = Settings {
         path: args.settings.config,
         at_start,
     };
     let watch = Watch {
-        reloader: Reloader::new(
-            vec![Box::new(identity)],
-            Some(settings),
-            Arc::clone(&app.metrics),
-        ),
+        reloader: Reloader::new(parts, Some(settings), Arc::clone(&app.metrics)),
         hangup,
         stop: serving::stop_on_signal()?,
     };
@@ -69,6 +80,24 @@ impl SettingsArgs {
         config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
         config.any_owner.extend(self.any_owner.iter().cloned());
         Ok(config)
+    }
+}
+
+/// Loads the certificate that listeners use, if they use one.
+pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let load = |tls: &TlsConfig| {
+        Tls::load(&tls.certificate, &tls.key)
+            .map_err(|e| Failure::configuration(format!("tls: {}", Causes(&e))))
+    };
+    config.tls.as_ref().map(load).transpose()
+}
+
+/// Reads which web pages may use this instance.
+pub(crate) fn cors(config: &Config) -> Result<CorsPolicy, Failure> {
+    match &config.cors_origins {
+        None => Ok(CorsPolicy::default()),
+        Some(origins) => CorsPolicy::parse(origins)
+            .map_err(|e| Failure::configuration(format!("cors-origins: {e}"))),
     }
 }
 
@@ -118,8 +147,8 @@ pub(crate) fn app_state(
             LogRead::Restricted => ServerLogRead::Restricted,
         },
         limits: chancery_server::RequestLimits::default(),
-        cors: chancery_server::CorsPolicy::default(),
-        metrics: serving::metrics(),
+        cors: cors(config)?,
+        metrics: serving::metrics(config.fulcio_metrics),
         dev_oidc: None,
     })
 }

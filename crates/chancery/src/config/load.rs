@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use chancery_certs::ProfileConfig;
 use chancery_store::DatabaseUrl;
 use serde_json::Value;
 use url::Url;
@@ -53,9 +54,14 @@ impl Config {
         Ok(flat(tree))
     }
 
-    /// Returns how long certificates live, where their issuer's entry says nothing else.
-    pub(crate) fn certificate_lifetime(&self) -> Duration {
-        Duration::from_secs(self.ca.certificate_lifetime_s)
+    /// Returns how long certificates live.
+    pub(crate) fn lifetimes(&self) -> ProfileConfig {
+        let lifetime = Duration::from_secs(self.ca.certificate_lifetime_s);
+        let max = self.ca.max_certificate_lifetime_s.map(Duration::from_secs);
+        ProfileConfig {
+            lifetime,
+            max_lifetime: max.unwrap_or(lifetime),
+        }
     }
 
     /// Makes its paths those of files in `folder`.
@@ -107,13 +113,19 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, Failure> {
 
 /// Reads a text file of a size that a person might write.
 pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
-    const MOST: u64 = 1 << 20;
+    read_text_of(path, 1)
+}
+
+/// Reads a text file of up to so many MiB.
+pub(crate) fn read_text_of(path: &Path, mebibytes: u64) -> std::io::Result<String> {
+    let most = mebibytes << 20;
     let mut text = String::new();
     let read = std::fs::File::open(path)?
-        .take(MOST + 1)
+        .take(most + 1)
         .read_to_string(&mut text)?;
-    if read as u64 > MOST {
-        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    if read as u64 > most {
+        let message = format!("it is larger than {mebibytes} MiB");
+        return Err(std::io::Error::other(message));
     }
     Ok(text)
 }

@@ -66,6 +66,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     };
     let listeners = Listeners {
         public: listener,
+        grpc: None,
+        tls: None,
         admin: None,
     };
     let server = serving::run(instance.opened, instance.app, listeners, watch);
