@@ -4,7 +4,7 @@ mod fulcio;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -26,6 +26,7 @@ pub struct Metrics {
     issuance: Histogram,
     log: LogGauges,
     fulcio: Option<FulcioMetrics>,
+    reload: ReloadGauges,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -48,6 +49,12 @@ struct LogGauges {
     checkpoint_age: Gauge<f64, AtomicU64>,
 }
 
+#[derive(Debug, Default)]
+struct ReloadGauges {
+    successful: Gauge,
+    succeeded_at: Gauge<f64, AtomicU64>,
+}
+
 impl Metrics {
     /// Makes the metrics of a process of this version.
     pub fn new(version: &str) -> Self {
@@ -60,6 +67,7 @@ impl Metrics {
             // 0.5 ms to 16 s.
             issuance: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
             log: LogGauges::default(),
+            reload: ReloadGauges::default(),
             registry: Registry::default(),
             fulcio: None,
         };
@@ -88,6 +96,11 @@ impl Metrics {
         metrics
             .log
             .register(registry.sub_registry_with_prefix("log"));
+        metrics
+            .reload
+            .register(registry.sub_registry_with_prefix("config"));
+        // What a process starts with was good.
+        metrics.reloaded(true);
         Self {
             registry: registries,
             ..metrics
@@ -129,6 +142,16 @@ impl Metrics {
             fulcio.issued();
         }
         self.issuance.observe(took.as_secs_f64());
+    }
+
+    /// Takes over whether all configuration was good when it was last read.
+    pub fn reloaded(&self, good: bool) {
+        self.reload.successful.set(i64::from(good));
+        if good {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let now = now.map_or(0.0, |since| since.as_secs_f64());
+            self.reload.succeeded_at.set(now);
+        }
     }
 
     /// Takes over what the log says about itself.
@@ -180,6 +203,21 @@ impl LogGauges {
     }
 }
 
+impl ReloadGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "last_reload_successful",
+            "1 if the configuration was good when it was last read, 0 if the one before is in force",
+            self.successful.clone(),
+        );
+        registry.register(
+            "last_reload_success_timestamp_seconds",
+            "When the configuration was last read and good",
+            self.succeeded_at.clone(),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +240,7 @@ mod tests {
             "chancery_log_pool_waiting 7",
             "chancery_log_halted 0",
             "chancery_log_checkpoint_age_seconds 1.5",
+            "chancery_config_last_reload_successful 1",
             "# EOF",
         ];
         for line in lines {
