@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! text → UnverifiedToken → (issuer by `iss`) → VerifiedClaims → Identity → Principal
-//!         form             configuration        signature         type
+//!         form             entry by audience    signature, rules  type       rate limits
 //! ```
 //! Nothing here asks the network before a token of a configured issuer, for the configured audience
 //! and the present time, has come; and nothing that a token says decides how it is verified.
