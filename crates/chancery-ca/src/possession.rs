@@ -90,7 +90,15 @@ impl PossessionRequest {
         policy: &KeyPolicy,
     ) -> Result<ProvenKey, PossessionError> {
         let names: Vec<_> = principal.proof_candidates().collect();
-        let key = self.prove(&names, policy)?;
+        self.verify_over(&names, policy).await
+    }
+
+    async fn verify_over(
+        &self,
+        names: &[&str],
+        policy: &KeyPolicy,
+    ) -> Result<ProvenKey, PossessionError> {
+        let key = self.prove(names, policy)?;
         policy.admit_at_last(&key).await?;
         Ok(ProvenKey(key))
     }

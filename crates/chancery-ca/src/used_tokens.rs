@@ -36,12 +36,62 @@ pub(crate) async fn claim(
     register: &dyn UsedTokens,
     principal: &Principal,
 ) -> Result<(), IssueError> {
-    let Some(token) = principal.once() else {
-        return Ok(());
-    };
-    if register.claim(token.digest(), token.expires()).await? {
+    match principal.once() {
+        Some(token) => record(register, token.digest(), token.expires()).await,
+        None => Ok(()),
+    }
+}
+
+async fn record(
+    register: &dyn UsedTokens,
+    digest: [u8; 32],
+    expires: SystemTime,
+) -> Result<(), IssueError> {
+    if register.claim(digest, expires).await? {
         Ok(())
     } else {
         Err(IssueError::TokenUsed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::error::Class;
+    use crate::memory::MemoryUsedTokens;
+
+    struct Away;
+
+    #[async_trait]
+    impl UsedTokens for Away {
+        async fn claim(&self, _: [u8; 32], _: SystemTime) -> Result<bool, UsedTokensError> {
+            Err(UsedTokensError::new(io::Error::other("secret address")))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_use_is_refused() {
+        let register = MemoryUsedTokens::default();
+        let use_token = |n| record(&register, [n; 32], SystemTime::UNIX_EPOCH);
+        use_token(1).await.unwrap();
+        use_token(2).await.unwrap();
+        let refused = use_token(1).await.unwrap_err();
+        assert_eq!(
+            (refused.class(), refused.code()),
+            (Class::Refused, "token-used")
+        );
+        let sentence = "There was an error processing the identity token";
+        assert_eq!(refused.fulcio_sentence(), sentence);
+    }
+
+    #[tokio::test]
+    async fn no_token_is_taken_while_the_register_is_away() {
+        let refused = record(&Away, [1; 32], SystemTime::UNIX_EPOCH).await;
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused.class(), Class::Unavailable { .. }));
+        assert_eq!(refused.code(), "used-tokens-unavailable");
+        assert!(!refused.reason().contains("secret"));
     }
 }
