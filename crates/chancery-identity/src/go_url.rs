@@ -2,10 +2,12 @@
 //!
 //! The WHATWG parser of crate `url` would fold hosts, add slashes and resolve dots, and so certify
 //! another text than Fulcio does. Here the scheme is put in lower case, and path and fragment are
-//! percent-encoded if they hold what may not stand there; the rest is left as it is. User names and
-//! passwords in a URL are refused, which Fulcio lets pass.
+//! percent-encoded if they hold what may not stand there; the rest is left as it is. Refused, though
+//! `net/url` takes them, are user names and passwords, IPv6 zones, and host names that Go's own
+//! `crypto/x509` would not read in a certificate.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 /// Why a text is no URL with a scheme and a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +16,8 @@ pub(crate) enum GoUrlError {
     ControlCharacter,
     #[error("has a percent sign that does not begin an escape")]
     Escape,
+    #[error("has a host that is no name or address in plain ASCII")]
+    Host,
     #[error("has no scheme")]
     NoScheme,
     #[error("has no host")]
@@ -31,7 +35,9 @@ pub(crate) struct GoUrl {
     scheme: String,
     /// With the port, as it was written.
     host: String,
-    /// Path, query and fragment as they are written.
+    /// Empty, or with the slash that begins it; as it is written.
+    path: String,
+    /// Query and fragment as they are written, each with its mark.
     rest: String,
 }
 
@@ -51,23 +57,45 @@ impl GoUrl {
         if host.contains('@') {
             return Err(GoUrlError::UserInfo);
         }
-        if split_port(host).0.is_empty() {
-            return Err(GoUrlError::NoHost);
-        }
-        if !split_port(host).1.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(GoUrlError::Port);
-        }
-        let mut rest = escape(path, is_path)?;
-        if let Some(query) = query {
-            rest = rest + "?" + query;
-        }
+        require_host(host)?;
+        let mut rest = query.map_or_else(String::new, |query| format!("?{query}"));
         if !fragment.is_empty() {
             rest = rest + "#" + &escape(fragment, is_fragment)?;
         }
         Ok(Self {
             scheme,
             host: host.to_owned(),
+            path: escape(path, is_path)?,
             rest,
+        })
+    }
+
+    /// Appends path elements as `URL.JoinPath` does: empty ones are passed over, `.` and `..` and
+    /// double slashes are resolved. What `JoinPath` cannot append it silently leaves out, so that
+    /// the name of the base would be certified; here that is an error.
+    pub(crate) fn join(&self, elements: &[&str]) -> Result<Self, GoUrlError> {
+        let mut segments: Vec<&str> = Vec::new();
+        let all = std::iter::once(self.path.as_str()).chain(elements.iter().copied());
+        for segment in all.flat_map(|element| element.split('/')) {
+            match segment {
+                "" | "." => {}
+                ".." => {
+                    segments.pop();
+                }
+                name => segments.push(name),
+            }
+        }
+        let mut path = segments.join("/");
+        let last = elements.last().copied().unwrap_or(&self.path);
+        if last.ends_with('/') && !path.is_empty() {
+            path.push('/');
+        }
+        if !path.is_empty() || self.path.starts_with('/') || last.ends_with('/') {
+            path.insert(0, '/');
+        }
+        Ok(Self {
+            path: escape(&path, is_path)?,
+            ..self.clone()
         })
     }
 
@@ -87,7 +115,37 @@ impl GoUrl {
 
 impl fmt::Display for GoUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}://{}{}", self.scheme, self.host, self.rest)
+        let Self {
+            scheme,
+            host,
+            path,
+            rest,
+        } = self;
+        write!(formatter, "{scheme}://{host}{path}{rest}")
+    }
+}
+
+/// Refuses what is no host with an optional port, or could not be read in a certificate: Go's
+/// `domainNameValid` looks at host and port together.
+fn require_host(host: &str) -> Result<(), GoUrlError> {
+    let (name, port) = split_port(host);
+    if name.is_empty() {
+        return Err(GoUrlError::NoHost);
+    }
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(GoUrlError::Port);
+    }
+    let address = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    let well_formed = match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => name.bytes().all(is_host) && host.split('.').all(|label| !label.is_empty()),
+    };
+    if well_formed {
+        Ok(())
+    } else {
+        Err(GoUrlError::Host)
     }
 }
 
@@ -151,6 +209,11 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte)
 }
 
+/// What `net/url` lets stand in a host, but for colons and brackets, which have their place.
+fn is_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=<>\"".contains(&byte)
+}
+
 /// What `net/url` writes unescaped in a path.
 fn is_path(byte: u8) -> bool {
     is_unreserved(byte)
@@ -191,6 +254,50 @@ mod tests {
         }
     }
 
+    /// Each row is what Go 1.26 makes of `JoinPath`.
+    #[test]
+    fn path_elements_are_joined_as_by_go() {
+        for (base, elements, joined) in [
+            ("https://x.test", &["a"][..], "https://x.test/a"),
+            ("https://x.test/", &["a/b@c"], "https://x.test/a/b@c"),
+            (
+                "https://x.test/",
+                &["a//b/./c/../d"],
+                "https://x.test/a/b/d",
+            ),
+            ("https://x.test/p", &["../../a"], "https://x.test/a"),
+            (
+                "https://x.test/p/",
+                &["", "a:b/c"],
+                "https://x.test/p/a:b/c",
+            ),
+            (
+                "https://x.test/",
+                &["a", "/-/jobs/", "7"],
+                "https://x.test/a/-/jobs/7",
+            ),
+            ("https://x.test/", &["a/"], "https://x.test/a/"),
+            ("https://x.test/", &[""], "https://x.test/"),
+            ("https://x.test", &[""], "https://x.test"),
+            ("https://x.test", &[".."], "https://x.test"),
+            ("https://x.test", &["../"], "https://x.test/"),
+            (
+                "https://x.test/",
+                &["a b#c?d"],
+                "https://x.test/a%20b%23c%3Fd",
+            ),
+            ("https://x.test/", &["a%2fb"], "https://x.test/a%2fb"),
+            ("https://x.test/a b", &["c"], "https://x.test/a%20b/c"),
+            ("https://x.test/?q=1#f", &["c"], "https://x.test/c?q=1#f"),
+        ] {
+            let base = GoUrl::parse(base).unwrap();
+            let url = base.join(elements).unwrap().to_string();
+            assert_eq!(url, joined, "{elements:?}");
+        }
+        let base = GoUrl::parse("https://x.test/").unwrap();
+        assert_eq!(base.join(&["a/%zz"]), Err(GoUrlError::Escape));
+    }
+
     #[test]
     fn the_hostname_is_without_port_and_brackets() {
         let hostname = |text: &str| GoUrl::parse(text).unwrap().hostname().to_owned();
@@ -209,6 +316,16 @@ mod tests {
             ("http:///a", GoUrlError::NoHost),
             ("http://:80/a", GoUrlError::NoHost),
             ("http://x:8o/a", GoUrlError::Port),
+            ("http://a:b:80/a", GoUrlError::Host),
+            ("http://a b/", GoUrlError::Host),
+            ("http://a%20b/", GoUrlError::Host),
+            ("http://b\u{fc}cher.test/", GoUrlError::Host),
+            ("http://a..test/", GoUrlError::Host),
+            ("http://a.test./", GoUrlError::Host),
+            ("http://a\\b/", GoUrlError::Host),
+            ("http://[::1/", GoUrlError::Host),
+            ("http://[1.2.3.4]/", GoUrlError::Host),
+            ("http://x[::1]/", GoUrlError::Host),
             ("http://good.test@evil.test/a", GoUrlError::UserInfo),
             ("http://x/%zz", GoUrlError::Escape),
             ("http://x/%4", GoUrlError::Escape),
