@@ -10,6 +10,7 @@
 pub(crate) mod claims;
 pub(crate) mod header;
 mod json;
+mod number;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -115,9 +116,11 @@ impl<'a> UnverifiedToken<'a> {
             return Err(TokenError::Whitespace);
         }
         let (signing_input, header, payload, signature) = parts(token)?;
+        let members = object("payload", payload, &claims::REGISTERED)?;
+        let numbers = number::texts(&members, || decode("payload", payload))?;
         Ok(Self {
             header: Header::new(&object("header", header, &header::REGISTERED)?)?,
-            claims: Claims::new(object("payload", payload, &claims::REGISTERED)?),
+            claims: Claims::new(members).with_numbers(numbers),
             signing_input,
             signature: decode("signature", signature)?,
         })

@@ -1,5 +1,6 @@
 //! What a token says: for whom it is, how long it holds (RFC 7519, section 4.1), and who is meant.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Number, Value};
@@ -137,16 +138,37 @@ pub enum ClaimFault {
 
 /// The payload of a token, not believed yet.
 #[derive(Debug)]
-pub(crate) struct Claims(Map<String, Value>);
+pub(crate) struct Claims {
+    members: Map<String, Value>,
+    /// The texts of numbers that `members` holds rounded.
+    numbers: BTreeMap<String, String>,
+}
 
 impl Claims {
     pub(crate) const fn new(members: Map<String, Value>) -> Self {
-        Self(members)
+        Self {
+            members,
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn with_numbers(self, numbers: BTreeMap<String, String>) -> Self {
+        Self { numbers, ..self }
+    }
+
+    /// Returns all claims, those that are null among them.
+    pub(crate) const fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
+    /// Returns the text of a number that [`members`](Self::members) holds rounded.
+    pub(crate) fn number(&self, name: &str) -> Option<String> {
+        self.numbers.get(name).cloned()
     }
 
     /// Returns the claim; null counts as missing.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        self.members.get(name).filter(|value| !value.is_null())
     }
 
     /// Returns a claim that is to enter a certificate.
@@ -273,7 +295,11 @@ fn numeric_date(number: &Number) -> Option<Duration> {
 
 /// Returns a claim's value if it may enter a certificate.
 pub(crate) fn certifiable(value: &Value) -> Result<&str, ClaimFault> {
-    let text = value.as_str().ok_or(ClaimFault::NotText)?;
+    certifiable_text(value.as_str().ok_or(ClaimFault::NotText)?)
+}
+
+/// Returns a text if it may enter a certificate.
+pub(crate) fn certifiable_text(text: &str) -> Result<&str, ClaimFault> {
     if text.len() > MAX_CLAIM {
         return Err(ClaimFault::TooLong);
     }
