@@ -69,6 +69,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("subject-missing", "the token has no subject"),
     (
+        "template-failed",
+        "a template of the operator's cannot be rendered from the token's claims",
+    ),
+    (
         "token-claim-case",
         "a registered claim is written in another case",
     ),
@@ -128,7 +132,7 @@ mod tests {
     /// Every file in which a `code` of an error is written.
     const SOURCES: [&str; 6] = [
         include_str!("error.rs"),
-        include_str!("kind.rs"),
+        include_str!("kind/error.rs"),
         include_str!("rules.rs"),
         include_str!("signature.rs"),
         include_str!("token.rs"),
@@ -143,9 +147,12 @@ mod tests {
                 .split_once("fn code(&self) -> &'static str {")
                 .unwrap();
             let (body, _) = body.split_once("\n    }\n").unwrap();
-            // The last text of each arm; `claim: "email"` of a pattern comes before the arrow.
-            let arms = body.lines().filter_map(|line| line.split_once("=> \""));
-            written.extend(arms.filter_map(|(_, code)| code.split('"').next()));
+            // Texts of patterns, such as `claim: "email"`, come before the arrow.
+            let answers = body.lines().map(|line| {
+                let (_, answer) = line.split_once("=>").unwrap_or(("", line));
+                answer
+            });
+            written.extend(answers.filter_map(|answer| answer.split('"').nth(1)));
         }
         let listed: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
         assert_eq!(listed, written.into_iter().collect::<Vec<_>>());

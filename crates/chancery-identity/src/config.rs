@@ -13,10 +13,14 @@ pub(crate) use read::nearest;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::ci_provider::{
+    CiProvider, ProviderEntry, ProviderFault, ProviderLink, Scalar, ScalarMap,
+};
 use crate::key_source::{KeySourceFault, KeysText, ProxyUrl};
 use crate::kind::KindError;
 use crate::limits::RateLimit;
@@ -64,6 +68,21 @@ pub enum ConfigError {
         /// Which, and what to write.
         ownerless: Ownerless,
     },
+    /// A provider under `ci-issuer-metadata` that could not be used.
+    #[error(
+        "{source_name}: ci-issuer-metadata {provider}{}: {fault}",
+        used_by(.issuers)
+    )]
+    Provider {
+        /// The file.
+        source_name: String,
+        /// Its key.
+        provider: String,
+        /// The issuers that name it.
+        issuers: Vec<String>,
+        /// What is wrong and what to do.
+        fault: ProviderFault,
+    },
     /// The file is neither JSON nor YAML of the expected form.
     #[error("{source_name} is not a Fulcio identity configuration: {reason}")]
     Syntax {
@@ -72,6 +91,13 @@ pub enum ConfigError {
         /// Where and what, from the parser.
         reason: String,
     },
+}
+
+fn used_by(issuers: &[String]) -> String {
+    match issuers {
+        [] => String::new(),
+        issuers => format!(", which is the ci-provider of {}", issuers.join(", ")),
+    }
 }
 
 /// What is wrong with an issuer's entry.
@@ -98,9 +124,6 @@ pub enum EntryFault {
     /// `issuer-claim` with a type that has none.
     #[error("issuer-claim can only be used with type \"email\"")]
     IssuerClaim,
-    /// `issuer-claim`, which is not there yet.
-    #[error("issuer-claim is not yet supported by this version")]
-    IssuerClaimUnsupported,
     /// The key and `issuer-url` differ.
     #[error("its issuer-url is {0:?}; the key and the issuer-url must be the same")]
     KeyDiffers(String),
@@ -121,9 +144,6 @@ pub enum EntryFault {
     /// No type that Fulcio knows.
     #[error("the type is unknown; Fulcio's types are {0}")]
     TypeUnknown(String),
-    /// A type of Fulcio's that is not there yet.
-    #[error("the type is not yet supported by this version; supported are {0}")]
-    TypeUnsupported(String),
     /// `rate-limit` without a limit.
     #[error("its rate-limit has neither per-identity nor per-issuer")]
     RateLimitEmpty,
@@ -179,6 +199,12 @@ pub(crate) struct Entry {
     /// A `JSONPath` to the claim that stands for the issuer.
     #[serde(rename = "issuer-claim", alias = "IssuerClaim")]
     pub(crate) issuer_claim: Option<String>,
+    /// The key under `ci-issuer-metadata`, for type `ci-provider`.
+    #[serde(rename = "ci-provider", alias = "CIProvider")]
+    pub(crate) ci_provider: Option<String>,
+    /// What that key stands for; filled when the whole file has been read.
+    #[serde(skip)]
+    pub(crate) provider: ProviderLink,
     #[serde(rename = "subject-domain", alias = "SubjectDomain")]
     pub(crate) subject_domain: Option<String>,
     #[serde(rename = "spiffe-trust-domain", alias = "SPIFFETrustDomain")]
@@ -191,6 +217,18 @@ pub(crate) struct Entry {
     pub(crate) ca_cert: Option<String>,
     #[serde(rename = "skip-email-verification", alias = "SkipEmailVerification")]
     pub(crate) skip_email_verification: bool,
+    /// Ours: the claim whose value is certified.
+    #[serde(rename = "identity-claim", alias = "IdentityClaim")]
+    pub(crate) identity_claim: Option<String>,
+    /// Ours in an issuer's entry; Fulcio has it for providers.
+    #[serde(
+        rename = "subject-alternative-name-template",
+        alias = "SubjectAlternativeNameTemplate"
+    )]
+    pub(crate) name_template: Option<Scalar>,
+    /// Ours: what templates see besides the claims.
+    #[serde(rename = "template-values", alias = "TemplateValues")]
+    pub(crate) template_values: Option<ScalarMap>,
     /// Ours.
     #[serde(rename = "allow-http", alias = "AllowHTTP")]
     pub(crate) allow_http: bool,
@@ -205,7 +243,7 @@ pub(crate) struct Entry {
 }
 
 /// Fulcio's names in a JSON file, where Go reads them in any case.
-const JSON_NAMES: [&str; 13] = [
+const JSON_NAMES: [&str; 19] = [
     "OIDCIssuers",
     "MetaIssuers",
     "IssuerURL",
@@ -219,6 +257,12 @@ const JSON_NAMES: [&str; 13] = [
     "SkipEmailVerification",
     "AllowHTTP",
     "CIIssuerMetadata",
+    "CIProvider",
+    "IdentityClaim",
+    "TemplateValues",
+    "DefaultTemplateValues",
+    "ExtensionTemplates",
+    "SubjectAlternativeNameTemplate",
 ];
 
 #[derive(Deserialize)]
@@ -227,6 +271,8 @@ struct Document {
     issuers: Option<BTreeMap<String, Value>>,
     #[serde(rename = "meta-issuers", alias = "MetaIssuers", default)]
     meta_issuers: Option<BTreeMap<String, Value>>,
+    #[serde(rename = "ci-issuer-metadata", alias = "CIIssuerMetadata", default)]
+    providers: Option<BTreeMap<String, Option<ProviderEntry>>>,
 }
 
 impl IdentityConfig {
@@ -245,9 +291,10 @@ impl IdentityConfig {
         let Document {
             issuers,
             meta_issuers,
+            providers,
         } = serde_json::from_value(tree).map_err(|error| syntax(error.to_string()))?;
         let mut entries = |section| entries(section, source_name, &mut warnings);
-        let config = Self {
+        let mut config = Self {
             source_name: source_name.into(),
             issuers: entries(issuers)?,
             meta_issuers: entries(meta_issuers)?,
@@ -258,7 +305,40 @@ impl IdentityConfig {
                 source_name: source_name.into(),
             });
         }
+        config.link(&providers.unwrap_or_default())?;
         Ok(config)
+    }
+
+    /// Gives each entry the provider that it names.
+    fn link(
+        &mut self,
+        providers: &BTreeMap<String, Option<ProviderEntry>>,
+    ) -> Result<(), ConfigError> {
+        let entries = || self.issuers.iter().chain(&self.meta_issuers);
+        let fault = |provider: &str, fault| ConfigError::Provider {
+            source_name: self.source_name.clone(),
+            provider: provider.to_owned(),
+            issuers: entries()
+                .filter(|(_, entries)| {
+                    let mut named = entries.iter().map(|entry| entry.ci_provider.as_deref());
+                    named.any(|name| name == Some(provider))
+                })
+                .map(|(address, _)| address.clone())
+                .collect(),
+            fault,
+        };
+        let mut parsed = BTreeMap::new();
+        for (name, entry) in providers {
+            let provider = CiProvider::new(&entry.clone().unwrap_or_default());
+            let provider = provider.map_err(|reason| fault(name, reason))?;
+            parsed.insert(name.clone(), Arc::new(provider));
+        }
+        let fixed = self.issuers.values_mut();
+        for entry in fixed.chain(self.meta_issuers.values_mut()).flatten() {
+            let name = entry.ci_provider.as_deref().unwrap_or_default();
+            entry.provider = ProviderLink::new(name, &parsed);
+        }
+        Ok(())
     }
 
     /// Adds the issuers of `other`, which win where both know one. Messages go on to name the

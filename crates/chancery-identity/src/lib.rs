@@ -9,6 +9,9 @@
 
 mod address;
 mod algorithm;
+mod ci_provider;
+mod claim_path;
+mod claim_texts;
 mod codes;
 mod config;
 mod error;
@@ -39,6 +42,8 @@ mod token;
 mod token_use;
 mod wildcard;
 
+pub use ci_provider::{ProviderFault, RecipeError};
+pub use claim_path::ClaimPathError;
 pub use codes::CODES;
 pub use config::{AnyOwnerError, ConfigError, EntryFault, IdentityConfig, Ownerless};
 pub use error::{AuthenticateError, FailureClass};

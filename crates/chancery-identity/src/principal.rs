@@ -13,6 +13,7 @@ use crate::token_use::TokenUse;
 /// [`Issuers::authenticate`](crate::Issuers::authenticate).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
+    issuer: String,
     name: String,
     email: Option<String>,
     san: SubjectAlternativeName,
@@ -29,20 +30,18 @@ impl Principal {
     ) -> Result<Self, AuthenticateError> {
         let subject = claims
             .text("sub")
-            .map_err(|fault| IdentityError::Claim {
-                claim: "sub",
-                fault,
-            })?
+            .map_err(|fault| IdentityError::claim("sub", fault))?
             .filter(|subject| !subject.is_empty());
         Ok(Self {
+            issuer: issuer.to_owned(),
             name: identity.name,
             // Only a candidate for proofs: a claim that could not be certified is none.
             email: claims.text("email").ok().flatten().map(str::to_owned),
             san: identity.san,
             extensions: FulcioExtensions {
-                issuer: issuer.to_owned(),
+                issuer: identity.issuer.unwrap_or_else(|| issuer.to_owned()),
                 subject: subject.map(str::to_owned),
-                ..FulcioExtensions::default()
+                ..identity.extensions
             },
             lifetime: None,
             once: None,
@@ -74,9 +73,10 @@ impl Principal {
         self.extensions.subject.as_deref().unwrap_or_default()
     }
 
-    /// Returns the issuer's identifier, the token's `iss`.
+    /// Returns the issuer's identifier, the token's `iss`. The certificate may name another one,
+    /// which this issuer speaks for (`issuer-claim`).
     pub fn issuer(&self) -> &str {
-        &self.extensions.issuer
+        &self.issuer
     }
 
     /// Returns the name that the certificate is for.

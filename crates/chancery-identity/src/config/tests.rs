@@ -55,6 +55,7 @@ meta-issuers:
     type: kubernetes
 ci-issuer-metadata:
   github-workflow:
+    subject-alternative-name-template: x
     extension-templates: {issuer: x}
 ",
     )
@@ -111,26 +112,6 @@ fn files_that_are_no_configuration_are_refused_with_the_place() {
 }
 
 #[test]
-fn a_type_of_fulcios_that_is_not_there_yet_is_named() {
-    for kind in [
-        "github-workflow",
-        "gitlab-pipeline",
-        "buildkite-job",
-        "codefresh-workflow",
-        "chainguard-identity",
-        "ci-provider",
-    ] {
-        let said = message(&one(
-            "https://a.test",
-            &format!("client-id: x\n    type: {kind}"),
-        ));
-        for part in ["https://a.test", kind, "not yet supported by this version"] {
-            assert!(said.contains(part), "{said}");
-        }
-    }
-}
-
-#[test]
 fn a_type_that_is_misspelt_is_refused() {
     for kind in ["e-mail", "Email", "\"\""] {
         let said = message(&one(
@@ -148,8 +129,8 @@ fn entries_that_would_refuse_every_token_are_refused() {
         ("type: email", "client-id is empty"),
         ("client-id: ''\n    type: email", "client-id is empty"),
         (
-            "client-id: x\n    type: email\n    issuer-claim: $.a",
-            "not yet supported",
+            "client-id: x\n    type: email\n    issuer-claim: $.a[*]",
+            "is not a JSONPath to one claim",
         ),
         (
             "client-id: x\n    type: kubernetes\n    issuer-claim: $.a",
@@ -351,4 +332,139 @@ fn a_document_that_grows_as_it_is_read_is_refused() {
 fn a_member_in_two_cases_is_refused() {
     let json = r#"{"OIDCIssuers": {"https://a.test": {"ClientID": "a", "clientid": "b"}}}"#;
     assert!(message(json).contains("in two cases"), "{}", message(json));
+}
+
+/// One issuer of type `ci-provider`, and what it is described by.
+fn described(provider: &str, metadata: &str) -> String {
+    format!(
+        "oidc-issuers: {{https://a.test: {{client-id: x, type: ci-provider{provider}}}}}\n\
+         ci-issuer-metadata: {metadata}"
+    )
+}
+
+#[test]
+fn providers_that_could_not_be_used_are_refused_with_issuer_provider_key_and_reason() {
+    let name = "subject-alternative-name-template: 'https://x.test/{{.sub}}'";
+    let extension = |key: &str, value: &str| {
+        format!("{{github: {{{name}, extension-templates: {{{key}: '{value}'}}}}}}")
+    };
+    for (provider, metadata, parts) in [
+        (
+            "",
+            format!("{{github: {{{name}}}}}"),
+            &["https://a.test", "ci-provider is missing"][..],
+        ),
+        (
+            ", ci-provider: githup",
+            format!("{{github: {{{name}}}, x: {{{name}}}}}"),
+            &["https://a.test", "githup", "nearest", "\"github\""],
+        ),
+        (
+            ", ci-provider: github",
+            "{}".into(),
+            &["https://a.test", "\"github\"", "no providers"],
+        ),
+        (
+            ", ci-provider: github",
+            "{github: {extension-templates: {build-trigger: x}}}".into(),
+            &[
+                "https://a.test",
+                "\"github\"",
+                "no subject-alternative-name-template",
+            ],
+        ),
+        (
+            ", ci-provider: github",
+            "{github: null}".into(),
+            &["no subject-alternative-name-template"],
+        ),
+        (
+            ", ci-provider: github",
+            extension("build-trigger", "{{.a"),
+            &[
+                "https://a.test",
+                "github",
+                "extension-templates.build-trigger",
+                "line 1",
+            ],
+        ),
+        (
+            ", ci-provider: github",
+            extension("build-trigger", "{{upper .a}}"),
+            &["build-trigger", "no function \"upper\""],
+        ),
+        (
+            ", ci-provider: github",
+            extension("build-triger", "a"),
+            &[
+                "https://a.test",
+                "build-triger",
+                "nearest",
+                "\"build-trigger\"",
+            ],
+        ),
+        (
+            ", ci-provider: github",
+            "{github: {subject-alternative-name-template: '{{if}}'}}".into(),
+            &[
+                "https://a.test",
+                "github",
+                "subject-alternative-name-template",
+            ],
+        ),
+        // One that nobody uses yet is read, too.
+        (
+            "",
+            extension("build-trigger", "{{.a"),
+            &["github", "build-trigger"],
+        ),
+        (
+            ", ci-provider: x",
+            "{x: {default-template-values: {a: 1.50}}}".into(),
+            &["quotation"],
+        ),
+        (
+            ", ci-provider: x",
+            "{x: {default-template-values: {a: [b]}}}".into(),
+            &["a text"],
+        ),
+    ] {
+        let said = message(&described(provider, &metadata));
+        for part in parts {
+            assert!(said.contains(part), "{provider} {metadata}: {said}");
+        }
+    }
+    assert_eq!(
+        message(&described(
+            ", ci-provider: github",
+            &format!("{{github: {{{name}}}}}")
+        )),
+        ""
+    );
+    let own = ", ci-provider: github, subject-alternative-name-template: 'https://{{.sub}}'";
+    assert_eq!(message(&described(own, "{github: {}}")), "");
+}
+
+#[test]
+fn a_json_file_describes_providers_by_gos_names() {
+    let document = r#"{
+        "OIDCIssuers": {"https://a.test": {
+            "ClientID": "x", "Type": "ci-provider", "ciprovider": "github"}},
+        "MetaIssuers": {"https://*.a.example.test": {
+            "ClientID": "x", "Type": "ci-provider", "CIProvider": "github"}},
+        "CIIssuerMetadata": {"github": {
+            "DefaultTemplateValues": {"URL": "https://x.test"},
+            "extensiontemplates": {"BuildSignerURI": "sub", "githubWorkflowSHA": "{{.URL}}"},
+            "SubjectAlternativeNameTemplate": "{{.URL}}/{{.sub}}"}}}"#;
+    let issuers = load(document).unwrap();
+    let configured = issuers.configured();
+    let types = configured.iter().map(|issuer| issuer.issuer_type);
+    assert_eq!(types.collect::<Vec<_>>(), ["ci-provider", "ci-provider"]);
+    let said = message(&document.replace("githubWorkflowSHA", "githubWorkflowSHAx"));
+    assert!(said.contains("github-workflow-sha"), "{said}");
+    let twice = message(&document.replace(
+        "\"BuildSignerURI\"",
+        "\"build-signer-uri\": \"a\", \"BuildSignerURI\"",
+    ));
+    assert!(twice.contains("twice"), "{twice}");
 }

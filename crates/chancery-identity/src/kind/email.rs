@@ -1,45 +1,94 @@
 //! Type `email`: people, by an e-mail address that the issuer has verified.
 
-use chancery_certs::SubjectAlternativeName;
+use chancery_certs::{FulcioExtensions, SubjectAlternativeName};
 use serde_json::Value;
 
+use crate::claim_path::ClaimPath;
 use crate::config::Entry;
 use crate::issuer::VerifiedClaims;
-use crate::kind::{Identity, IdentityError, required};
+use crate::kind::naming::{Naming, claim_text};
+use crate::kind::{Identity, IdentityError, KindError, required};
 use crate::token::claims::Claims;
 
 /// The rules for one issuer.
 #[derive(Debug, Clone)]
-pub(crate) struct Email {
+pub(super) struct Email {
     /// For issuers that verify addresses without saying so.
     skip_verification: bool,
+    /// The claim that stands for the issuer in certificates, for issuers that pass on what others
+    /// say, as Dex does.
+    issuer: Option<ClaimPath>,
 }
 
 impl Email {
-    pub(super) const fn new(entry: &Entry) -> Self {
-        Self {
+    pub(super) fn new(entry: &Entry) -> Result<Self, KindError> {
+        let issuer = entry.issuer_claim.as_deref();
+        let issuer = issuer.filter(|path| !path.is_empty()).map(ClaimPath::parse);
+        Ok(Self {
             skip_verification: entry.skip_email_verification,
-        }
+            issuer: issuer.transpose().map_err(|reason| KindError::Path {
+                key: "issuer-claim",
+                reason,
+            })?,
+        })
     }
 
-    pub(super) fn identify(&self, claims: &VerifiedClaims) -> Result<Identity, IdentityError> {
+    pub(super) fn identify(
+        &self,
+        claims: &VerifiedClaims,
+        naming: &Naming,
+    ) -> Result<Identity, IdentityError> {
+        let (name, certified) = match naming {
+            // `email_verified` says nothing of other claims (OpenID Connect Core, section 5.1);
+            // naming one is the operator's word that the issuer vouches for it.
+            Naming::Claim(path) => (signed_name(claims)?, claim_text(path, claims)?),
+            _ => {
+                let email = self.verified(claims)?;
+                let certified = naming.text(claims, &[("email", email)])?;
+                (email, certified.unwrap_or_else(|| email.to_owned()))
+            }
+        };
+        require_email(&certified)?;
+        let issuer = self.issuer.as_ref();
+        Ok(Identity {
+            name: name.to_owned(),
+            san: SubjectAlternativeName::email(&certified)?,
+            extensions: FulcioExtensions::default(),
+            issuer: issuer.map(|path| claim_text(path, claims)).transpose()?,
+        })
+    }
+
+    /// Returns the token's address, if it is one and has been verified.
+    fn verified<'a>(&self, claims: &'a VerifiedClaims) -> Result<&'a str, IdentityError> {
         let email = required(claims, "email")?;
         if !is_verified(claims)? && !self.skip_verification {
             return Err(IdentityError::EmailNotVerified);
         }
-        if !email.is_ascii() || !looks_like_email(email) {
-            return Err(IdentityError::EmailMalformed);
-        }
-        Ok(Identity {
-            name: email.to_owned(),
-            san: SubjectAlternativeName::email(email)?,
-        })
+        require_email(email)?;
+        Ok(email)
     }
+}
+
+/// Returns what a client signs if not the name: it does not know of the operator's claim, and takes
+/// the address if there is one.
+fn signed_name(claims: &Claims) -> Result<&str, IdentityError> {
+    let email = claims.text("email").ok().flatten();
+    match email.filter(|email| !email.is_empty()) {
+        Some(email) => Ok(email),
+        None => required(claims, "sub"),
+    }
+}
+
+fn require_email(text: &str) -> Result<(), IdentityError> {
+    if text.is_ascii() && looks_like_email(text) {
+        return Ok(());
+    }
+    Err(IdentityError::EmailMalformed)
 }
 
 /// Reads `email_verified`, which some issuers send as text. Anything but a truth value or one of the
 /// four texts is refused even where the claim does not matter, as Fulcio does.
-fn is_verified(claims: &Claims) -> Result<bool, IdentityError> {
+pub(super) fn is_verified(claims: &Claims) -> Result<bool, IdentityError> {
     match claims.get("email_verified") {
         None => Ok(false),
         Some(Value::Bool(verified)) => Ok(*verified),

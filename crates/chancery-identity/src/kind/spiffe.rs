@@ -4,6 +4,7 @@ use chancery_certs::SubjectAlternativeName;
 
 use crate::config::Entry;
 use crate::issuer::VerifiedClaims;
+use crate::kind::naming::Naming;
 use crate::kind::{Identity, IdentityError, KindError, required};
 
 /// The most octets of a SPIFFE ID (section 2.3).
@@ -14,7 +15,7 @@ const MAX_TRUST_DOMAIN: usize = 255;
 
 /// The rules for one issuer.
 #[derive(Debug, Clone)]
-pub(crate) struct Spiffe {
+pub(super) struct Spiffe {
     trust_domain: String,
 }
 
@@ -34,9 +35,15 @@ impl Spiffe {
         })
     }
 
-    pub(super) fn identify(&self, claims: &VerifiedClaims) -> Result<Identity, IdentityError> {
-        let id = required(claims, "sub")?;
-        let domain = trust_domain(id)
+    pub(super) fn identify(
+        &self,
+        claims: &VerifiedClaims,
+        naming: &Naming,
+    ) -> Result<Identity, IdentityError> {
+        let name = required(claims, "sub")?;
+        let subject = naming.text(claims, &[])?;
+        let subject = subject.as_deref().unwrap_or(name);
+        let domain = trust_domain(subject)
             .ok_or_else(|| IdentityError::SubjectMalformed("is not a SPIFFE ID".into()))?;
         if domain != self.trust_domain {
             return Err(IdentityError::SubjectForeign(format!(
@@ -44,10 +51,7 @@ impl Spiffe {
                 self.trust_domain
             )));
         }
-        Ok(Identity {
-            name: id.to_owned(),
-            san: SubjectAlternativeName::uri(id)?,
-        })
+        Ok(Identity::new(name, SubjectAlternativeName::uri(subject)?))
     }
 }
 

@@ -128,7 +128,8 @@ fn service_accounts_have_kubernetes_names() {
             "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": account}},
         })
     };
-    let code = |claims: &Value| outcome(&Kind::Kubernetes, claims);
+    let kind = load("https://idp.test", "{type: kubernetes}").unwrap();
+    let code = |claims: &Value| outcome(&kind, claims);
     assert_eq!(
         code(&claims(json!("ns1"), json!("sa1"))),
         "https://kubernetes.io/namespaces/ns1/serviceaccounts/sa1"
@@ -137,6 +138,11 @@ fn service_accounts_have_kubernetes_names() {
         code(&claims(json!("n s"), json!("a/b?c"))),
         "https://kubernetes.io/namespaces/n%20s/serviceaccounts/a/b?c"
     );
+    assert_eq!(
+        code(&claims(json!("n%20s"), json!("sa1"))),
+        "https://kubernetes.io/namespaces/n%20s/serviceaccounts/sa1"
+    );
+    assert_eq!(code(&claims(json!("n%s"), json!("x"))), "subject-malformed");
     assert_eq!(code(&claims(json!(""), json!("sa1"))), "claim-missing");
     assert_eq!(code(&claims(json!("ns1"), json!(""))), "claim-missing");
     assert_eq!(code(&claims(json!("ns1"), json!(null))), "claim-missing");
@@ -147,6 +153,28 @@ fn service_accounts_have_kubernetes_names() {
         "claim-missing"
     );
     assert_eq!(code(&json!({"sub": "x"})), "claim-missing");
+    for (member, value, expected) in [
+        ("pod", json!("text"), "claim-refused"),
+        ("pod", json!({"name": 5}), "claim-refused"),
+        ("pod", json!(null), "accepted"),
+        ("pod", json!({"name": "p", "uid": "q"}), "accepted"),
+        ("serviceaccount", json!("text"), "claim-refused"),
+        (
+            "serviceaccount",
+            json!({"name": "a", "uid": 5}),
+            "claim-refused",
+        ),
+        ("serviceaccount", json!(null), "claim-missing"),
+    ] {
+        let mut claims = claims(json!("ns1"), json!("sa1"));
+        claims["kubernetes.io"][member] = value.clone();
+        let outcome = code(&claims);
+        let accepted = outcome.starts_with("https:") && expected == "accepted";
+        assert!(
+            accepted || outcome == expected,
+            "{member}: {value}: {outcome}"
+        );
+    }
     let mut nobody = claims(json!("ns1"), json!("sa1"));
     nobody["sub"] = json!("");
     assert_eq!(code(&nobody), "subject-missing");

@@ -5,13 +5,14 @@ use chancery_certs::SubjectAlternativeName;
 use crate::config::{Entry, EntryFault};
 use crate::go_url::GoUrl;
 use crate::issuer::VerifiedClaims;
+use crate::kind::naming::Naming;
 use crate::kind::{
     Identity, IdentityError, KindError, issuer_url, looks_like_email, require_own_domain, required,
 };
 
 /// The rules for one issuer.
 #[derive(Debug, Clone)]
-pub(crate) struct Uri {
+pub(super) struct Uri {
     /// Whose scheme and host each subject must have.
     domain: GoUrl,
 }
@@ -37,8 +38,14 @@ impl Uri {
         Ok(Self { domain })
     }
 
-    pub(super) fn identify(&self, claims: &VerifiedClaims) -> Result<Identity, IdentityError> {
-        let subject = required(claims, "sub")?;
+    pub(super) fn identify(
+        &self,
+        claims: &VerifiedClaims,
+        naming: &Naming,
+    ) -> Result<Identity, IdentityError> {
+        let name = required(claims, "sub")?;
+        let subject = naming.text(claims, &[])?;
+        let subject = subject.as_deref().unwrap_or(name);
         if looks_like_email(subject) {
             return Err(IdentityError::SubjectIsEmail);
         }
@@ -50,9 +57,9 @@ impl Uri {
                 self.domain
             )));
         }
-        Ok(Identity {
-            name: subject.to_owned(),
-            san: SubjectAlternativeName::uri(&uri.to_string())?,
-        })
+        Ok(Identity::new(
+            name,
+            SubjectAlternativeName::uri(&uri.to_string())?,
+        ))
     }
 }

@@ -4,13 +4,14 @@ use chancery_certs::SubjectAlternativeName;
 
 use crate::config::{Entry, EntryFault};
 use crate::issuer::VerifiedClaims;
+use crate::kind::naming::Naming;
 use crate::kind::{
     Identity, IdentityError, KindError, issuer_url, looks_like_email, require_own_domain, required,
 };
 
 /// The rules for one issuer.
 #[derive(Debug, Clone)]
-pub(crate) struct Username {
+pub(super) struct Username {
     domain: String,
 }
 
@@ -31,8 +32,14 @@ impl Username {
         })
     }
 
-    pub(super) fn identify(&self, claims: &VerifiedClaims) -> Result<Identity, IdentityError> {
-        let subject = required(claims, "sub")?;
+    pub(super) fn identify(
+        &self,
+        claims: &VerifiedClaims,
+        naming: &Naming,
+    ) -> Result<Identity, IdentityError> {
+        let name = required(claims, "sub")?;
+        let subject = naming.text(claims, &[])?;
+        let subject = subject.as_deref().unwrap_or(name);
         // It separates name and domain.
         if subject.contains('!') {
             return Err(IdentityError::SubjectMalformed(
@@ -43,9 +50,6 @@ impl Username {
             return Err(IdentityError::SubjectIsEmail);
         }
         let san = SubjectAlternativeName::username(&format!("{subject}!{}", self.domain))?;
-        Ok(Identity {
-            name: subject.to_owned(),
-            san,
-        })
+        Ok(Identity::new(name, san))
     }
 }
