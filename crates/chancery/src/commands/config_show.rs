@@ -11,6 +11,7 @@ use crate::cli::{ConfigShowArgs, Format, SettingsArgs};
 use crate::config::{Config, flat, read_text};
 use crate::failure::Failure;
 use crate::identity::IdentitySource;
+use crate::report::text;
 
 /// A setting as it is in force.
 #[derive(Debug, Serialize)]
@@ -133,7 +134,7 @@ fn described(issuer: &IssuerDescription) -> Value {
     let mut members = json!({
         "issuer": address(issuer),
         "type": issuer.issuer_type,
-        "client-id": issuer.audience,
+        "audiences": issuer.audiences,
         "challenge-claim": issuer.challenge_claim,
         "spiffe-trust-domain": issuer.spiffe_trust_domain,
         "subject-domain": issuer.subject_domain,
@@ -143,15 +144,4 @@ fn described(issuer: &IssuerDescription) -> Value {
         members.retain(|_, value| *value != "" && *value != false);
     }
     members
-}
-
-/// Returns a value as people write it.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.is_empty() => "-".to_owned(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
 }

@@ -2,12 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod configuration;
 mod demo;
 mod dev;
+mod explain;
+mod grpc;
 mod harness;
 mod outage;
 mod possession;
+mod production;
 mod refusals;
+mod reload;
 mod rollback;
 mod secrets;
 mod shutdown;
+mod tls;

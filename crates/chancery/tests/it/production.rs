@@ -1,0 +1,163 @@
+//! A running `chancery serve`, and what it says.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use chancery_keys::{KeyType, LocalKey};
+use chancery_tests::client::{Client, Identity, request_body};
+use chancery_tests::issuer::{Issuer, TokenSpec};
+use chancery_tests::server::free_port;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{BINARY, init};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who asks for certificates.
+pub(crate) const WHO: &str = "ada@example.com";
+
+/// A production instance that is being served. Dropping it kills it.
+pub(crate) struct Production {
+    child: Child,
+    port: u16,
+    admin: u16,
+    folder: TempDir,
+    said: Receiver<String>,
+}
+
+/// Makes an instance in a folder of its own.
+pub(crate) fn made() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    init(folder.path());
+    folder
+}
+
+/// Writes a configuration of e-mail issuers, in one step.
+pub(crate) fn write_issuers(path: &Path, urls: &[String]) {
+    let entry = |url: &String| {
+        format!(
+            "  {url}:\n    issuer-url: {url}\n    client-id: sigstore\n    type: email\n    \
+             allow-http: true\n"
+        )
+    };
+    let entries: String = urls.iter().map(entry).collect();
+    replace(path, &format!("oidc-issuers:\n{entries}"));
+}
+
+/// Replaces a file as careful programs do.
+pub(crate) fn replace(path: &Path, contents: &str) {
+    let new = path.with_extension("new");
+    fs::write(&new, contents).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+/// Makes an identity of an issuer's at a path.
+pub(crate) async fn identity(issuer: &Issuer, path: &str) -> Identity {
+    let spec = serde_json::json!({
+        "path": path,
+        "claims": { "sub": "ada", "email": WHO, "email_verified": true },
+    });
+    let spec: TokenSpec = serde_json::from_value(spec).unwrap();
+    let key = LocalKey::generate(KeyType::P256).unwrap();
+    Identity {
+        token: issuer.mint(&spec).unwrap(),
+        body: request_body(&key, WHO).await.unwrap(),
+    }
+}
+
+impl Production {
+    /// Serves the instance in a folder.
+    pub(crate) fn start(folder: TempDir) -> Self {
+        let (port, admin) = (free_port().unwrap(), free_port().unwrap());
+        let address = |port| format!("127.0.0.1:{port}");
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--listen", &address(port)])
+            .args(["--admin-listen", &address(admin)])
+            .current_dir(folder.path())
+            .env_remove("CHANCERY_DATABASE")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (say, said) = channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                eprintln!("server: {line}");
+                // A test that has ended listens no more.
+                let _ = say.send(line);
+            }
+        });
+        let production = Self {
+            child,
+            port,
+            admin,
+            folder,
+            said,
+        };
+        production.wait_for(&["\"serving\""]);
+        production
+    }
+
+    pub(crate) fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.folder.path().join(name.as_ref())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&format!("http://127.0.0.1:{}", self.port)).unwrap()
+    }
+
+    /// Waits for an event whose line has all of `words`, and returns its message.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, words: &[&str]) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.said.recv_timeout(left);
+            let line = line.unwrap_or_else(|_| panic!("it never said {words:?}"));
+            if words.iter().all(|word| line.contains(word)) {
+                let event: Value = serde_json::from_str(&line).unwrap();
+                return event["message"].as_str().unwrap().to_owned();
+            }
+        }
+    }
+
+    /// Asks it to read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Returns the value of a metric.
+    pub(crate) async fn metric(&self, name: &str) -> String {
+        let admin = Client::new(&format!("http://127.0.0.1:{}", self.admin)).unwrap();
+        let body = admin.get("/metrics").await.unwrap().body;
+        let line = body.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().to_owned()
+    }
+
+    /// Asks for a certificate and returns the status.
+    pub(crate) async fn status(&self, identity: &Identity) -> u16 {
+        let answer = self.client().signing_cert(identity).await.unwrap();
+        answer.status
+    }
+}
+
+impl Drop for Production {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,221 @@
+//! Configuration that changes while serving goes on.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use chancery_keys::{KeyType, LocalKey, Signer};
+use chancery_tests::client::{Client, Identity, request_body};
+use chancery_tests::issuer::Issuer;
+use sha2::{Digest, Sha256};
+
+use crate::production::{Production, WHO, identity, made, replace, write_issuers};
+
+const GOOD: &str = "chancery_config_last_reload_successful";
+
+struct Bench {
+    issuer: Issuer,
+    production: Production,
+}
+
+impl Bench {
+    /// Serves an instance that knows the issuer at `/one`.
+    async fn start() -> Self {
+        let issuer = Issuer::start().await.unwrap();
+        let folder = made();
+        let url = format!("{}/one", issuer.url());
+        write_issuers(&folder.path().join("identity.yaml"), &[url]);
+        let production = Production::start(folder);
+        Self { issuer, production }
+    }
+
+    fn write(&self, paths: &[&str]) {
+        let url = |path: &&str| format!("{}{path}", self.issuer.url());
+        let urls: Vec<_> = paths.iter().map(url).collect();
+        write_issuers(&self.production.path("identity.yaml"), &urls);
+    }
+
+    async fn status(&self, path: &str) -> u16 {
+        let identity = identity(&self.issuer, path).await;
+        self.production.status(&identity).await
+    }
+}
+
+#[tokio::test]
+async fn a_changed_file_comes_into_force_by_itself_and_what_changed_is_said() {
+    let bench = Bench::start().await;
+    assert_eq!(
+        (bench.status("/one").await, bench.status("/two").await),
+        (200, 400)
+    );
+    bench.write(&["/one", "/two"]);
+    let said = bench.production.wait_for(&["reloaded"]);
+    assert_eq!(
+        said,
+        format!(
+            "identity configuration: reloaded: added {}/two",
+            bench.issuer.url()
+        )
+    );
+    assert_eq!(
+        (bench.status("/one").await, bench.status("/two").await),
+        (200, 200)
+    );
+    bench.write(&["/two"]);
+    bench.production.wait_for(&["removed", "/one"]);
+    assert_eq!(
+        (bench.status("/one").await, bench.status("/two").await),
+        (400, 200)
+    );
+}
+
+#[tokio::test]
+async fn a_bad_file_is_refused_by_name_and_the_old_one_stays_in_force() {
+    let bench = Bench::start().await;
+    let path = bench.production.path("identity.yaml");
+    let good = fs::read_to_string(&path).unwrap();
+    let metric = || bench.production.metric(GOOD);
+    assert_eq!(metric().await, "1");
+
+    replace(&path, &good.replace("type: email", "type: emale"));
+    bench
+        .production
+        .wait_for(&["ERROR", "identity.yaml", "emale", "stays in force"]);
+    assert_eq!((bench.status("/one").await, &*metric().await), (200, "0"));
+
+    fs::remove_file(&path).unwrap();
+    bench
+        .production
+        .wait_for(&["ERROR", "identity.yaml", "No such file"]);
+    assert_eq!((bench.status("/one").await, &*metric().await), (200, "0"));
+
+    fs::write(&path, good).unwrap();
+    bench.production.wait_for(&["good again"]);
+    assert_eq!((bench.status("/one").await, &*metric().await), (200, "1"));
+}
+
+#[tokio::test]
+async fn a_shared_issuer_without_owner_is_refused_at_a_reload_as_at_a_start() {
+    let bench = Bench::start().await;
+    let shared = "https://token.actions.githubusercontent.com".to_owned();
+    write_issuers(&bench.production.path("identity.yaml"), &[shared]);
+    bench
+        .production
+        .wait_for(&["ERROR", "githubusercontent", "any-owner"]);
+    assert_eq!(bench.status("/one").await, 200);
+}
+
+#[tokio::test]
+async fn a_volume_of_kubernetes_swaps_a_link() {
+    let issuer = Issuer::start().await.unwrap();
+    let folder = made();
+    let at = |name: &str| folder.path().join(name);
+    for (volume, path) in [("v1", "/one"), ("v2", "/two")] {
+        fs::create_dir(at(volume)).unwrap();
+        let url = format!("{}{path}", issuer.url());
+        write_issuers(&at(volume).join("identity.yaml"), &[url]);
+    }
+    symlink("v1", at("..data")).unwrap();
+    fs::remove_file(at("identity.yaml")).unwrap();
+    symlink("..data/identity.yaml", at("identity.yaml")).unwrap();
+
+    let production = Production::start(folder);
+    let status = async |path| production.status(&identity(&issuer, path).await).await;
+    assert_eq!((status("/one").await, status("/two").await), (200, 400));
+    symlink("v2", production.path("..data_tmp")).unwrap();
+    fs::rename(production.path("..data_tmp"), production.path("..data")).unwrap();
+    production.wait_for(&["reloaded", "added", "removed"]);
+    assert_eq!((status("/one").await, status("/two").await), (400, 200));
+}
+
+#[tokio::test]
+async fn a_hangup_reads_everything_and_names_what_needs_a_restart() {
+    let bench = Bench::start().await;
+    let production = &bench.production;
+    bench.write(&["/one", "/two"]);
+    let path = production.path("chancery.yaml");
+    let settings = fs::read_to_string(&path).unwrap();
+    let changed = settings.replace("certificate-lifetime-s: 600", "certificate-lifetime-s: 300");
+    assert_ne!(settings, changed);
+    replace(&path, &changed);
+    production.hang_up();
+    let said = production.wait_for(&["WARN", "needs a restart"]);
+    assert!(said.contains("ca.certificate-lifetime-s"), "{said}");
+    assert!(!said.contains("listen"), "{said}");
+    production.wait_for(&["reloaded", "added"]);
+    assert_eq!(bench.status("/two").await, 200);
+
+    replace(&path, "url: [");
+    production.hang_up();
+    production.wait_for(&["ERROR", "chancery.yaml", "next start"]);
+    production.wait_for(&["identity configuration: unchanged"]);
+    assert_eq!(production.metric(GOOD).await, "0");
+}
+
+#[tokio::test]
+async fn no_request_is_lost_while_configuration_changes() {
+    let bench = Bench::start().await;
+    let client = bench.production.client();
+    let ada = identity(&bench.issuer, "/one").await;
+    let done = Arc::new(AtomicBool::new(false));
+    let count = Arc::new(AtomicU32::new(0));
+    let ask = |client: Client, ada: Identity| {
+        let (done, count) = (Arc::clone(&done), Arc::clone(&count));
+        async move {
+            while !done.load(Ordering::Relaxed) {
+                let answer = client.signing_cert(&ada).await.unwrap();
+                assert_eq!(answer.status, 200, "{}", answer.body);
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    let askers = [(); 4].map(|()| tokio::spawn(ask(client.clone(), ada.clone())));
+    let reloads = tokio::task::spawn_blocking(move || {
+        for round in 0..10 {
+            let paths: &[&str] = if round % 2 == 0 {
+                &["/one", "/two"]
+            } else {
+                &["/one"]
+            };
+            bench.write(paths);
+            bench.production.hang_up();
+            bench.production.wait_for(&["reloaded"]);
+        }
+        bench
+    });
+    let _bench = reloads.await.unwrap();
+    done.store(true, Ordering::Relaxed);
+    for asker in askers {
+        asker.await.unwrap();
+    }
+    assert!(count.load(Ordering::Relaxed) > 10);
+}
+
+#[tokio::test]
+async fn a_key_that_is_added_to_the_block_list_gets_no_certificate() {
+    let issuer = Issuer::start().await.unwrap();
+    let folder = made();
+    let url = format!("{}/one", issuer.url());
+    write_issuers(&folder.path().join("identity.yaml"), &[url]);
+    let settings = folder.path().join("chancery.yaml");
+    let text = fs::read_to_string(&settings).unwrap() + "key-block-list: blocked\n";
+    fs::write(settings, text).unwrap();
+    fs::write(folder.path().join("blocked"), "# none yet\n").unwrap();
+
+    let production = Production::start(folder);
+    let key = LocalKey::generate(KeyType::P256).unwrap();
+    let ada = Identity {
+        body: request_body(&key, WHO).await.unwrap(),
+        ..identity(&issuer, "/one").await
+    };
+    assert_eq!(production.status(&ada).await, 200);
+    let digest = Sha256::digest(key.public_key().spki_der());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    replace(&production.path("blocked"), &digest);
+    production.wait_for(&["key-block-list: reloaded: 1 blocked key"]);
+    assert_eq!(production.status(&ada).await, 400);
+    replace(&production.path("blocked"), "nonsense");
+    production.wait_for(&["ERROR", "key-block-list", "line 1"]);
+    assert_eq!(production.status(&ada).await, 400);
+}
