@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod floor;
+pub mod issuer;
 pub mod load;
 pub mod postgres;
 pub mod server;

@@ -1,5 +1,6 @@
 //! A server in a process of its own, and what it costs.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -39,11 +40,22 @@ impl Server {
         database: Option<&str>,
         data: tempfile::TempDir,
     ) -> anyhow::Result<Self> {
+        Self::start_with(binary, database, data, &[]).await
+    }
+
+    /// Starts `binary` with more arguments.
+    pub async fn start_with(
+        binary: &Path,
+        database: Option<&str>,
+        data: tempfile::TempDir,
+        arguments: &[&OsStr],
+    ) -> anyhow::Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(binary);
         command
             .args(["dev", "--listen", &format!("127.0.0.1:{port}"), "--data"])
             .arg(data.path().join("instance"))
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .env("CHANCERY_LOG", "warn")
