@@ -9,6 +9,7 @@ mod explain;
 mod grpc;
 mod harness;
 mod outage;
+mod parity;
 mod possession;
 mod production;
 mod refusals;

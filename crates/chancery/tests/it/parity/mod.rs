@@ -1,0 +1,107 @@
+//! What Fulcio answered to recorded requests, and what Chancery answers to the same.
+//!
+//! The data and the version of Fulcio are in `tests/parity`.
+
+mod answer;
+mod keys;
+mod request;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chancery_tests::issuer::Issuer;
+use chancery_tests::server::Server;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::harness::BINARY;
+use answer::{Answer, differences};
+use keys::Keys;
+use request::{Case, Request};
+
+/// Where the issuer was when the cases were recorded.
+const RECORDED_ISSUER: &str = "http://localhost:9000";
+const CONFIGURATION: &str = include_str!("../../parity/config.yaml");
+const CASES: &str = include_str!("../../parity/cases.json");
+
+#[derive(Deserialize)]
+struct RecordedCase {
+    send: Case,
+    expect: Value,
+}
+
+#[tokio::test]
+async fn every_recorded_request_is_answered_as_fulcio_answers_it() {
+    let issuer = Issuer::start().await.unwrap();
+    let configuration = CONFIGURATION.replace(RECORDED_ISSUER, issuer.url());
+    let server = start(&configuration).await;
+    let client = client();
+    let mut keys = Keys::new();
+    let cases: BTreeMap<String, RecordedCase> = serde_json::from_str(CASES).unwrap();
+    assert_eq!(cases.len(), 200);
+    let mut wrong = Vec::new();
+    for (name, case) in &cases {
+        let request = case.send.request(&issuer, &mut keys);
+        let answer = send(&client, server.url(), &request, issuer.url()).await;
+        let different = match answer {
+            Ok(answer) => differences(&case.expect, &answer),
+            Err(error) => vec![format!("no answer: {error:#}")],
+        };
+        if !different.is_empty() {
+            wrong.push(format!("{name}: {}", different.join("; ")));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases differ:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Starts a development server with an identity configuration.
+async fn start(configuration: &str) -> Server {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join("identity.yaml");
+    std::fs::write(&path, configuration).unwrap();
+    let arguments = ["--identity-config".as_ref(), path.as_os_str()];
+    Server::start_with(Path::new(BINARY), None, data, &arguments)
+        .await
+        .unwrap()
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_secs(30))
+        .build()
+        .unwrap()
+}
+
+/// Sends a request and describes the answer.
+async fn send(
+    client: &reqwest::Client,
+    target: &str,
+    request: &Request,
+    base: &str,
+) -> anyhow::Result<Value> {
+    let url = format!("{target}{}", request.path);
+    let mut builder = client.request(request.method.clone(), url);
+    for (name, value) in &request.headers {
+        builder = builder.header(*name, value);
+    }
+    let response = builder.body(request.body.clone()).send().await?;
+    let header = |name: &str| {
+        let value = response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let answer = Answer {
+        status: response.status().as_u16(),
+        content_type: header("content-type").unwrap_or_default(),
+        has_sct_header: response.headers().contains_key("sct"),
+        body: response.bytes().await?.to_vec(),
+    };
+    answer.describe(&request.path, base)
+}
