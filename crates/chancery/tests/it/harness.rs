@@ -60,6 +60,17 @@ pub(crate) async fn on_sqlite() -> Server {
     Server::start(Path::new(BINARY), None).await.unwrap()
 }
 
+/// Starts a development server on SQLite that also takes tokens as `configuration` says.
+pub(crate) async fn dev_with_identity_config(configuration: &str) -> Server {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join("identity.yaml");
+    std::fs::write(&path, configuration).unwrap();
+    let arguments = ["--identity-config".as_ref(), path.as_os_str()];
+    Server::start_with(Path::new(BINARY), None, data, &arguments)
+        .await
+        .unwrap()
+}
+
 /// Starts a development server on PostgreSQL, where the tests have one.
 pub(crate) async fn on_postgres() -> Option<(Server, TestPostgres)> {
     let database = TestPostgres::create().await.unwrap()?;

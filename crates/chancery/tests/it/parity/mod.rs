@@ -7,14 +7,12 @@ mod keys;
 mod request;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use chancery_tests::issuer::Issuer;
-use chancery_tests::server::Server;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::harness::BINARY;
+use crate::harness::dev_with_identity_config;
 use answer::{Answer, differences};
 use keys::Keys;
 use request::{Case, Request};
@@ -34,7 +32,7 @@ struct RecordedCase {
 async fn every_recorded_request_is_answered_as_fulcio_answers_it() {
     let issuer = Issuer::start().await.unwrap();
     let configuration = CONFIGURATION.replace(RECORDED_ISSUER, issuer.url());
-    let server = start(&configuration).await;
+    let server = dev_with_identity_config(&configuration).await;
     let client = client();
     let mut keys = Keys::new();
     let cases: BTreeMap<String, RecordedCase> = serde_json::from_str(CASES).unwrap();
@@ -58,17 +56,6 @@ async fn every_recorded_request_is_answered_as_fulcio_answers_it() {
         cases.len(),
         wrong.join("\n")
     );
-}
-
-/// Starts a development server with an identity configuration.
-async fn start(configuration: &str) -> Server {
-    let data = tempfile::tempdir().unwrap();
-    let path = data.path().join("identity.yaml");
-    std::fs::write(&path, configuration).unwrap();
-    let arguments = ["--identity-config".as_ref(), path.as_os_str()];
-    Server::start_with(Path::new(BINARY), None, data, &arguments)
-        .await
-        .unwrap()
 }
 
 fn client() -> reqwest::Client {
