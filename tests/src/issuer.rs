@@ -1,7 +1,7 @@
 //! An OpenID Connect issuer for tests: one issuer for each path, all with the same keys.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -33,7 +33,7 @@ const TOKEN_LIFETIME: i64 = 600;
 #[derive(Debug)]
 pub struct Issuer {
     url: String,
-    keys: Arc<BTreeMap<&'static str, SigningKey>>,
+    keys: Arc<Keys>,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -55,6 +55,9 @@ pub struct TokenSpec {
     pub mode: Option<String>,
 }
 
+/// The issuer's keys by name.
+type Keys = BTreeMap<&'static str, SigningKey>;
+
 #[derive(Debug)]
 struct SigningKey {
     algorithm: &'static str,
@@ -71,13 +74,33 @@ enum Pair {
 impl Issuer {
     /// Starts on a free port of four digits: recorded certificates hold lengths of texts that hold
     /// this URL, recorded with such a port.
+    ///
+    /// All issuers of a process that begin so have the same keys: making them takes longer than
+    /// most tests.
     pub async fn start() -> anyhow::Result<Self> {
+        static KEYS: OnceLock<Arc<Keys>> = OnceLock::new();
+        Self::start_with(&KEYS).await
+    }
+
+    /// Starts with keys that no issuer has which [`Issuer::start`] starts.
+    pub async fn start_another() -> anyhow::Result<Self> {
+        static KEYS: OnceLock<Arc<Keys>> = OnceLock::new();
+        Self::start_with(&KEYS).await
+    }
+
+    async fn start_with(keys: &OnceLock<Arc<Keys>>) -> anyhow::Result<Self> {
+        let keys = match keys.get() {
+            Some(keys) => keys,
+            None => {
+                let fresh = Arc::new(generate_keys()?);
+                keys.get_or_init(|| fresh)
+            }
+        };
         let listener = four_digit_listener().await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
-        let keys = Arc::new(generate_keys()?);
         let published = Published {
             url: url.clone(),
-            keys: jwks(&keys)?,
+            keys: jwks(keys)?,
         };
         let router = Router::new()
             .fallback(answer)
@@ -86,7 +109,11 @@ impl Issuer {
             // Ends with the task, which ends with the issuer.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { url, keys, server })
+        Ok(Self {
+            url,
+            keys: Arc::clone(keys),
+            server,
+        })
     }
 
     /// Returns the URL of the issuer at the empty path, without a slash at its end.
@@ -242,7 +269,7 @@ async fn four_digit_listener() -> anyhow::Result<TcpListener> {
     bail!("no port of four digits is free")
 }
 
-fn generate_keys() -> anyhow::Result<BTreeMap<&'static str, SigningKey>> {
+fn generate_keys() -> anyhow::Result<Keys> {
     let rsa = |encoding| anyhow::Ok(Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048)?, encoding));
     let ecdsa = |algorithm: &'static EcdsaSigningAlgorithm| {
         anyhow::Ok(Pair::Ecdsa(EcdsaKeyPair::generate(algorithm)?))
@@ -310,7 +337,7 @@ fn jwk(name: &str, key: &SigningKey) -> anyhow::Result<Value> {
     Ok(jwk)
 }
 
-fn jwks(keys: &BTreeMap<&'static str, SigningKey>) -> anyhow::Result<Value> {
+fn jwks(keys: &Keys) -> anyhow::Result<Value> {
     let published = keys.iter().filter(|(name, _)| **name != "rogue");
     let keys: anyhow::Result<Vec<Value>> = published.map(|(name, key)| jwk(name, key)).collect();
     Ok(json!({ "keys": keys? }))

@@ -9,6 +9,7 @@ mod dev;
 mod explain;
 mod grpc;
 mod harness;
+mod hostile;
 mod outage;
 mod parity;
 mod possession;
