@@ -56,10 +56,10 @@ pub enum KeySourceFault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeysText(String);
 
-/// The URL of a proxy, with its password.
+/// The URL of a proxy, which may hold a password and is never shown.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct ProxyUrl(String);
+pub struct ProxyUrl(String);
 
 /// The way to an issuer. Where it is the same as before, so are the keys at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -246,10 +246,6 @@ impl<'de> Deserialize<'de> for KeysText {
 }
 
 impl ProxyUrl {
-    pub(crate) const fn new(url: String) -> Self {
-        Self(url)
-    }
-
     pub(crate) fn parse(&self) -> Result<reqwest::Proxy, KeySourceFault> {
         let url = Url::parse(&self.0).map_err(|_| KeySourceFault::Proxy)?;
         let bare = matches!(url.path(), "" | "/") && url.query().is_none();
@@ -257,6 +253,12 @@ impl ProxyUrl {
             return Err(KeySourceFault::Proxy);
         }
         reqwest::Proxy::all(url).map_err(|_| KeySourceFault::Proxy)
+    }
+}
+
+impl From<String> for ProxyUrl {
+    fn from(url: String) -> Self {
+        Self(url)
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod address;
 mod algorithm;
+mod certificate;
 mod ci_provider;
 mod claim_path;
 mod claim_texts;
@@ -32,6 +33,7 @@ mod nearest;
 mod network;
 mod owner;
 mod principal;
+mod probe;
 mod provider;
 mod quoted;
 mod roca;
@@ -55,10 +57,13 @@ pub use issuers::{
 pub use jwk::KeyFault;
 pub use jwks::UnusedKey;
 pub use key_cache::Timings;
-pub use key_source::KeySourceFault;
+pub use key_source::{KeySourceFault, ProxyUrl};
 pub use kind::{IdentityError, KindError};
 pub use limits::Whose;
 pub use principal::Principal;
+pub use probe::{
+    ProbeError, ProbeFailure, ProbeHint, ProbeKey, ProbeOptions, ProbeReport, ProbeStep, probe,
+};
 pub use rules::RuleRefusal;
 pub use signature::SignatureError;
 pub use token::TokenError;

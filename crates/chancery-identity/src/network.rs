@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use reqwest::dns::Resolve;
 use reqwest::header::{DATE, HeaderValue};
-use reqwest::{Certificate, Client, Proxy, StatusCode, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, StatusCode, redirect};
 use url::Url;
 
 use crate::address::{PublicOnly, SystemResolver, host_may_be_public};
+use crate::certificate;
 use crate::config::EntryFault;
 use crate::in_cluster::Credentials;
 use crate::key_source::{ProxyUrl, Way};
@@ -40,6 +41,24 @@ pub(crate) enum FetchError {
     Request(#[source] reqwest::Error),
     #[error("the answer has status {0}, not 200")]
     Status(StatusCode),
+}
+
+impl FetchError {
+    /// Returns the stable code of the reason, in kebab case.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::AddressRefused => "address-refused",
+            Self::BodyTooLarge => "body-too-large",
+            Self::Client(_) => "client-failed",
+            Self::Credentials(_) => "credentials-unreadable",
+            Self::PlainHttp => "plain-http",
+            Self::Request(error) if certificate::fault(error).is_some() => "certificate-refused",
+            Self::Request(error) if error.is_redirect() => "redirect-refused",
+            Self::Request(error) if error.is_connect() => "connection-failed",
+            Self::Request(_) => "request-failed",
+            Self::Status(_) => "status-refused",
+        }
+    }
 }
 
 /// What was fetched.
@@ -132,6 +151,24 @@ impl Network {
     }
 
     fn build(&self, cluster_ca: &[u8]) -> Result<Client, reqwest::Error> {
+        self.builder(cluster_ca)?.build()
+    }
+
+    /// Looks at the certificate that a server shows, without believing it: what is asked holds no
+    /// secret, and what is answered is not read.
+    pub(crate) async fn shown_certificate(&self, url: &Url) -> Option<Vec<u8>> {
+        let builder = self.builder(&[]).ok()?;
+        let client = builder
+            .tls_danger_accept_invalid_certs(true)
+            .tls_info(true)
+            .redirect(redirect::Policy::none())
+            .build();
+        let response = client.ok()?.get(url.clone()).send().await.ok()?;
+        let shown = response.extensions().get::<reqwest::tls::TlsInfo>()?;
+        shown.peer_certificate().map(<[u8]>::to_vec)
+    }
+
+    fn builder(&self, cluster_ca: &[u8]) -> Result<ClientBuilder, reqwest::Error> {
         let redirects = match self.way.in_cluster {
             // The token goes along with none.
             Some(_) => redirect::Policy::none(),
@@ -151,11 +188,11 @@ impl Network {
             builder = builder.proxy(proxy.clone());
         }
         let resolver = Arc::clone(&self.resolver);
-        if self.way.public_only {
-            builder.dns_resolver(PublicOnly(resolver)).build()
+        Ok(if self.way.public_only {
+            builder.dns_resolver(PublicOnly(resolver))
         } else {
-            builder.dns_resolver(resolver).build()
-        }
+            builder.dns_resolver(resolver)
+        })
     }
 }
 

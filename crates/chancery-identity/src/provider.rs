@@ -37,11 +37,39 @@ pub(crate) enum DiscoveryError {
 
 /// The part of the configuration document that matters; issuers of machine tokens have little more.
 #[derive(Deserialize)]
-struct Configuration {
-    issuer: String,
-    jwks_uri: String,
+pub(crate) struct Configuration {
+    pub(crate) issuer: String,
+    pub(crate) jwks_uri: String,
     #[serde(default)]
-    id_token_signing_alg_values_supported: Vec<String>,
+    pub(crate) id_token_signing_alg_values_supported: Vec<String>,
+}
+
+impl Configuration {
+    pub(crate) fn parse(document: &[u8]) -> Result<Self, DiscoveryError> {
+        serde_json::from_slice(document).map_err(DiscoveryError::Malformed)
+    }
+
+    pub(crate) fn keys_url(&self) -> Result<Url, DiscoveryError> {
+        Url::parse(&self.jwks_uri).map_err(|_| DiscoveryError::KeysUrl)
+    }
+
+    /// Returns the algorithms that the issuer signs with and that have a name here; RS256 where it
+    /// says nothing, because that is what each must support (section 15.1 of OpenID Connect Core).
+    pub(crate) fn algorithms(&self) -> Vec<Algorithm> {
+        let names = &self.id_token_signing_alg_values_supported;
+        if names.is_empty() {
+            return vec![Algorithm::Rs256];
+        }
+        let known = names.iter().filter_map(|name| Algorithm::from_name(name));
+        known.collect()
+    }
+}
+
+/// Returns where an issuer's configuration is. OpenID Connect Discovery 1.0, section 4: one
+/// terminating slash is removed first.
+pub(crate) fn configuration_url(issuer: &str) -> Result<Url, url::ParseError> {
+    let base = issuer.strip_suffix('/').unwrap_or(issuer);
+    Url::parse(&format!("{base}/.well-known/openid-configuration"))
 }
 
 /// What an issuer said about itself, and when.
@@ -91,12 +119,9 @@ impl Provider {
         permits: Option<Arc<Semaphore>>,
         time_limit: Duration,
     ) -> Result<Self, url::ParseError> {
-        // OpenID Connect Discovery 1.0, section 4: one terminating slash is removed first.
-        let base = issuer.strip_suffix('/').unwrap_or(issuer);
-        let configuration_url = Url::parse(&format!("{base}/.well-known/openid-configuration"))?;
         Ok(Self {
             issuer: issuer.to_owned(),
-            configuration_url,
+            configuration_url: configuration_url(issuer)?,
             network,
             permits,
             time_limit,
@@ -143,23 +168,12 @@ impl Provider {
 
     async fn configuration(&self) -> Result<(Url, Arc<[Algorithm]>), DiscoveryError> {
         let document = self.get("configuration", &self.configuration_url).await?;
-        let configuration: Configuration =
-            serde_json::from_slice(&document).map_err(DiscoveryError::Malformed)?;
+        let configuration = Configuration::parse(&document)?;
         // Section 4.3: identical, or anybody's document could vouch for this issuer.
         if configuration.issuer != self.issuer {
             return Err(DiscoveryError::IssuerDiffers);
         }
-        let keys_url = Url::parse(&configuration.jwks_uri).map_err(|_| DiscoveryError::KeysUrl)?;
-        let names = &configuration.id_token_signing_alg_values_supported;
-        let algorithms = if names.is_empty() {
-            vec![Algorithm::Rs256]
-        } else {
-            names
-                .iter()
-                .filter_map(|name| Algorithm::from_name(name))
-                .collect()
-        };
-        Ok((keys_url, algorithms.into()))
+        Ok((configuration.keys_url()?, configuration.algorithms().into()))
     }
 
     async fn get(&self, what: &'static str, url: &Url) -> Result<Vec<u8>, DiscoveryError> {

@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolving};
 
 use super::*;
 
-/// Listeners on one port of 127.0.0.2 to 127.0.0.9 and ::1.
+/// Listeners on one port of 127.0.0.2 to 127.0.0.9 and `::1`.
 struct Canaries {
     port: u16,
     listeners: Vec<TcpListener>,

@@ -39,6 +39,8 @@ pub(crate) enum Answer {
     Good,
     /// Good, once it is let go.
     GoodAfter(Arc<Notify>),
+    /// Said to be compressed.
+    Gzip(Vec<u8>),
     Hang,
     Redirect(String),
     Status(u16),
@@ -206,6 +208,7 @@ async fn answer(State(issuer): State<TestIssuer>, uri: Uri) -> Response {
             gate.notified().await;
             document.into_response()
         }
+        (Answer::Gzip(body), _) => ([(header::CONTENT_ENCODING, "gzip")], body).into_response(),
         (Answer::Hang, _) => std::future::pending().await,
         (Answer::Redirect(to), _) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         (Answer::Status(status), _) => StatusCode::from_u16(status).unwrap().into_response(),

@@ -8,12 +8,14 @@
 mod accepted;
 mod cluster;
 mod explain;
+mod figures;
 mod given;
 mod issuer;
 mod keys;
 mod meta;
 mod outage;
 mod policy;
+mod probe;
 mod proxy;
 mod refused;
 mod replace;

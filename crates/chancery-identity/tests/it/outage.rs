@@ -278,22 +278,7 @@ async fn a_body_of_80_mb_is_not_read_beyond_its_cap() {
 #[tokio::test]
 async fn a_body_that_drips_ends_with_the_time() {
     let issuer = TestIssuer::start().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/keys", listener.local_addr().unwrap());
-    let drops = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&drops);
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-            .await
-            .unwrap();
-        let mut tick = tokio::time::interval(Duration::from_millis(10));
-        while stream.write_all(b" ").await.is_ok() {
-            counted.fetch_add(1, Ordering::SeqCst);
-            tick.tick().await;
-        }
-    });
+    let (url, drops) = drip().await;
     issuer.set_keys_url(&url);
     let started = Instant::now();
     let timings = Timings {
@@ -322,8 +307,29 @@ async fn settle() {
     }
 }
 
+/// Answers one request with an octet each 10 ms, and counts them.
+pub(crate) async fn drip() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let drops = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&drops);
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+            .await
+            .unwrap();
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        while stream.write_all(b" ").await.is_ok() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tick.tick().await;
+        }
+    });
+    (url, drops)
+}
+
 /// Answers one request with 80 MB, and tells how much of it was taken.
-async fn flood(head: &'static str) -> (String, tokio::task::JoinHandle<usize>) {
+pub(crate) async fn flood(head: &'static str) -> (String, tokio::task::JoinHandle<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
     let sending = tokio::spawn(async move {

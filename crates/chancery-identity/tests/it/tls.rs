@@ -97,10 +97,19 @@ impl TlsIssuer {
 
     /// Starts a server that makes its answers out of its own URL and the path.
     pub(crate) fn answering(answer: impl Fn(&str, &str) -> String + Send + 'static) -> Self {
+        let (tls, ca) = server_config();
+        Self::with(tls, ca, answer)
+    }
+
+    /// Starts one with a certificate of choice.
+    pub(crate) fn with(
+        tls: Arc<ServerConfig>,
+        ca: String,
+        answer: impl Fn(&str, &str) -> String + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let url = format!("https://localhost:{port}");
-        let (tls, ca) = server_config();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let (own, written) = (url.clone(), Arc::clone(&requests));
         std::thread::spawn(move || {
@@ -138,6 +147,8 @@ pub(crate) fn ok(body: &str) -> String {
 fn server_config() -> (Arc<ServerConfig>, String) {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new([]).unwrap();
+    let name = &mut ca.distinguished_name;
+    name.push(rcgen::DnType::CommonName, "the private CA");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_certificate = ca.self_signed(&ca_key).unwrap();
     let key = KeyPair::generate().unwrap();
@@ -151,4 +162,19 @@ fn server_config() -> (Arc<ServerConfig>, String) {
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     (Arc::new(config), ca_certificate.pem())
+}
+
+/// A certificate that nobody but itself vouches for.
+pub(crate) fn self_signed() -> (Arc<ServerConfig>, String) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["localhost".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    (Arc::new(config), certificate.pem())
 }
