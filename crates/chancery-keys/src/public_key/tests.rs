@@ -1,7 +1,8 @@
 //! Public keys that must be refused, one line each, and the forgeries that this prevents.
 
-use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use const_oid::db::{rfc5912, rfc8410};
+use num_bigint::BigUint;
 
 use super::*;
 use crate::{KeyType, LocalKey, Signer};
@@ -361,19 +362,41 @@ fn the_signature_of_rfc_6979_verifies() {
     assert_eq!(key.verify(b"test", &signature), Err(BadSignature));
 }
 
-/// With `R` of small order, `S` = `h·a` verifies: only who has the key can make that, but by RFC
-/// 8032 nobody does.
+/// With `R` the neutral element, `S` = `h·a` verifies. Only who has the key can make that, but by
+/// RFC 8032 nobody does.
 #[test]
 fn an_ed25519_signature_with_a_weak_half_is_refused() {
-    let signer = LocalKey::generate(KeyType::Ed25519).unwrap();
-    let good = signer.sign_now(b"message").unwrap();
-    assert!(!ed25519::is_weak_signature(&good));
+    let sha512 = |bytes: &[u8]| digest::digest(&digest::SHA512, bytes).as_ref().to_vec();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let public = pair.public_key().as_ref();
+    // RFC 8032, section 5.1.5
+    let mut scalar = sha512(&[7; 32])[..32].to_vec();
+    scalar[0] &= 0xf8;
+    scalar[31] = scalar[31] & 0x7f | 0x40;
+    let r = ed25519::SMALL_ORDER_Y[0];
+    let h = sha512(&[&r, public, b"message"].concat());
+    let order = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+    let order = BigUint::from_bytes_le(&hex::decode(order).unwrap());
+    let s = BigUint::from_bytes_le(&h) * BigUint::from_bytes_le(&scalar) % order;
+    let mut signature = [&r[..], &s.to_bytes_le()].concat();
+    signature.resize(64, 0);
+
+    let unchecked = UnparsedPublicKey::new(&ED25519, public);
+    unchecked.verify(b"message", &signature).unwrap();
+    let key = public_key_of(public);
+    let scheme = SignatureScheme::Ed25519;
+    for refusal in [
+        key.verify(b"message", &signature),
+        key.verify_scheme(scheme, b"message", &signature),
+        key.verify_der_or_p1363(b"message", &signature),
+        key.verify(b"message", &signature[..31]),
+    ] {
+        assert_eq!(refusal, Err(BadSignature));
+    }
     for y in ed25519::SMALL_ORDER_Y {
-        let weak = [&y[..], &good[32..]].concat();
-        assert!(ed25519::is_weak_signature(&weak));
+        assert!(ed25519::is_weak_signature(&[y, y].concat()));
     }
     assert!(ed25519::is_weak_signature(&[0xff; 64]));
-    assert!(ed25519::is_weak_signature(&good[..31]));
 }
 
 #[test]
