@@ -107,6 +107,12 @@ impl CiProvider {
         self.name.as_ref()
     }
 
+    /// Returns how all values are made.
+    pub(crate) fn recipes(&self) -> impl Iterator<Item = &Recipe> {
+        let extensions = self.extensions.iter().map(|(_, recipe)| recipe);
+        self.name.iter().chain(extensions)
+    }
+
     /// Makes the extensions. Those that come out empty are left out.
     pub(crate) fn extensions(&self, texts: &ClaimTexts) -> Result<FulcioExtensions, IdentityError> {
         let mut extensions = FulcioExtensions::default();

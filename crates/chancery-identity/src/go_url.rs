@@ -90,11 +90,16 @@ impl GoUrl {
         if last.ends_with('/') && !path.is_empty() {
             path.push('/');
         }
-        if !path.is_empty() || self.path.starts_with('/') || last.ends_with('/') {
+        if self.path.starts_with('/') || (last.ends_with('/') && path.is_empty()) {
+            path.insert(0, '/');
+        }
+        let mut path = escape(&path, is_path)?;
+        // A path that begins with an escaped slash may have got one when it was encoded anew.
+        if !path.is_empty() && !path.starts_with('/') {
             path.insert(0, '/');
         }
         Ok(Self {
-            path: escape(&path, is_path)?,
+            path,
             ..self.clone()
         })
     }
@@ -287,6 +292,7 @@ mod tests {
                 "https://x.test/a%20b%23c%3Fd",
             ),
             ("https://x.test/", &["a%2fb"], "https://x.test/a%2fb"),
+            ("https://x.test", &["%2fa b"], "https://x.test/a%20b"),
             ("https://x.test/a b", &["c"], "https://x.test/a%20b/c"),
             ("https://x.test/?q=1#f", &["c"], "https://x.test/c?q=1#f"),
         ] {

@@ -92,14 +92,33 @@ impl Kind {
             _ => None,
         };
         let naming = Naming::new(entry, defaults)?;
-        match (&rules, &naming) {
-            (Rules::Ci(_) | Rules::Kubernetes, Naming::Claim(_)) => {
-                Err(KindError::IdentityClaim.into())
-            }
-            (Rules::Ci(_), _) | (_, Naming::Template(_)) => Ok(Self { rules, naming }),
-            _ if entry.template_values.is_some() => Err(KindError::TemplateValuesUnused.into()),
-            _ => Ok(Self { rules, naming }),
+        if matches!(
+            (&rules, &naming),
+            (Rules::Ci(_) | Rules::Kubernetes, Naming::Claim(_))
+        ) {
+            return Err(KindError::IdentityClaim.into());
         }
+        let kind = Self { rules, naming };
+        for value in naming::template_values(entry)?.into_keys() {
+            if !kind.uses(&value) {
+                return Err(KindError::TemplateValueUnused(value).into());
+            }
+        }
+        Ok(kind)
+    }
+
+    /// Tells whether a template has a place for the value of that name. A misspelt one would leave
+    /// the default, and so certify the names of another service.
+    fn uses(&self, value: &str) -> bool {
+        let of_type = match &self.rules {
+            Rules::Ci(ci) => ci.recipes().any(|recipe| recipe.uses(value)),
+            _ => false,
+        };
+        of_type
+            || self
+                .naming
+                .recipe()
+                .is_some_and(|recipe| recipe.uses(value))
     }
 
     /// Returns Fulcio's name of the type.

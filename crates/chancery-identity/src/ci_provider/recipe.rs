@@ -4,6 +4,7 @@ use chancery_template::{ParseError, RenderError, Template};
 
 use crate::claim_texts::ClaimTexts;
 use crate::go_url::{GoUrl, GoUrlError};
+use crate::token::claims::ClaimFault;
 
 /// A rule that makes a text. Configurations know the first two, built-in providers all.
 #[derive(Debug, Clone)]
@@ -38,6 +39,9 @@ pub enum RecipeError {
     /// The template fails for another reason.
     #[error("its template fails: {0}")]
     Render(String),
+    /// The result cannot enter a certificate.
+    #[error("it {0}")]
+    Unfit(ClaimFault),
     /// The result is no URL.
     #[error("it would be no URL: it {0}")]
     Url(String),
@@ -54,6 +58,18 @@ impl Recipe {
             return Ok(Some(Self::Claim(text.to_owned())));
         }
         Ok(Some(Self::Template(Box::new(Template::parse(text)?))))
+    }
+
+    /// Tells whether a value of that name has a place in it, as far as can be seen before there are
+    /// values.
+    pub(crate) fn uses(&self, name: &str) -> bool {
+        let looks_up = |template: &Template| template.keys().any(|key| key == name);
+        match self {
+            Self::Claim(claim) => claim == name,
+            Self::Template(template) => looks_up(template),
+            Self::Joined { base, elements } => looks_up(base) || elements.iter().any(looks_up),
+            Self::OnHttps(template) => looks_up(template),
+        }
     }
 
     /// Makes the text.
@@ -76,9 +92,10 @@ impl Recipe {
             }
             Self::OnHttps(template) => {
                 let text = render(template, texts)?;
-                let rest = text
-                    .split_once("://")
-                    .map_or(text.as_str(), |(_, rest)| rest);
+                let rest = match text.split_once("://") {
+                    Some((_, rest)) => rest,
+                    None => text.strip_prefix("//").unwrap_or(&text),
+                };
                 Ok(GoUrl::parse(&format!("https://{rest}"))?.to_string())
             }
         }

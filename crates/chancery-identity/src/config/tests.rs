@@ -343,11 +343,8 @@ fn described(provider: &str, metadata: &str) -> String {
 }
 
 #[test]
-fn providers_that_could_not_be_used_are_refused_with_issuer_provider_key_and_reason() {
+fn providers_that_could_not_be_used_are_refused_with_issuer_and_provider() {
     let name = "subject-alternative-name-template: 'https://x.test/{{.sub}}'";
-    let extension = |key: &str, value: &str| {
-        format!("{{github: {{{name}, extension-templates: {{{key}: '{value}'}}}}}}")
-    };
     for (provider, metadata, parts) in [
         (
             "",
@@ -378,6 +375,32 @@ fn providers_that_could_not_be_used_are_refused_with_issuer_provider_key_and_rea
             "{github: null}".into(),
             &["no subject-alternative-name-template"],
         ),
+    ] {
+        let said = message(&described(provider, &metadata));
+        for part in parts {
+            assert!(said.contains(part), "{provider} {metadata}: {said}");
+        }
+    }
+    assert_eq!(
+        message(&described(
+            ", ci-provider: github",
+            &format!("{{github: {{{name}}}}}")
+        )),
+        ""
+    );
+    let own = ", ci-provider: github, subject-alternative-name-template: 'https://{{.sub}}'";
+    assert_eq!(message(&described(own, "{github: {}}")), "");
+}
+
+#[test]
+fn templates_that_do_not_parse_are_refused_with_issuer_provider_key_and_reason() {
+    let extension = |key: &str, value: &str| {
+        format!(
+            "{{github: {{subject-alternative-name-template: 'https://x.test/{{{{.sub}}}}', \
+             extension-templates: {{{key}: '{value}'}}}}}}"
+        )
+    };
+    for (provider, metadata, parts) in [
         (
             ", ci-provider: github",
             extension("build-trigger", "{{.a"),
@@ -386,7 +409,7 @@ fn providers_that_could_not_be_used_are_refused_with_issuer_provider_key_and_rea
                 "github",
                 "extension-templates.build-trigger",
                 "line 1",
-            ],
+            ][..],
         ),
         (
             ", ci-provider: github",
@@ -434,15 +457,6 @@ fn providers_that_could_not_be_used_are_refused_with_issuer_provider_key_and_rea
             assert!(said.contains(part), "{provider} {metadata}: {said}");
         }
     }
-    assert_eq!(
-        message(&described(
-            ", ci-provider: github",
-            &format!("{{github: {{{name}}}}}")
-        )),
-        ""
-    );
-    let own = ", ci-provider: github, subject-alternative-name-template: 'https://{{.sub}}'";
-    assert_eq!(message(&described(own, "{github: {}}")), "");
 }
 
 #[test]

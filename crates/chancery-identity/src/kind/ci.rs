@@ -7,13 +7,13 @@ use std::sync::Arc;
 use chancery_certs::SubjectAlternativeName;
 use serde_json::Value;
 
-use crate::ci_provider::CiProvider;
 use crate::ci_provider::built_in::{BuiltIn, Declared, Rule};
+use crate::ci_provider::{CiProvider, Recipe};
 use crate::claim_texts::ClaimTexts;
 use crate::config::Entry;
 use crate::go_url::GoUrl;
 use crate::issuer::VerifiedClaims;
-use crate::kind::naming::{Naming, TEMPLATE, template_values};
+use crate::kind::naming::{NAME, Naming, template_values};
 use crate::kind::{Identity, IdentityError, KindError, email, required};
 use crate::token::claims::Claims;
 
@@ -66,6 +66,11 @@ impl Ci {
         self.provider.defaults()
     }
 
+    /// Returns how all values are made; the name in its own way only if the entry has no other.
+    pub(super) fn recipes(&self) -> impl Iterator<Item = &Recipe> {
+        self.provider.recipes()
+    }
+
     pub(super) fn identify(
         &self,
         claims: &VerifiedClaims,
@@ -77,7 +82,7 @@ impl Ci {
             (Some(text), _) => text,
             (None, Some(recipe)) => recipe
                 .make(&texts)
-                .map_err(|reason| IdentityError::not_made(TEMPLATE, reason))?,
+                .map_err(|reason| IdentityError::not_made(NAME, reason))?,
             // Refused when the entry was read.
             (None, None) => String::new(),
         };

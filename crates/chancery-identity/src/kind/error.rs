@@ -75,12 +75,12 @@ pub enum KindError {
     /// A value of a name that is always the token's.
     #[error("its template-values has {0:?}, which always comes from the token")]
     TemplateValueReserved(String),
-    /// Values that nothing uses.
+    /// A value that nothing uses.
     #[error(
-        "its template-values are of no effect, because its type has no templates; add a \
-         subject-alternative-name-template"
+        "its template-values has {0:?}, which none of its templates uses; correct the name, or add \
+         a subject-alternative-name-template"
     )]
-    TemplateValuesUnused,
+    TemplateValueUnused(String),
     /// No usable `spiffe-trust-domain`.
     #[error("its spiffe-trust-domain {0:?} is not a trust domain such as \"example.org\"")]
     TrustDomain(String),
@@ -134,7 +134,7 @@ pub enum IdentityError {
     /// The name or an extension cannot be made of the token.
     #[error("the certificate's {part} cannot be made from the token: {reason}")]
     NotMade {
-        /// The key of the template.
+        /// The extension's key, or "name".
         part: &'static str,
         /// Why not.
         reason: RecipeError,
@@ -163,7 +163,7 @@ impl IdentityError {
                 RecipeError::ClaimMissing { .. } => "claim-missing",
                 RecipeError::ClaimUnusable { .. } => "claim-refused",
                 RecipeError::Render(_) => "template-failed",
-                RecipeError::Url(_) => "name-refused",
+                RecipeError::Unfit(_) | RecipeError::Url(_) => "name-refused",
             },
             Self::Claim { .. } | Self::ClaimMalformed { .. } | Self::ExtensionTooLong { .. } => {
                 "claim-refused"

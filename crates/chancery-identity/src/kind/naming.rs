@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ci_provider::Recipe;
+use crate::ci_provider::{Recipe, RecipeError};
 use crate::claim_path::ClaimPath;
 use crate::claim_texts::{ClaimTexts, scalar};
 use crate::config::Entry;
@@ -15,8 +15,8 @@ use crate::issuer::VerifiedClaims;
 use crate::kind::{IdentityError, KindError};
 use crate::token::claims::{ClaimFault, certifiable_text};
 
-/// The key of the template.
-pub(super) const TEMPLATE: &str = "subject-alternative-name-template";
+/// What messages call the certified name.
+pub(super) const NAME: &str = "name";
 
 /// Values that a template has besides the claims, and that no token or entry can set.
 const RESERVED: [&str; 3] = ["issuer", "namespace", "serviceaccount"];
@@ -73,6 +73,14 @@ impl Naming {
         }
     }
 
+    /// Returns the template, if the name comes from one.
+    pub(super) fn recipe(&self) -> Option<&Recipe> {
+        match self {
+            Self::Template(template) => Some(&template.recipe),
+            Self::Type | Self::Claim(_) => None,
+        }
+    }
+
     /// Returns the text to certify, unless the type says what it is. `own` are values that the type
     /// gives a template.
     pub(super) fn text(
@@ -97,11 +105,9 @@ impl NameTemplate {
         for (name, value) in own {
             texts.set(name, *value);
         }
-        let text = self
-            .recipe
-            .make(&texts)
-            .map_err(|reason| IdentityError::not_made(TEMPLATE, reason))?;
-        certifiable_text(&text).map_err(|fault| IdentityError::claim(TEMPLATE, fault))?;
+        let not_made = |reason| IdentityError::not_made(NAME, reason);
+        let text = self.recipe.make(&texts).map_err(not_made)?;
+        certifiable_text(&text).map_err(|fault| not_made(RecipeError::Unfit(fault)))?;
         Ok(text)
     }
 }

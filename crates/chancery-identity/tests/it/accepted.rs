@@ -128,6 +128,63 @@ async fn each_type_has_its_name() {
 }
 
 #[tokio::test]
+async fn a_certificate_says_of_builds_and_of_federated_people_what_the_issuers_types_say() {
+    let issuer = TestIssuer::start().await;
+    let url = |path: &str| format!("{}{path}", issuer.url());
+    let config = json!({
+        "oidc-issuers": {
+            url("/dex"): {
+                "client-id": "sigstore", "type": "email", "issuer-claim": "$.federated.id",
+            },
+            url("/chainguard"): {"client-id": "sigstore", "type": "chainguard-identity"},
+        },
+        "meta-issuers": {
+            url("/ci/*"): {"client-id": "sigstore", "type": "ci-provider", "ci-provider": "x"},
+        },
+        "ci-issuer-metadata": {"x": {
+            "extension-templates": {"build-trigger": "sub", "run-invocation-uri": "run {{.run}}"},
+            "subject-alternative-name-template": "https://x.test/{{.run}}",
+        }},
+    });
+    let issuers = issuers(&config, Timings::default());
+    let login = async |path: &str| {
+        let mut claims = issuer.claims();
+        claims["iss"] = json!(url(path));
+        claims["federated"] = json!({"id": "https://other.test"});
+        claims["run"] = json!(9_007_199_254_740_993_u64);
+        let token = issuer.token(&claims);
+        issuers.authenticate(&token, now()).await.unwrap()
+    };
+    let federated = login("/dex").await;
+    assert_eq!(federated.extensions().issuer, "https://other.test");
+    assert_eq!(federated.issuer(), url("/dex"));
+
+    let build = login("/ci/1").await;
+    assert_eq!(build.name(), "u1");
+    assert_eq!(build.san().to_string(), "https://x.test/9007199254740993");
+    let said: Vec<_> = build.extensions().present().collect();
+    let ci = url("/ci/1");
+    assert_eq!(
+        said,
+        [
+            ("issuer", ci.as_str()),
+            ("build_trigger", "u1"),
+            ("run_invocation_uri", "run 9007199254740993"),
+            ("subject", "u1"),
+        ]
+    );
+
+    let image = login("/chainguard").await;
+    assert_eq!(image.san().to_string(), url("/chainguard/u1"));
+    assert_eq!(candidates(&image), ["alice@example.test", "u1"]);
+    let types = issuers.configured().iter().map(|known| known.issuer_type);
+    assert_eq!(
+        types.collect::<Vec<_>>(),
+        ["chainguard-identity", "email", "ci-provider"]
+    );
+}
+
+#[tokio::test]
 async fn keys_may_be_on_another_host() {
     let (issuer, keys) = (TestIssuer::start().await, TestIssuer::start().await);
     issuer.set_keys_url(&format!("{}/keys", keys.url()));

@@ -355,6 +355,7 @@ fn a_gitlab_pipeline_has_a_branch_or_a_tag_and_a_runner() {
             "gitlab.com/a b//c.yml@x",
             "https://gitlab.com/a%20b//c.yml@x",
         ),
+        ("//gitlab.com/a", "https://gitlab.com/a"),
         ("git lab.com/a", "name-refused"),
         ("evil.test@gitlab.com/a", "name-refused"),
         ("/a", "name-refused"),

@@ -220,14 +220,21 @@ fn keys_that_would_have_no_effect_or_two_are_refused() {
             "{type: email, identity-claim: x, subject-alternative-name-template: y}",
             "use one of them",
         ),
-        ("{type: email, template-values: {a: b}}", "of no effect"),
+        (
+            "{type: email, template-values: {a: b}}",
+            "none of its templates uses",
+        ),
         (
             "{type: kubernetes, template-values: {a: b}}",
-            "of no effect",
+            "none of its templates uses",
         ),
         (
             "{type: kubernetes, subject-alternative-name-template: '{{.x'}",
             "does not parse",
+        ),
+        (
+            "{type: github-workflow, template-values: {ulr: x}}",
+            "\"ulr\", which none of its templates uses",
         ),
         (
             "{type: github-workflow, template-values: {issuer: x}}",
