@@ -112,8 +112,8 @@ fn is_square(n: &BigUint) -> bool {
 
 /// Says why an RSA key is refused whose modulus is a prime or a power of one, or nothing.
 ///
-/// This takes a hundred times as long as all the rest, 3 to 30 ms by size on a core of its own, so
-/// it comes last and out of the way of other requests.
+/// This takes a hundred times as long as all the rest, 5 to 40 ms by size, so it comes last and out
+/// of the way of other requests.
 pub(crate) async fn primality(key: &PublicKey) -> Option<&'static str> {
     let modulus = BigUint::from_bytes_be(key.rsa_modulus()?);
     let aside = tokio::task::spawn_blocking(move || is_prime_power(&modulus));

@@ -1,5 +1,8 @@
 //! What clients and others send as proof of possession, and what becomes of it.
 
+mod forged_rsa;
+mod signing_request;
+
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -7,11 +10,8 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKey, KeySize};
 use aws_lc_rs::signature as aws;
-use aws_lc_rs::signature::{EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RsaEncoding};
+use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair, RsaEncoding};
 use chancery_keys::{LocalKey, Signer};
-use const_oid::ObjectIdentifier;
-use const_oid::db::rfc8410;
-use num_bigint::BigUint;
 use pem::{EncodeConfig, LineEnding, Pem};
 
 use super::*;
@@ -52,10 +52,6 @@ fn prove(content: impl Into<Vec<u8>>, proof: Vec<u8>) -> Result<PublicKey, Posse
     request.prove(&[NAME, "subject"], &KeyPolicy::default())
 }
 
-fn prove_csr(pem: impl Into<Vec<u8>>) -> Result<PublicKey, PossessionError> {
-    PossessionRequest::Csr(pem.into()).prove(&[NAME], &KeyPolicy::default())
-}
-
 /// Asserts a refusal by its code.
 fn refused(result: Result<PublicKey, PossessionError>, code: &str) {
     let error = result.expect_err(code);
@@ -71,30 +67,6 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     out.extend(content);
     out
-}
-
-/// Makes a signing request with an empty subject and no attributes.
-fn csr(
-    spki: &[u8],
-    algorithm: ObjectIdentifier,
-    parameters: &[u8],
-    sign: impl Fn(&[u8]) -> Vec<u8>,
-) -> Vec<u8> {
-    let fields = [&[2, 1, 0, 0x30, 0][..], spki, &[0xa0, 0]].concat();
-    let info = tlv(0x30, &fields);
-    let algorithm = [algorithm.to_der().unwrap(), parameters.to_vec()].concat();
-    let signature = [&[0][..], &sign(&info)].concat();
-    let parts = [info, tlv(0x30, &algorithm), tlv(3, &signature)];
-    tlv(0x30, &parts.concat())
-}
-
-fn csr_pem(der: &[u8]) -> String {
-    armor("CERTIFICATE REQUEST", der)
-}
-
-fn csr_of(key: &LocalKey, algorithm: ObjectIdentifier) -> Vec<u8> {
-    let spki = key.public_key().spki_der();
-    csr(spki, algorithm, &[], |info| key.sign_now(info).unwrap())
 }
 
 #[test]
@@ -252,7 +224,7 @@ fn a_blocked_key_is_refused() {
     request.prove(&[NAME], &policy).unwrap();
     policy.block_list = BlockList::parse(&hex::encode(key.public_key().sha256())).unwrap();
     refused(request.prove(&[NAME], &policy), "key-blocked");
-    let csr = csr_pem(&csr_of(&key, rfc5912::ECDSA_WITH_SHA_256));
+    let csr = signing_request::csr_pem(&signing_request::csr_of(&key, rfc5912::ECDSA_WITH_SHA_256));
     let request = PossessionRequest::Csr(csr.into());
     refused(request.prove(&[NAME], &policy), "key-blocked");
 }
@@ -280,216 +252,4 @@ fn algorithms_that_are_not_permitted_are_refused_in_fulcios_words() {
             "{error}"
         );
     }
-}
-
-#[test]
-fn a_signing_request_proves_possession() {
-    for (key_type, algorithm) in [
-        (KeyType::P256, rfc5912::ECDSA_WITH_SHA_256),
-        (KeyType::P384, rfc5912::ECDSA_WITH_SHA_384),
-        (KeyType::P521, rfc5912::ECDSA_WITH_SHA_512),
-        (KeyType::Ed25519, rfc8410::ID_ED_25519),
-    ] {
-        let key = key(key_type);
-        let der = csr_of(&key, algorithm);
-        assert_eq!(&prove_csr(csr_pem(&der)).unwrap(), key.public_key());
-        prove_csr(armor("NEW CERTIFICATE REQUEST", &der)).unwrap();
-        prove_csr(format!("text\r\n{}", csr_pem(&der).replace('\n', "\r\n"))).unwrap();
-        prove_csr(csr_pem(&der).repeat(2)).unwrap();
-    }
-    let sign = |info: &[u8]| sign_rsa(&aws::RSA_PKCS1_SHA256, info);
-    let algorithm = rfc5912::SHA_256_WITH_RSA_ENCRYPTION;
-    prove_csr(csr_pem(&csr(&rsa_spki(), algorithm, &[5, 0], sign))).unwrap();
-}
-
-#[test]
-fn what_is_no_signing_request_is_refused_as_such() {
-    let key = key(KeyType::P256);
-    let good = csr_of(&key, rfc5912::ECDSA_WITH_SHA_256);
-    // secp256k1
-    let mut other_curve = key.public_key().spki_der().to_vec();
-    other_curve.splice(13..23, [6, 5, 0x2b, 0x81, 4, 0, 10]);
-    other_curve[1] -= 3;
-    other_curve[3] -= 3;
-    let other_curve = csr(&other_curve, rfc5912::ECDSA_WITH_SHA_256, &[], |_| vec![]);
-    for pem in [
-        b"xx".to_vec(),
-        good.clone(),
-        armor("PUBLIC KEY", &good).into(),
-        armor("CERTIFICATE", &good).into(),
-        csr_pem(&good[..good.len() - 1]).into(),
-        csr_pem(&[&good[..], &[0]].concat()).into(),
-        csr_pem(key.public_key().spki_der()).into(),
-        csr_pem(&other_curve).into(),
-        csr_pem(&[0x30, 0x80].repeat(20_000)).into(),
-        " ".repeat(1 << 20).into(),
-    ] {
-        refused(prove_csr(pem), "csr-malformed");
-    }
-    refused(prove_csr(""), "key-malformed");
-}
-
-#[test]
-fn a_signing_request_with_a_weak_key_is_refused_for_the_key() {
-    let key = key(KeyType::P256);
-    let ed448 = tlv(
-        0x30,
-        &[tlv(0x30, &[6, 3, 0x2b, 0x65, 0x71]), tlv(3, &[0; 58])].concat(),
-    );
-    let p224 = {
-        let curve = rfc5912::SECP_224_R_1.to_der().unwrap();
-        let algorithm = [rfc5912::ID_EC_PUBLIC_KEY.to_der().unwrap(), curve].concat();
-        let point = [&[0, 4][..], &[7; 56]].concat();
-        tlv(0x30, &[tlv(0x30, &algorithm), tlv(3, &point)].concat())
-    };
-    for spki in [ed448, p224] {
-        let der = csr(&spki, rfc5912::ECDSA_WITH_SHA_256, &[], |info| {
-            key.sign_now(info).unwrap()
-        });
-        refused(prove_csr(csr_pem(&der)), "key-insecure");
-    }
-}
-
-#[test]
-fn a_signing_request_that_is_not_signed_by_its_key_is_refused() {
-    let key = key(KeyType::P256);
-    let mut flipped = csr_of(&key, rfc5912::ECDSA_WITH_SHA_256);
-    *flipped.last_mut().unwrap() ^= 1;
-    let by_another = {
-        let other = self::key(KeyType::P256);
-        let spki = key.public_key().spki_der();
-        csr(spki, rfc5912::ECDSA_WITH_SHA_256, &[], |info| {
-            other.sign_now(info).unwrap()
-        })
-    };
-    for der in [
-        flipped,
-        by_another,
-        csr_of(&key, rfc5912::ECDSA_WITH_SHA_384),
-        csr_of(&key, rfc5912::ECDSA_WITH_SHA_224),
-        csr_of(&key, rfc5912::SHA_256_WITH_RSA_ENCRYPTION),
-        csr_of(&key, rfc8410::ID_ED_25519),
-        csr_of(&key, rfc5912::ID_RSASSA_PSS),
-    ] {
-        refused(prove_csr(csr_pem(&der)), "proof-invalid");
-    }
-}
-
-/// The key decides the hash; a request may choose another, which is then not permitted.
-#[test]
-fn a_signing_request_with_another_hash_is_verified_and_then_not_permitted() {
-    let ecdsa = |algorithm: &'static EcdsaSigningAlgorithm, oid| {
-        let key = EcdsaKeyPair::generate(algorithm).unwrap();
-        let spki: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
-        csr(spki.as_ref(), oid, &[], |info| {
-            let signature = key.sign(&SystemRandom::new(), info).unwrap();
-            signature.as_ref().to_vec()
-        })
-    };
-    let rsa = |encoding: &'static dyn RsaEncoding, oid| {
-        csr(&rsa_spki(), oid, &[5, 0], |info| sign_rsa(encoding, info))
-    };
-    for (der, words) in [
-        (
-            ecdsa(
-                &aws::ECDSA_P521_SHA384_ASN1_SIGNING,
-                rfc5912::ECDSA_WITH_SHA_384,
-            ),
-            "*ecdsa.PublicKey, SHA-384 (P-521 key)",
-        ),
-        (
-            ecdsa(
-                &aws::ECDSA_P521_SHA256_ASN1_SIGNING,
-                rfc5912::ECDSA_WITH_SHA_256,
-            ),
-            "*ecdsa.PublicKey, SHA-256 (P-521 key)",
-        ),
-        (
-            rsa(&aws::RSA_PKCS1_SHA512, rfc5912::SHA_512_WITH_RSA_ENCRYPTION),
-            "*rsa.PublicKey, SHA-512 (RSA 2048 key)",
-        ),
-        (
-            rsa(&aws::RSA_PSS_SHA256, rfc5912::ID_RSASSA_PSS),
-            "SHA256-RSAPSS",
-        ),
-        (
-            rsa(&aws::RSA_PSS_SHA512, rfc5912::ID_RSASSA_PSS),
-            "SHA512-RSAPSS",
-        ),
-    ] {
-        let error = prove_csr(csr_pem(&der)).unwrap_err();
-        assert!(error.to_string().starts_with(words), "{error}");
-        refused(Err(error), "signing-algorithm-not-permitted");
-    }
-}
-
-/// The prime of RFC 2409, section 6.2, of 1024 bits.
-fn short_prime() -> BigUint {
-    let digits = concat!(
-        "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22",
-        "514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6",
-        "f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5ae9f24117c4b1fe649286651ece65381",
-        "ffffffffffffffff",
-    );
-    BigUint::parse_bytes(digits.as_bytes(), 16).unwrap()
-}
-
-/// The prime of RFC 3526, section 3, of 2048 bits.
-fn long_prime() -> BigUint {
-    let digits = concat!(
-        "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22",
-        "514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6",
-        "f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5ae9f24117c4b1fe649286651ece45b3d",
-        "c2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356208552bb",
-        "9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3be39e772c180e8603",
-        "9b2783a2ec07a28fb5c55df06f4c52c9de2bcbf6955817183995497cea956ae515d2261898fa0510",
-        "15728e5a8aacaa68ffffffffffffffff",
-    );
-    BigUint::parse_bytes(digits.as_bytes(), 16).unwrap()
-}
-
-/// Signs with RSA PKCS#1 v1.5 and SHA-256 for a modulus of 2048 bits whose factors are known.
-fn forge(modulus: &BigUint, totient: &BigUint) -> PossessionRequest {
-    // DigestInfo (RFC 8017, section 9.2, note 1).
-    let info = hex::decode("3031300d060960864801650304020105000420").unwrap();
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, NAME.as_bytes());
-    let padding = vec![0xff; 256 - 3 - info.len() - 32];
-    let encoded = [&[0, 1][..], &padding, &[0], &info, hash.as_ref()].concat();
-    let exponent = BigUint::from(65_537u32).modinv(totient).unwrap();
-    let signature = BigUint::from_bytes_be(&encoded).modpow(&exponent, modulus);
-    let mut proof = vec![0; 256];
-    let bytes = signature.to_bytes_be();
-    proof[256 - bytes.len()..].copy_from_slice(&bytes);
-
-    let modulus = [&[0][..], &modulus.to_bytes_be()].concat();
-    let numbers = [tlv(2, &modulus), tlv(2, &[1, 0, 1])].concat();
-    let content = armor("RSA PUBLIC KEY", &tlv(0x30, &numbers)).into_bytes();
-    PossessionRequest::PublicKey { content, proof }
-}
-
-/// Fulcio certifies both: anybody can sign with them, as is done here.
-#[tokio::test]
-async fn keys_whose_modulus_is_a_prime_or_a_square_are_refused() {
-    let policy = KeyPolicy::default();
-    let prime = long_prime();
-    let request = forge(&prime, &(&prime - 1u32));
-    request.prove(&[NAME], &policy).unwrap();
-    let error = request.verify_over(&[NAME], &policy).await.unwrap_err();
-    assert!(error.to_string().contains("is a prime"), "{error}");
-    refused(Err(error), "key-insecure");
-
-    let prime = short_prime();
-    let square = &prime * &prime;
-    let request = forge(&square, &((&prime - 1u32) * &prime));
-    refused(request.prove(&[NAME], &policy), "key-insecure");
-}
-
-#[tokio::test]
-async fn an_honest_rsa_key_passes_every_check() {
-    let content = armor("PUBLIC KEY", &rsa_spki()).into_bytes();
-    let proof = sign_rsa(&aws::RSA_PKCS1_SHA256, NAME.as_bytes());
-    let request = PossessionRequest::PublicKey { content, proof };
-    let policy = KeyPolicy::default();
-    let proven = request.verify_over(&[NAME], &policy).await.unwrap();
-    assert_eq!(proven.spki_der(), rsa_spki());
 }
