@@ -177,7 +177,8 @@ async fn a_certificate_says_of_builds_and_of_federated_people_what_the_issuers_t
     let image = login("/chainguard").await;
     assert_eq!(image.san().to_string(), url("/chainguard/u1"));
     assert_eq!(candidates(&image), ["alice@example.test", "u1"]);
-    let types = issuers.configured().iter().map(|known| known.issuer_type);
+    let configured = issuers.configured();
+    let types = configured.iter().map(|known| known.issuer_type);
     assert_eq!(
         types.collect::<Vec<_>>(),
         ["chainguard-identity", "email", "ci-provider"]
