@@ -21,6 +21,7 @@ use request::{Case, Request};
 const RECORDED_ISSUER: &str = "http://localhost:9000";
 const CONFIGURATION: &str = include_str!("../../parity/config.yaml");
 const CASES: &str = include_str!("../../parity/cases.json");
+const CASES_OF_1_8_8: &str = include_str!("../../parity/cases-v1.8.8.json");
 
 #[derive(Deserialize)]
 struct RecordedCase {
@@ -30,13 +31,23 @@ struct RecordedCase {
 
 #[tokio::test]
 async fn every_recorded_request_is_answered_as_fulcio_answers_it() {
+    replay(CASES, 200).await;
+}
+
+#[tokio::test]
+async fn every_request_recorded_from_version_1_8_8_is_answered_as_it_answers() {
+    replay(CASES_OF_1_8_8, 370).await;
+}
+
+/// Sends every request and fails with all answers that differ.
+async fn replay(cases: &str, number: usize) {
     let issuer = Issuer::start().await.unwrap();
     let configuration = CONFIGURATION.replace(RECORDED_ISSUER, issuer.url());
     let server = dev_with_identity_config(&configuration).await;
     let client = client();
     let mut keys = Keys::new();
-    let cases: BTreeMap<String, RecordedCase> = serde_json::from_str(CASES).unwrap();
-    assert_eq!(cases.len(), 200);
+    let cases: BTreeMap<String, RecordedCase> = serde_json::from_str(cases).unwrap();
+    assert_eq!(cases.len(), number);
     let mut wrong = Vec::new();
     for (name, case) in &cases {
         let request = case.send.request(&issuer, &mut keys);
