@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chancery_certs::{CertificateChain, Profile};
-use chancery_identity::Issuers;
+use chancery_identity::{Explanation, Issuers, Reach};
 use chancery_log::clock::Clock;
 use chancery_log::{AppendError, Log};
 use tokio_util::task::TaskTracker;
@@ -74,6 +74,12 @@ impl Authority {
             .spawn(act.in_current_span())
             .await
             .unwrap_or(Err(IssueError::Aborted))
+    }
+
+    /// Says as what a token would be certified now, or why not. Nothing is issued.
+    pub async fn explain(&self, token: &str) -> Explanation {
+        let AuthorityParts { issuers, clock, .. } = &self.parts;
+        issuers.explain(token, clock.now(), Reach::Online).await
     }
 
     /// Finishes every act that has begun, then closes the log.

@@ -28,6 +28,11 @@ pub fn public_router(app: AppState) -> Router {
         .route("/api/v2/configuration", get(rest::configuration::get))
         .route("/api/v2/signingCert", post(rest::signing_cert::create))
         .route("/api/v2/trustBundle", get(rest::trust_bundle::get))
+        // what Fulcio has not
+        .route(
+            "/api/chancery/v1/token/explain",
+            post(rest::token_explanation::explain),
+        )
         // what clients are configured with
         .route(
             "/client_trust_config.json",

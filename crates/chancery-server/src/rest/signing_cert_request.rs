@@ -30,20 +30,19 @@ use crate::{lenient_base64, possession, token};
 /// Refuses two `Authorization` headers, and a body that cannot be read or that has both a public
 /// key and a certificate signing request.
 pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<IssueRequest, ApiError> {
-    let from_header = token::from_authorization(headers)?;
     let request: Request = parse(body)?;
-    let from_body = request
-        .credentials
-        .map(|credentials| credentials.0.oidc_identity_token);
-    let token = from_body
-        .flatten()
-        .filter(|token| !token.is_empty())
-        .unwrap_or(from_header);
+    let token = request.token(headers)?;
     let possession = possession(
         request.public_key_request,
         request.certificate_signing_request,
     )?;
     Ok(IssueRequest { token, possession })
+}
+
+/// Decodes the token of a request, as [`decode`] does.
+pub(super) fn token(headers: &HeaderMap, body: &[u8]) -> Result<String, ApiError> {
+    let request: Request = parse(body)?;
+    request.token(headers)
 }
 
 #[derive(Default, Deserialize)]
@@ -54,6 +53,17 @@ struct Request {
     public_key_request: Option<JsonObject<PublicKeyRequest>>,
     #[serde(alias = "certificate_signing_request")]
     certificate_signing_request: Option<String>,
+}
+
+impl Request {
+    fn token(&self, headers: &HeaderMap) -> Result<String, ApiError> {
+        let from_header = token::from_authorization(headers)?;
+        let from_body = self.credentials.as_ref();
+        let from_body = from_body.and_then(|credentials| credentials.0.oidc_identity_token.clone());
+        Ok(from_body
+            .filter(|token| !token.is_empty())
+            .unwrap_or(from_header))
+    }
 }
 
 #[derive(Deserialize)]
@@ -93,7 +103,10 @@ fn possession(
             let member = "publicKeyRequest.proofOfPossession";
             let proof = bytes(member, key.proof_of_possession)?;
             let content = key.public_key.and_then(|key| key.0.content);
-            Ok(possession::from_key(content.unwrap_or_default().into_bytes(), proof))
+            Ok(possession::from_key(
+                content.unwrap_or_default().into_bytes(),
+                proof,
+            ))
         }
     }
 }

@@ -249,3 +249,29 @@ async fn http_2_is_spoken_with_prior_knowledge_on_the_same_port() {
     assert_eq!(response.version(), reqwest::Version::HTTP_2);
     assert_eq!(response.status(), 200);
 }
+
+#[tokio::test]
+async fn a_token_is_explained_and_nothing_is_issued_for_it() {
+    const EXPLAIN: &str = "/api/chancery/v1/token/explain";
+    let service = Service::start().await;
+    let request = service.certificate_request("dev@chancery.test").await;
+    let token = request["credentials"]["oidcIdentityToken"].as_str();
+    let bearer = format!("Bearer {}", token.unwrap());
+    let in_header = service.request(Method::POST, EXPLAIN);
+    for answer in [
+        service.post(EXPLAIN, request.to_string()).await,
+        Answer::of(in_header.header("authorization", bearer)).await,
+    ] {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let explanation = answer.json();
+        assert_eq!(explanation["verdict"], "accepted", "{explanation}");
+        assert_eq!(explanation["certificate"]["name"], "dev@chancery.test");
+    }
+    let refused = service.post(EXPLAIN, "{}").await;
+    assert_eq!(
+        (refused.status, refused.json()["verdict"].as_str()),
+        (200, Some("refused"))
+    );
+    service.post(EXPLAIN, "[]").await.error(400, 3);
+    assert_eq!(service.store.state().entries.len(), 0);
+}
