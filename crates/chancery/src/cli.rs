@@ -238,8 +238,13 @@ pub(crate) struct IssuerTestArgs {
     /// Trust the CA certificates in this file (PEM) besides the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_cert: Option<PathBuf>,
-    /// Ask by way of this HTTP proxy.
-    #[arg(long, value_name = "URL")]
+    /// Ask by way of this HTTP proxy. A URL with a password is refused here: set `CHANCERY_PROXY`.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHANCERY_PROXY",
+        hide_env_values = true
+    )]
     pub(crate) proxy: Option<String>,
     /// Ask over plain HTTP, too.
     #[arg(long)]

@@ -120,6 +120,7 @@ fn read_file(path: &Path) -> Result<(IdentityConfig, Document), Failure> {
 /// Reads a configuration with the files that it names, which are relative to its own.
 fn parse(text: &[u8], path: &Path) -> Result<IdentityConfig, Failure> {
     IdentityConfig::parse(text, &path.display().to_string())
+        .and_then(|config| config.with_files(folder(path)))
         .map_err(|e| Failure::configuration(Causes(&e)))
 }
 

@@ -70,10 +70,15 @@ impl fmt::Display for Report {
                 Status::Skipped => "skipped",
                 Status::Warning => "warning",
             };
-            let mut line = format!("{status:7}  {:width$}  {}", check.name, check.detail);
-            line.truncate(line.trim_end().len());
-            f.write_str(&line)?;
-            f.write_char('\n')?;
+            let (mut status, mut name) = (status, &*check.name);
+            for detail in check.detail.split('\n') {
+                // What others wrote must not move the cursor.
+                let detail = detail.replace(char::is_control, "\u{fffd}");
+                let line = format!("{status:7}  {name:width$}  {detail}");
+                f.write_str(line.trim_end())?;
+                f.write_char('\n')?;
+                (status, name) = ("", "");
+            }
         }
         Ok(())
     }
@@ -113,10 +118,11 @@ mod tests {
         let mut report = Report::default();
         report.add("ca", Status::Passed, "");
         report.result("a longer name", Err::<String, _>("no"));
-        report.add("x", Status::Skipped, "why");
+        report.add("x", Status::Skipped, "why\nnot\u{1b}");
         let expected = "ok       ca\n\
                         FAILED   a longer name  no\n\
-                        skipped  x              why\n";
+                        skipped  x              why\n\
+                        \x20                       not\u{fffd}\n";
         assert_eq!(report.to_string(), expected);
         assert_eq!(report.count(Status::Failed), 1);
     }

@@ -107,15 +107,18 @@ pub(crate) fn given_database(url: Option<String>) -> Result<Option<String>, Fail
     let Some(url) = url else { return Ok(None) };
     let parsed =
         chancery_store::DatabaseUrl::parse(&url).map_err(|e| Failure::configuration(Causes(&e)))?;
-    if parsed.has_password()
-        && std::env::args_os().any(|argument| argument.to_string_lossy().contains(&url))
-    {
+    if parsed.has_password() && is_argument(&url) {
         return Err(Failure::usage(
             "a database URL with a password does not belong into an argument, where every process \
              can read it; set CHANCERY_DATABASE or use a file",
         ));
     }
     Ok(Some(url))
+}
+
+/// Tells whether a text was given as an argument, or a part of one.
+pub(crate) fn is_argument(text: &str) -> bool {
+    std::env::args_os().any(|argument| argument.to_string_lossy().contains(text))
 }
 
 /// Makes what the public routes serve from.

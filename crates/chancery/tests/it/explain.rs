@@ -49,7 +49,7 @@ async fn known() -> (Issuer, tempfile::TempDir) {
 
 const IDENTITIES: [&str; 2] = ["--identity-config", "identity.yaml"];
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_good_token_is_explained_with_its_certificate() {
     let (issuer, folder) = known().await;
     let token = identity(&issuer, "/one").await.token;
@@ -70,7 +70,7 @@ async fn a_good_token_is_explained_with_its_certificate() {
     assert_eq!(explanation["certificate"]["name"], WHO);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_token_is_explained_with_the_reasons() {
     let (issuer, folder) = known().await;
     let stranger = identity(&issuer, "/two").await.token;
@@ -83,7 +83,7 @@ async fn a_refused_token_is_explained_with_the_reasons() {
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn offline_nobody_is_asked_and_the_signature_is_left_open() {
     let (issuer, folder) = known().await;
     let token = identity(&issuer, "/one").await.token;
@@ -109,7 +109,7 @@ fn a_token_as_argument_is_refused_and_not_repeated() {
     assert_refused(&output, 2, &["missing"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_asked_and_issues_nothing() {
     let server = on_sqlite().await;
     let client = Client::new(server.url()).unwrap();

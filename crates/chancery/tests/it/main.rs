@@ -10,6 +10,7 @@ mod explain;
 mod grpc;
 mod harness;
 mod hostile;
+mod issuer_test;
 mod outage;
 mod parity;
 mod possession;
