@@ -58,8 +58,8 @@ pub(crate) struct Config {
     /// `ecdsa-sha2-256-nistp256`. Fulcio's defaults unless said otherwise.
     #[serde(default)]
     pub(crate) client_signing_algorithms: Option<Vec<String>>,
-    /// A file of public keys that are never certified: the SHA-256 of a SubjectPublicKeyInfo in hex
-    /// on each line.
+    /// A file of public keys that are never certified: on each line the SHA-256, in hex, of a key's
+    /// DER encoding with its algorithm (RFC 5280, 4.1.2.7).
     #[serde(default)]
     pub(crate) key_block_list: Option<PathBuf>,
     /// Where the passphrase of the issuing key and the log's keys is: a file, or a descriptor such

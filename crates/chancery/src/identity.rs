@@ -4,7 +4,9 @@ mod document;
 
 use std::path::{Path, PathBuf};
 
-use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions, OwnerRule};
+use chancery_identity::{
+    ConfigError, HttpPolicy, IdentityConfig, Issuers, IssuersOptions, OwnerRule,
+};
 
 use crate::config::{Config, read_text};
 use crate::failure::{Causes, Failure};
@@ -30,6 +32,15 @@ pub(crate) struct Identity {
     pub(crate) config: IdentityConfig,
     /// The file as it was, for telling what changes.
     pub(crate) document: Document,
+}
+
+impl Identity {
+    /// Logs what an operator should look at, though it stops nothing.
+    pub(crate) fn warn(&self) {
+        for warning in self.config.warnings() {
+            tracing::warn!("{warning}");
+        }
+    }
 }
 
 impl IdentitySource {
@@ -112,16 +123,18 @@ impl IdentitySource {
 
 fn read_file(path: &Path) -> Result<(IdentityConfig, Document), Failure> {
     let text = read_text(path).map_err(|e| named(path, &e))?;
-    let config = parse(text.as_bytes(), path)?;
+    // The tree first: should a file that it names change in between, the tree is the older one, and
+    // the change is seen at the next look.
     let document = Document::read(&text, folder(path)).unwrap_or_default();
+    let config = parse(text.as_bytes(), path)?;
     Ok((config, document))
 }
 
 /// Reads a configuration with the files that it names, which are relative to its own.
 fn parse(text: &[u8], path: &Path) -> Result<IdentityConfig, Failure> {
-    IdentityConfig::parse(text, &path.display().to_string())
-        .and_then(|config| config.with_files(folder(path)))
-        .map_err(|e| Failure::configuration(Causes(&e)))
+    let refused = |e: ConfigError| Failure::configuration(Causes(&e));
+    let config = IdentityConfig::parse(text, &path.display().to_string()).map_err(refused)?;
+    config.with_files(folder(path)).map_err(refused)
 }
 
 fn folder(path: &Path) -> &Path {

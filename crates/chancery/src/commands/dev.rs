@@ -115,6 +115,7 @@ impl Development {
         let url = Url::parse(&config.url).map_err(Failure::from_error)?;
         let source = self.identity()?;
         let identity = source.read()?;
+        identity.warn();
         let issuers = source.issuers(identity.config.clone())?;
         let opened = opening::open(&config, issuers, Purpose::Development).await?;
         let dev_oidc = self.dev_oidc(&url)?;

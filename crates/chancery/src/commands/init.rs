@@ -249,7 +249,7 @@ Next:
     intermediate. Keep its passphrase elsewhere.
  3. If you can, move the guard to another disk than the database, and say where in chancery.yaml.
     Never restore the guard from a backup: it is what notices an old database.
- 4. Put a TLS proxy in front of {listen} for {url}
+ 4. Put a TLS proxy in front of {listen} for {url}, or say tls in chancery.yaml
  5. chancery serve --config {config}
 
 Log {origin}, entries readable: {read:?}. Back up the database and ca/ log/ secrets/ together.",

@@ -28,6 +28,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 
     let source = IdentitySource::of(&config);
     let identity = source.read()?;
+    identity.warn();
     let issuers = source.issuers(identity.config.clone())?;
     let opened = opening::open(&config, issuers, Purpose::Production).await?;
     let app = app_state(&config, &url, &opened, &[])?;
@@ -62,6 +63,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         url = config.url,
         listen = %config.listen,
         admin.listen = %config.admin_listen,
+        tls = config.tls.is_some(),
         log.origin = config.log.origin,
         log.tree_size = opened.authority.log().status().tree.tree_size,
         "serving"

@@ -184,7 +184,7 @@ mod tests {
         let read = || Document::read(text, folder.path()).unwrap();
         std::fs::write(&path, "1").unwrap();
         let before = read();
-        assert_eq!(before.files(), [path.clone()]);
+        assert_eq!(before.files(), std::slice::from_ref(&path));
         std::fs::write(&path, "2").unwrap();
         assert_eq!(read().changes_since(&before), "changed https://a");
     }

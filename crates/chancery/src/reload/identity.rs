@@ -62,6 +62,7 @@ impl Part for IdentityPart {
             .issuers()
             .replace(found.config.clone())
             .map_err(|e| Failure::configuration(Causes(&e)))?;
+        found.warn();
         self.in_force = found;
         Ok(Some(changes))
     }

@@ -128,6 +128,36 @@ async fn a_volume_of_kubernetes_swaps_a_link() {
 }
 
 #[tokio::test]
+async fn keys_in_a_file_of_their_own_are_followed_also_where_they_were_missing() {
+    let bench = Bench::start().await;
+    let production = &bench.production;
+    let keys = |name| format!("{{\"keys\": [{}]}}", bench.issuer.jwk(name).unwrap());
+    // Nobody is asked at this URL: its keys are in the file alone.
+    let url = format!("{}/given", bench.issuer.url());
+    let entry = |file: &str| {
+        format!(
+            "oidc-issuers:\n  {url}:\n    issuer-url: {url}\n    client-id: sigstore\n    type: \
+             email\n    allow-http: true\n    jwks-file: {file}\n"
+        )
+    };
+    replace(&production.path("one.json"), &keys("rs256"));
+    replace(&production.path("identity.yaml"), &entry("one.json"));
+    production.wait_for(&["reloaded", "added", "/given"]);
+    assert_eq!(bench.status("/given").await, 200);
+
+    replace(&production.path("one.json"), &keys("es256"));
+    production.wait_for(&["reloaded", "changed", "/given"]);
+    assert_eq!(bench.status("/given").await, 400);
+
+    replace(&production.path("identity.yaml"), &entry("two.json"));
+    production.wait_for(&["ERROR", "two.json"]);
+    assert_eq!(bench.status("/given").await, 400);
+    replace(&production.path("two.json"), &keys("rs256"));
+    production.wait_for(&["reloaded", "changed", "/given"]);
+    assert_eq!(bench.status("/given").await, 200);
+}
+
+#[tokio::test]
 async fn a_hangup_reads_everything_and_names_what_needs_a_restart() {
     let bench = Bench::start().await;
     let production = &bench.production;
