@@ -44,6 +44,9 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// The development identity provider, in `chancery dev` and `chancery demo` only.
     pub dev_oidc: Option<DevOidc>,
+    /// The issuer that is taken, but is not part of the operator's configuration, and so not of what
+    /// `GET /api/v2/configuration` answers: the development provider's, beside a file of issuers.
+    pub unlisted_issuer: Option<Arc<str>>,
 }
 
 impl AppState {

@@ -58,7 +58,10 @@ pub enum SchemaError {
         known: i64,
     },
     /// Migrations are missing.
-    #[error("the database has schema version {found} and this program needs {known}; migrate it")]
+    #[error(
+        "the database has schema version {found} and this program needs {known}; \
+         stop every replica, back it up, and run `chancery migrate`"
+    )]
     Older {
         /// The newest migration in the database.
         found: i64,

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Dev(DevArgs),
     /// Makes keys, CA, log and configuration for a real instance.
     Init(InitArgs),
+    /// Brings the database to what this version needs. Stop every replica of an older version first.
+    Migrate(MigrateArgs),
     /// Runs an instance that `init` made.
     Serve(ServeArgs),
     /// Looks at a configuration.
@@ -51,7 +53,8 @@ pub(crate) struct DevArgs {
     /// Where keys and database are kept over restarts.
     #[arg(long, value_name = "DIR", default_value = "./chancery-dev")]
     pub(crate) data: PathBuf,
-    /// Also take tokens as this Fulcio identity configuration says (YAML or JSON).
+    /// Take tokens as this Fulcio identity configuration says (YAML or JSON). The test issuer is
+    /// taken besides, but not listed in /api/v2/configuration.
     #[arg(long, value_name = "FILE")]
     pub(crate) identity_config: Option<PathBuf>,
     /// Use this database instead of SQLite in the folder. A URL with a password is refused here:
@@ -116,6 +119,27 @@ pub(crate) struct InitArgs {
     /// other saw.
     #[arg(long, value_name = "FILE", requires = "join")]
     pub(crate) guard: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MigrateArgs {
+    /// The configuration that `init` wrote.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "chancery.yaml",
+        env = "CHANCERY_CONFIG"
+    )]
+    pub(crate) config: PathBuf,
+    /// The database, instead of what the configuration says. A URL with a password is refused
+    /// here: set `CHANCERY_DATABASE`.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHANCERY_DATABASE",
+        hide_env_values = true
+    )]
+    pub(crate) database: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -48,6 +48,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => runtime.block_on(commands::demo::run(args)),
         Command::Dev(args) => runtime.block_on(commands::dev::run(args)),
         Command::Init(args) => runtime.block_on(commands::init::run(args)),
+        Command::Migrate(args) => runtime.block_on(commands::migrate::run(args)),
         Command::Serve(args) => runtime.block_on(commands::serve::run(args)),
         Command::Config(ConfigCommand::Check(args)) => {
             runtime.block_on(commands::config_check::run(&args))

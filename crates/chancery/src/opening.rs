@@ -16,7 +16,7 @@ use chancery_log::{
     Guard, Log, LogParts, OpenLogError, PoolLimits, PublishError, ReadError, StoreError,
 };
 use chancery_store::{
-    ConnectError, ConnectOptions, DatabaseUrl, Instance, Purpose, RecordedLog, Store,
+    ConnectError, ConnectOptions, DatabaseUrl, Instance, Purpose, RecordedLog, SchemaError, Store,
 };
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
@@ -266,6 +266,21 @@ pub(crate) fn read_database_file(path: &Path) -> Result<String, Failure> {
     let secret = file::read_passphrase_file(path).map_err(configuration)?;
     String::from_utf8(secret.as_bytes().to_vec())
         .map_err(|_| Failure::configuration(format!("{} is not text", path.display())))
+}
+
+/// Brings an instance's tables to what this program needs. A database without tables is not touched:
+/// only `init` makes those.
+pub(crate) async fn migrate(url: &DatabaseUrl) -> Result<(), Failure> {
+    let store = Store::connect(url, ConnectOptions::default())
+        .await
+        .map_err(not_connected)?;
+    match store.check_schema().await {
+        Ok(()) => {}
+        Err(SchemaError::Older { .. }) => store.migrate().await.map_err(configuration)?,
+        Err(other) => return Err(configuration(other)),
+    }
+    store.close().await;
+    Ok(())
 }
 
 async fn connect(url: &DatabaseUrl) -> Result<Store, Failure> {

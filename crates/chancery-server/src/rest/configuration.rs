@@ -42,7 +42,13 @@ pub(crate) async fn get(State(app): State<AppState>) -> Json<Configuration> {
 
 /// Returns the configured issuers, fixed ones first, as Fulcio has them.
 pub(crate) fn issuers(app: &AppState) -> Vec<IssuerDescription> {
-    let mut issuers = app.authority.issuers().configured().to_vec();
+    let unlisted = app.unlisted_issuer.as_deref();
+    let is_listed = |issuer: &&IssuerDescription| match &issuer.address {
+        IssuerAddress::Url(url) => Some(url.as_str()) != unlisted,
+        IssuerAddress::Wildcard(_) => true,
+    };
+    let configured = app.authority.issuers().configured();
+    let mut issuers: Vec<_> = configured.iter().filter(is_listed).cloned().collect();
     issuers.sort_by_key(|issuer| matches!(issuer.address, IssuerAddress::Wildcard(_)));
     issuers
 }

@@ -97,6 +97,7 @@ impl Service {
             limits: RequestLimits::default(),
             metrics: Arc::clone(&metrics),
             dev_oidc: Some(dev_oidc.unwrap()),
+            unlisted_issuer: None,
             authority: Arc::clone(&authority),
         };
         let grpc_url = format!("http://{}", grpc.local_addr().unwrap());

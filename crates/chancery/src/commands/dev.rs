@@ -112,6 +112,7 @@ impl Development {
             self.found(&config).await?;
         }
         self.refuse_production()?;
+        opening::migrate(&opening::database_url(&config)?).await?;
         let url = Url::parse(&config.url).map_err(Failure::from_error)?;
         let source = self.identity()?;
         let identity = source.read()?;
@@ -121,6 +122,10 @@ impl Development {
         let dev_oidc = self.dev_oidc(&url)?;
         let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;
         let mut app = app_state(&config, &url, &opened, &[login])?;
+        app.unlisted_issuer = self
+            .identity_config
+            .as_ref()
+            .map(|_| dev_oidc.issuer().into());
         app.dev_oidc = Some(dev_oidc);
         let identity = IdentityPart::new(source, identity, Arc::clone(&opened.authority));
         Ok(OpenDevelopment {

@@ -6,5 +6,6 @@ pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod init;
 pub(crate) mod issuer_test;
+pub(crate) mod migrate;
 pub(crate) mod serve;
 pub(crate) mod token_explain;

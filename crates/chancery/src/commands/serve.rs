@@ -155,6 +155,7 @@ pub(crate) fn app_state(
         cors: cors(config)?,
         metrics: serving::metrics(config.fulcio_metrics),
         dev_oidc: None,
+        unlisted_issuer: None,
     })
 }
 
