@@ -1,10 +1,11 @@
 //! CI providers: how the claims of a build's token become a certificate's name and extensions.
 //!
 //! A configuration describes its providers under `ci-issuer-metadata`; those that Fulcio has types
-//! for are described by [`built_in`] in the same terms.
+//! for are described by [`built_in`] in the same terms, and some that many use by [`known`].
 
 pub(crate) mod built_in;
 mod extension;
+mod known;
 mod metadata;
 mod recipe;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use chancery_certs::FulcioExtensions;
 
 use crate::ci_provider::extension::{Extension, ExtensionKey};
+use crate::ci_provider::known::known;
 use crate::claim_texts::ClaimTexts;
 use crate::kind::{IdentityError, KindError};
 
@@ -38,7 +40,7 @@ pub(crate) struct CiProvider {
 #[derive(Debug, Clone)]
 pub(crate) enum ProviderLink {
     Known(Arc<CiProvider>),
-    /// To nothing; with the nearest known one, as a hint.
+    /// To nothing; with the nearest that there is, as a hint.
     Unknown(String),
 }
 
@@ -136,16 +138,14 @@ impl CiProvider {
 impl ProviderLink {
     /// Finds the provider of that name.
     pub(crate) fn new(name: &str, providers: &BTreeMap<String, Arc<CiProvider>>) -> Self {
-        if let Some(provider) = providers.get(name) {
+        if let Some(provider) = providers.get(name).or_else(|| known().get(name)) {
             return Self::Known(Arc::clone(provider));
         }
         let nearest = providers
             .keys()
+            .chain(known().keys())
             .min_by_key(|known| strsim::damerau_levenshtein(known, name));
-        Self::Unknown(nearest.map_or_else(
-            || ", which has no providers".to_owned(),
-            |nearest| format!("; the nearest there is {nearest:?}"),
-        ))
+        Self::Unknown(nearest.cloned().unwrap_or_default())
     }
 
     /// Returns the provider, which the entry calls `name`.
@@ -153,9 +153,9 @@ impl ProviderLink {
         match self {
             Self::Known(provider) => Ok(Arc::clone(provider)),
             Self::Unknown(_) if name.is_empty() => Err(KindError::ProviderMissing),
-            Self::Unknown(known) => Err(KindError::ProviderUnknown {
+            Self::Unknown(nearest) => Err(KindError::ProviderUnknown {
                 provider: name.to_owned(),
-                known: known.clone(),
+                nearest: nearest.clone(),
             }),
         }
     }

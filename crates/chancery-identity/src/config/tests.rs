@@ -359,7 +359,7 @@ fn providers_that_could_not_be_used_are_refused_with_issuer_and_provider() {
         (
             ", ci-provider: github",
             "{}".into(),
-            &["https://a.test", "\"github\"", "no providers"],
+            &["https://a.test", "\"github\"", "nearest"],
         ),
         (
             ", ci-provider: github",

@@ -49,12 +49,15 @@ pub enum KindError {
     #[error("its ci-provider {0:?} has no subject-alternative-name-template")]
     ProviderNameless(String),
     /// The provider is not described.
-    #[error("its ci-provider {provider:?} is not under ci-issuer-metadata{known}")]
+    #[error(
+        "its ci-provider {provider:?} is neither under ci-issuer-metadata nor known without; the \
+         nearest is {nearest:?}"
+    )]
     ProviderUnknown {
         /// As configured.
         provider: String,
-        /// The nearest that is, as a hint.
-        known: String,
+        /// The nearest that there is, as a hint.
+        nearest: String,
     },
     /// `spiffe` under meta-issuers.
     #[error(

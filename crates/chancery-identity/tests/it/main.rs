@@ -15,6 +15,7 @@ mod keys;
 mod meta;
 mod outage;
 mod policy;
+mod presets;
 mod probe;
 mod proxy;
 mod refused;
