@@ -25,10 +25,13 @@ pub(crate) struct Arguments {
     checks: Vec<String>,
 }
 
-const CHECKS: [Step; 5] = [
+const CHECKS: [Step; 8] = [
     ("cosign", cosign),
     ("sigstore-python", sigstore_python),
     ("merge-delay", merge_delay),
+    ("every-type", every_type),
+    ("fulcio", fulcio),
+    ("grpc", grpc),
     ("ctfsck-sqlite", broken_log::on_sqlite),
     ("ctfsck-postgres", broken_log::on_postgres),
 ];
@@ -47,7 +50,7 @@ pub(crate) fn check_all() -> Result<()> {
 
 /// Signs and verifies a file with cosign, and sees it refuse what it must.
 fn cosign() -> Result<()> {
-    let cosign = tools::cosign()?;
+    let cosign = tools::COSIGN.get()?;
     let python = Python::with_sigstore()?;
     let service = Service::start()?;
     check(&python, "cosign.py", &service, |command| {
@@ -70,6 +73,48 @@ fn merge_delay() -> Result<()> {
     let service = Service::start()?;
     check(&python, "merge_delay.py", &service, |_| ())?;
     service.stop()
+}
+
+/// Lints a certificate of every issuer type, and lets other ecosystems' parsers read it.
+fn every_type() -> Result<()> {
+    let (zlint, parser) = (tools::ZLINT.get()?, tools::certparse()?);
+    let mut command = Python::with_sigstore()?.script(&outside().join("every_type.py"));
+    command
+        .arg("--chancery")
+        .arg(service::program("chancery"))
+        .arg("--zlint")
+        .arg(zlint)
+        .arg("--go-parser")
+        .arg(parser);
+    process::run(&mut command)
+}
+
+/// Compares what a real Fulcio and Chancery make of the same tokens.
+fn fulcio() -> Result<()> {
+    let fulcio = tools::FULCIO.get()?;
+    let mut command = Python::with_sigstore()?.script(&outside().join("fulcio.py"));
+    command
+        .arg("--chancery")
+        .arg(service::program("chancery"))
+        .arg("--fulcio")
+        .arg(fulcio);
+    process::run(&mut command)
+}
+
+/// Gets a certificate over gRPC and TLS, and lets h2spec judge HTTP/2.
+fn grpc() -> Result<()> {
+    let (grpcurl, h2spec) = (tools::GRPCURL.get()?, tools::H2SPEC.get()?);
+    let mut command = Python::with_sigstore()?.script(&outside().join("grpc_tls.py"));
+    command
+        .arg("--chancery")
+        .arg(service::program("chancery"))
+        .arg("--grpcurl")
+        .arg(grpcurl)
+        .arg("--h2spec")
+        .arg(h2spec)
+        .arg("--protos")
+        .arg(workspace::root().join("crates/chancery-proto/proto"));
+    process::run(&mut command)
 }
 
 /// Runs a script of `tests/outside` against a service.

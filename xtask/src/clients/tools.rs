@@ -10,27 +10,69 @@ use super::outside;
 use crate::process::{run, run_quietly};
 use crate::workspace;
 
-const COSIGN_VERSION: &str = "v3.1.3";
 const SIGSTORE_VERSION: &str = "4.5.1";
 
 /// Names the folder with ctfsck's source, if it is not beside the workspace.
 const CTFSCK_VARIABLE: &str = "CHANCERY_CTFSCK";
 
-/// Returns cosign's program.
-pub(super) fn cosign() -> Result<PathBuf> {
-    let folder = clients().join(format!("cosign-{COSIGN_VERSION}"));
-    let program = folder.join("cosign");
-    if !program.is_file() {
-        println!("building cosign {COSIGN_VERSION}");
-        let mut go = Command::new("go");
-        go.arg("install")
-            .arg(format!(
-                "github.com/sigstore/cosign/v3/cmd/cosign@{COSIGN_VERSION}"
-            ))
-            .env("GOBIN", &folder);
-        run_quietly(&mut go).context("cosign cannot be built; it needs Go")?;
+/// A program that Go builds from a module's release.
+pub(super) struct GoProgram {
+    pub(super) name: &'static str,
+    pub(super) package: &'static str,
+    pub(super) version: &'static str,
+}
+
+/// The client that most people sign with.
+pub(super) const COSIGN: GoProgram = GoProgram {
+    name: "cosign",
+    package: "github.com/sigstore/cosign/v3/cmd/cosign",
+    version: "v3.1.3",
+};
+
+/// The peer whose place Chancery takes.
+pub(super) const FULCIO: GoProgram = GoProgram {
+    name: "fulcio",
+    package: "github.com/sigstore/fulcio",
+    version: "v1.8.8",
+};
+
+/// A gRPC client that knows nothing of our code.
+pub(super) const GRPCURL: GoProgram = GoProgram {
+    name: "grpcurl",
+    package: "github.com/fullstorydev/grpcurl/cmd/grpcurl",
+    version: "v1.9.4",
+};
+
+/// Conformance tests of HTTP/2.
+pub(super) const H2SPEC: GoProgram = GoProgram {
+    name: "h2spec",
+    package: "github.com/summerwind/h2spec/cmd/h2spec",
+    version: "v2.2.1+incompatible",
+};
+
+/// A linter of certificates.
+pub(super) const ZLINT: GoProgram = GoProgram {
+    name: "zlint",
+    package: "github.com/zmap/zlint/v3/cmd/zlint",
+    version: "v3.6.8",
+};
+
+impl GoProgram {
+    /// Returns the program, built if it has not been yet.
+    pub(super) fn get(&self) -> Result<PathBuf> {
+        let folder = clients().join(format!("{}-{}", self.name, self.version));
+        let program = folder.join(self.name);
+        if !program.is_file() {
+            println!("building {} {}", self.name, self.version);
+            let mut go = Command::new("go");
+            go.arg("install")
+                .arg(format!("{}@{}", self.package, self.version))
+                .env("GOBIN", &folder);
+            run_quietly(&mut go)
+                .with_context(|| format!("{} cannot be built; it needs Go", self.name))?;
+        }
+        Ok(program)
     }
-    Ok(program)
 }
 
 /// Returns ctfsck's program, built from its source at every run (a second, if nothing changed).
@@ -45,13 +87,22 @@ pub(super) fn ctfsck() -> Result<PathBuf> {
             source.display()
         );
     }
-    let program = clients().join("ctfsck");
+    build_go("ctfsck", &source)
+}
+
+/// Returns the program that reads a certificate as Go does.
+pub(super) fn certparse() -> Result<PathBuf> {
+    build_go("certparse", &outside().join("certparse"))
+}
+
+fn build_go(name: &str, source: &Path) -> Result<PathBuf> {
+    let program = clients().join(name);
     let mut go = Command::new("go");
     go.args(["build", "-o"])
         .arg(&program)
         .arg(".")
-        .current_dir(&source);
-    run_quietly(&mut go).context("ctfsck cannot be built; it needs Go")?;
+        .current_dir(source);
+    run_quietly(&mut go).with_context(|| format!("{name} cannot be built; it needs Go"))?;
     Ok(program)
 }
 

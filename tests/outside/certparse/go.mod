@@ -1,0 +1,3 @@
+module certparse
+
+go 1.22
