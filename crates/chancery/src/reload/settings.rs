@@ -59,8 +59,8 @@ mod tests {
         assert!(settings.changed().unwrap().is_empty());
         let edited = EXAMPLE
             .replace("lifetime-s: 600", "lifetime-s: 300")
-            .replace("127.0.0.1:5555", "127.0.0.1:5556")
-            + "\nany-owner: [https://gitlab.com]\n";
+            .replace("listen: 127.0.0.1:5555", "listen: 127.0.0.1:5556")
+            .replace("any-owner: []", "any-owner: [https://gitlab.com]");
         std::fs::write(&settings.path, edited).unwrap();
         assert_eq!(
             settings.changed().unwrap(),
