@@ -10,7 +10,7 @@ use chancery_identity::{
 
 use crate::config::{Config, read_text};
 use crate::failure::{Causes, Failure};
-use crate::identity::document::Document;
+pub(crate) use crate::identity::document::Document;
 use crate::opening::named;
 
 /// The identity configuration: a file, and what was said about it elsewhere.

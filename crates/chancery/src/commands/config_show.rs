@@ -5,13 +5,35 @@ use std::collections::BTreeMap;
 use chancery_identity::{IssuerAddress, IssuerDescription};
 use chancery_store::DatabaseUrl;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::{ConfigShowArgs, Format, SettingsArgs};
 use crate::config::{Config, flat, read_text};
 use crate::failure::Failure;
-use crate::identity::IdentitySource;
+use crate::identity::{Document, IdentitySource};
 use crate::report::text;
+
+/// Keys of an issuer's entry that are shown as they are written. A proxy's URL may hold a password,
+/// and keys and certificates are long.
+const OURS: [&str; 17] = [
+    "allow",
+    "allow-http",
+    "allow-private-addresses",
+    "any-owner",
+    "ca-cert-file",
+    "certificate-lifetime-s",
+    "ci-provider",
+    "deny",
+    "identity-claim",
+    "identity-type",
+    "issuer-claim",
+    "jwks-file",
+    "max-token-age-s",
+    "once-only",
+    "rate-limit",
+    "subject-alternative-name-template",
+    "template-values",
+];
 
 /// A setting as it is in force.
 #[derive(Debug, Serialize)]
@@ -34,12 +56,16 @@ pub(crate) fn run(args: &ConfigShowArgs) -> Result<(), Failure> {
     let config = args.settings.apply_to(at_start)?;
     let settings = settings(&config, &args.settings)?;
     let source = IdentitySource::of(&config);
-    let issuers = source.issuers(source.read()?.config)?;
-    let issuers = issuers.configured();
+    if args.format == Format::Text {
+        // These first: the issuers may be what is wrong.
+        print_settings(&settings);
+    }
+    let identity = source.read()?;
+    let issuers = source.issuers(identity.config)?.configured();
+    let issuers = described(&issuers, &identity.document);
     match args.format {
-        Format::Text => print_text(&settings, &issuers),
+        Format::Text => print_issuers(&issuers),
         Format::Json => {
-            let issuers: Vec<_> = issuers.iter().map(described).collect();
             let shown = json!({ "settings": settings, "issuers": issuers });
             println!("{shown:#}");
         }
@@ -93,7 +119,7 @@ fn without_password(url: Value) -> Value {
     }
 }
 
-fn print_text(settings: &BTreeMap<String, Setting>, issuers: &[IssuerDescription]) {
+fn print_settings(settings: &BTreeMap<String, Setting>) {
     let width = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
     let texts: Vec<_> = settings.values().map(|s| text(&s.value)).collect();
     let names = width(&mut settings.keys().map(|name| name.len()));
@@ -111,37 +137,54 @@ fn print_text(settings: &BTreeMap<String, Setting>, issuers: &[IssuerDescription
         };
         println!("{name:names$}  {text:values$}  {from}");
     }
+}
+
+fn print_issuers(issuers: &[Map<String, Value>]) {
     for issuer in issuers {
-        println!("\nissuer {}", address(issuer));
-        let described = described(issuer);
-        let Value::Object(members) = described else {
-            continue;
-        };
-        for (name, value) in members.iter().filter(|(name, _)| *name != "issuer") {
-            println!("  {name:19}  {}", text(value));
+        println!("\nissuer {}", text(&issuer["issuer"]));
+        let members = issuer.iter().filter(|(name, _)| *name != "issuer");
+        let width = members.clone().map(|(name, _)| name.len()).max();
+        let width = width.unwrap_or_default();
+        for (name, value) in members {
+            println!("  {name:width$}  {}", text(value));
         }
     }
 }
 
-fn address(issuer: &IssuerDescription) -> &str {
-    match &issuer.address {
-        IssuerAddress::Url(address) | IssuerAddress::Wildcard(address) => address,
-    }
-}
-
-/// Says how an issuer was understood, by the names of the configuration.
-fn described(issuer: &IssuerDescription) -> Value {
-    let mut members = json!({
-        "issuer": address(issuer),
-        "type": issuer.issuer_type,
-        "audiences": issuer.audiences,
-        "challenge-claim": issuer.challenge_claim,
-        "spiffe-trust-domain": issuer.spiffe_trust_domain,
-        "subject-domain": issuer.subject_domain,
-        "skip-email-verification": issuer.skip_email_verification,
-    });
-    if let Some(members) = members.as_object_mut() {
-        members.retain(|_, value| *value != "" && *value != false);
-    }
-    members
+/// Says how each issuer was understood, by the names of the configuration.
+fn described(issuers: &[IssuerDescription], document: &Document) -> Vec<Map<String, Value>> {
+    let mut seen = BTreeMap::new();
+    let describe = |issuer: &IssuerDescription| {
+        let (IssuerAddress::Url(address) | IssuerAddress::Wildcard(address)) = &issuer.address;
+        // The entries of one address are described in the file's order.
+        let index: &mut usize = seen.entry(address.clone()).or_default();
+        let entry = document.entries(address).get(*index);
+        *index += 1;
+        let mut members = Map::new();
+        let mut say = |name: &str, value: Value| {
+            if value != "" && value != false {
+                members.insert(name.to_owned(), value);
+            }
+        };
+        for name in OURS {
+            if let Some(value) = entry.and_then(|entry| entry.get(name)) {
+                say(name, value.clone());
+            }
+        }
+        say("issuer", address.as_str().into());
+        say("type", issuer.issuer_type.into());
+        say("audiences", issuer.audiences.clone().into());
+        say("challenge-claim", issuer.challenge_claim.as_str().into());
+        say(
+            "spiffe-trust-domain",
+            issuer.spiffe_trust_domain.as_str().into(),
+        );
+        say("subject-domain", issuer.subject_domain.as_str().into());
+        say(
+            "skip-email-verification",
+            issuer.skip_email_verification.into(),
+        );
+        members
+    };
+    issuers.iter().map(describe).collect()
 }

@@ -51,6 +51,12 @@ impl Document {
         &self.files
     }
 
+    /// Returns what the file says of an issuer: its entries.
+    pub(crate) fn entries(&self, address: &str) -> &[Value] {
+        let found = self.sections.values().find_map(|s| s.get(address));
+        found.map_or(&[], entries)
+    }
+
     /// Returns a configuration for each issuer, with everything but the other issuers.
     pub(crate) fn one_by_one(&self) -> Vec<String> {
         let mut documents = Vec::new();
@@ -105,12 +111,16 @@ impl Document {
     }
 }
 
-fn files(entries: &Value, folder: &Path) -> Vec<PathBuf> {
-    let entries = match entries {
+/// Returns the entries of an address, of which there may be several.
+fn entries(value: &Value) -> &[Value] {
+    match value {
         Value::Array(entries) => entries,
         one => std::slice::from_ref(one),
-    };
-    let named = entries
+    }
+}
+
+fn files(value: &Value, folder: &Path) -> Vec<PathBuf> {
+    let named = entries(value)
         .iter()
         .flat_map(|entry| FILES.map(|key| entry.get(key)))
         .flatten()

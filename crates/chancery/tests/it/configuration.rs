@@ -131,6 +131,33 @@ fn settings_are_shown_with_their_origin_and_passwords_are_not() {
 }
 
 #[test]
+fn issuers_are_shown_as_they_were_understood() {
+    let folder = made();
+    let text = "oidc-issuers:\n  https://a.example.org:\n  - issuer-url: https://a.example.org\n    \
+                client-id: one\n    type: email\n    proxy: http://u:hunter2@127.0.0.1:1\n  - \
+                issuer-url: https://a.example.org\n    audiences: [two, three]\n    type: \
+                email\n    max-token-age-s: 60\n";
+    fs::write(folder.path().join("identity.yaml"), text).unwrap();
+    let show = |more: &[&str]| chancery(folder.path(), &[&["config", "show"], more].concat());
+    let output = show(&["--format", "json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let issuers = &json(&output)["issuers"];
+    assert_eq!(issuers[0]["audiences"], serde_json::json!(["one"]));
+    assert!(issuers[0].get("max-token-age-s").is_none());
+    assert_eq!(issuers[1]["audiences"], serde_json::json!(["two", "three"]));
+    assert_eq!(issuers[1]["max-token-age-s"], 60);
+    let output = show(&[]);
+    for words in [
+        "issuer https://a.example.org",
+        "two, three",
+        "challenge-claim",
+    ] {
+        assert!(said(&output).contains(words), "{words}: {}", said(&output));
+    }
+    assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+}
+
+#[test]
 fn a_shared_issuer_needs_an_owner_rule_or_consent() {
     let folder = made();
     share(folder.path());
