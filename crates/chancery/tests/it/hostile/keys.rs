@@ -158,18 +158,19 @@ async fn ed25519_keys_that_anybody_can_sign_for_are_refused() {
             KeyRefused,
         ));
     }
-    for (name, bytes) in [
-        ("31 octets", vec![1; 31]),
-        ("33 octets", vec![1; 33]),
-        ("none", Vec::new()),
-        ("not on the curve", [vec![2], vec![0; 31]].concat()),
+    for (name, bytes, expect) in [
+        ("31 octets", vec![1; 31], KeyRefused),
+        ("33 octets", vec![1; 33], KeyRefused),
+        ("none", Vec::new(), KeyRefused),
+        // Nothing verifies with it, so it need not be found out before.
+        ("not on the curve", [vec![2], vec![0; 31]].concat(), Refused),
     ] {
         rows.push(with_der(
             &world,
             name,
             &ed25519_spki(&bytes),
             &forged[0],
-            KeyRefused,
+            expect,
         ));
     }
     world.judge(rows).await;
