@@ -222,8 +222,9 @@ impl Claims {
         }
     }
 
-    /// Refuses a token that has expired, without leeway, or is not valid yet. `iat` is not looked
-    /// at: issuers leave it out. [`Claims::require_age`] is for those that do not.
+    /// Refuses a token that has expired, without leeway, or is not valid yet. What `iat` says does
+    /// not matter, and issuers leave it out; but where it stands it is a number, or a text that is
+    /// one, as for Fulcio. [`Claims::require_age`] is for issuers that write it.
     pub(crate) fn require_time(&self, now: SystemTime) -> Result<(), ClaimsError> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let expiry = self.time("exp")?.ok_or(ClaimsError::ExpiryMissing)?;
@@ -234,7 +235,11 @@ impl Claims {
         if wait > NOT_BEFORE_LEEWAY {
             return Err(ClaimsError::NotYetValid { wait });
         }
-        Ok(())
+        match self.get("iat") {
+            None | Some(Value::Number(_)) => Ok(()),
+            Some(Value::String(text)) if text.parse::<f64>().is_ok() => Ok(()),
+            Some(_) => Err(ClaimsError::TimeMalformed { claim: "iat" }),
+        }
     }
 
     /// Refuses a token that was issued longer ago than `most`, or does not say when it was.

@@ -257,10 +257,22 @@ fn times_are_read_strictly() {
             "{nbf}"
         );
     }
-    assert_eq!(
-        code(format!("\"exp\":{},\"iat\":\"never\"", NOW + 9)),
-        "accepted"
-    );
+    for (iat, expected) in [
+        (format!("{}", NOW + 3600), "accepted"),
+        ("-1".into(), "accepted"),
+        ("null".into(), "accepted"),
+        ("\"1\"".into(), "accepted"),
+        ("\"never\"".into(), "token-time-malformed"),
+        ("[1]".into(), "token-time-malformed"),
+        ("{}".into(), "token-time-malformed"),
+        ("true".into(), "token-time-malformed"),
+    ] {
+        assert_eq!(
+            code(format!("\"exp\":{},\"iat\":{iat}", NOW + 9)),
+            expected,
+            "{iat}"
+        );
+    }
 }
 
 #[test]
