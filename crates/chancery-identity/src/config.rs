@@ -52,7 +52,7 @@ pub enum ConfigError {
         /// The entry's type, as it is written.
         kind: String,
         /// What is wrong and what to do.
-        fault: EntryFault,
+        fault: Box<EntryFault>,
     },
     /// No issuer at all; starting would serve nobody.
     #[error("{source_name} configures no issuer under oidc-issuers or meta-issuers")]
@@ -380,7 +380,7 @@ fn entries(
                 source_name: source_name.into(),
                 issuer: label(&address, index, count),
                 kind,
-                fault,
+                fault: Box::new(fault),
             })?;
             entries.push(entry);
         }

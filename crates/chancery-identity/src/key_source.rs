@@ -196,7 +196,7 @@ impl IdentityConfig {
                     source_name: source_name.clone(),
                     issuer: label(address, index, of),
                     kind: entry.kind.clone().unwrap_or_default(),
-                    fault: fault.into(),
+                    fault: Box::new(fault.into()),
                 })?;
             }
         }

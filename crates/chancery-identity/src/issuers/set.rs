@@ -170,7 +170,7 @@ fn each<T>(
             source_name: config.source_name.clone(),
             issuer: label(address, index, entries.len()),
             kind: entry.kind.clone().unwrap_or_default(),
-            fault,
+            fault: Box::new(fault),
         })
     });
     made.collect()
@@ -192,7 +192,7 @@ fn require_own_audiences<'a>(
                 source_name: config.source_name.clone(),
                 issuer: address.to_owned(),
                 kind: terms.kind().name().to_owned(),
-                fault: EntryFault::AudienceTwice(audience.to_owned()),
+                fault: Box::new(EntryFault::AudienceTwice(audience.to_owned())),
             });
         }
     }
