@@ -220,6 +220,18 @@ impl Hostile {
     }
 }
 
+/// A provider of pipelines whose certificates' names and extensions are made of claims.
+const FORGE: &str = "\
+ci-issuer-metadata:
+  forge:
+    default-template-values:
+      url: https://forge.test
+    extension-templates:
+      source-repository-ref: ref
+      source-repository-uri: '{{ .url }}/{{ .repository }}'
+    subject-alternative-name-template: '{{ .url }}/{{ .workflow }}'
+";
+
 /// A refusal is the caller's fault, and says why in a code at the end of its message.
 fn check_refusal(status: u16, text: &str) -> anyhow::Result<()> {
     anyhow::ensure!((400..500).contains(&status), "status {status}: {text}");
@@ -257,8 +269,13 @@ fn configuration(issuer: &str, other: &str) -> String {
             "    type: uri\n    subject-domain: http://localhost\n",
         ),
         &entry(&format!("{issuer}/k8s"), "    type: kubernetes\n"),
+        &entry(
+            &format!("{issuer}/ci"),
+            "    type: ci-provider\n    ci-provider: forge\n",
+        ),
         "meta-issuers:\n",
         &format!("  {issuer}/meta/*:\n    client-id: sigstore\n    type: kubernetes\n"),
+        FORGE,
     ]
     .concat()
 }

@@ -324,3 +324,41 @@ async fn workload_names_that_lead_elsewhere_are_refused() {
     }
     world.judge(rows).await;
 }
+
+#[tokio::test]
+async fn pipelines_cannot_write_what_they_like_into_certificates() {
+    let world = World::start().await;
+    let values: Vec<(Value, Expect)> = vec![
+        (json!("a/b.yml@refs/heads/main"), Issued),
+        (json!(5), Either),
+        (json!(true), Either),
+        (json!("{{.sub}}"), Either),
+        (json!("{{ printf \"%1000000s\" .sub }}"), Either),
+        (json!("a b"), Either),
+        (json!("a%2e%2e/b"), Either),
+        (json!("../../other"), Either),
+        (json!("ä"), Either),
+        (json!("a".repeat(3000)), Either),
+        (json!("a".repeat(100_000)), Refused),
+        (json!(null), Refused),
+        (json!(["a"]), Refused),
+        (json!({ "a": 1 }), Refused),
+    ];
+    let mut rows = Vec::new();
+    for claim in ["workflow", "repository", "ref"] {
+        let honest = json!({ "sub": "s", "workflow": "w", "repository": "r", "ref": "f" });
+        // The name has none of these; an extension may, as in Fulcio.
+        let controlled = if claim == "workflow" { Refused } else { Either };
+        let controls = ["a\nb", "a\r\nb", "a\u{0}b", "a\u{1b}[31m", "a\u{7f}"];
+        let controls = controls.map(|text| (json!(text), controlled));
+        for (value, expect) in values.iter().chain(&controls) {
+            let mut claims = honest.clone();
+            claims[claim] = value.clone();
+            rows.push(with_subject(&world, "/ci", &claims, *expect));
+        }
+        let mut missing = honest.clone();
+        missing.as_object_mut().unwrap().remove(claim);
+        rows.push(with_subject(&world, "/ci", &missing, Refused));
+    }
+    world.judge(rows).await;
+}
