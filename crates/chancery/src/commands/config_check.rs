@@ -52,7 +52,16 @@ async fn check_all(args: &ConfigCheckArgs, report: &mut Report) -> Result<(), Fa
             return Ok(());
         }
     };
-    check_identity(&IdentitySource::of(&config), report);
+    let source = IdentitySource::of(&config);
+    check_identity(&source, report);
+    let most = config.lifetimes().max_lifetime.as_secs();
+    let document = source.document().unwrap_or_default();
+    for issuer in document.longer_than(most) {
+        let warning = format!(
+            "{issuer}: its certificates live no longer than ca.max-certificate-lifetime-s, {most} s"
+        );
+        report.add("identity-config", Status::Warning, warning);
+    }
     for (name, found) in opening::check_files(&config) {
         report.result(name, found.map(|()| String::new()));
     }

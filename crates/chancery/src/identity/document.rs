@@ -57,6 +57,19 @@ impl Document {
         found.map_or(&[], entries)
     }
 
+    /// Returns the issuers whose entries ask for certificates that live longer than `most` seconds.
+    pub(crate) fn longer_than(&self, most: u64) -> Vec<&str> {
+        let asks = |entry: &Value| {
+            let wanted = entry.get("certificate-lifetime-s");
+            wanted.and_then(Value::as_u64).is_some_and(|s| s > most)
+        };
+        let issuers = self.sections.values().flatten();
+        issuers
+            .filter(|(_, value)| entries(value).iter().any(asks))
+            .map(|(address, _)| &**address)
+            .collect()
+    }
+
     /// Returns a configuration for each issuer, with everything but the other issuers.
     pub(crate) fn one_by_one(&self) -> Vec<String> {
         let mut documents = Vec::new();
@@ -184,6 +197,13 @@ mod tests {
              ci-issuer-metadata"
         );
         assert_eq!(before.changes_since(&before), "");
+    }
+
+    #[test]
+    fn issuers_that_ask_for_more_than_the_longest_life_are_found() {
+        let text = "oidc-issuers: {https://a: {certificate-lifetime-s: 600}, https://b: [{}, \
+                    {certificate-lifetime-s: 601}]}";
+        assert_eq!(read(text).longer_than(600), ["https://b"]);
     }
 
     #[test]

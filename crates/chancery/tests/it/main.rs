@@ -19,5 +19,6 @@ mod refusals;
 mod reload;
 mod rollback;
 mod secrets;
+mod settings;
 mod shutdown;
 mod tls;
