@@ -279,10 +279,16 @@ impl Claims {
     fn time(&self, claim: &'static str) -> Result<Option<Duration>, ClaimsError> {
         self.get(claim)
             .map(|value| {
-                value
-                    .as_number()
-                    .and_then(numeric_date)
-                    .ok_or(ClaimsError::TimeMalformed { claim })
+                let date = match value {
+                    Value::Number(number) => numeric_date(number),
+                    // As for Fulcio, a text that is a number is one.
+                    Value::String(text) => text
+                        .parse()
+                        .ok()
+                        .and_then(|number| numeric_date(&number)),
+                    _ => None,
+                };
+                date.ok_or(ClaimsError::TimeMalformed { claim })
             })
             .transpose()
     }
