@@ -103,9 +103,9 @@ impl IssueError {
             Self::Certify(_) => Class::Internal,
             Self::Possession(_) | Self::TokenUsed => Class::Refused,
             Self::Token(e) => match e.class() {
-                FailureClass::Limited { retry_after }
-                | FailureClass::Unavailable { retry_after } => Class::Unavailable { retry_after },
+                FailureClass::Limited { retry_after } => Class::Limited { retry_after },
                 FailureClass::Refused => Class::Refused,
+                FailureClass::Unavailable { retry_after } => Class::Unavailable { retry_after },
             },
         }
     }

@@ -15,6 +15,7 @@ mod outage;
 mod parity;
 mod possession;
 mod production;
+mod rate_limit;
 mod refusals;
 mod reload;
 mod rollback;
