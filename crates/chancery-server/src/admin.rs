@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::error::ApiError;
+use crate::refusal_code::RefusalCode;
 use crate::state::AdminState;
 
 /// How long the log may take to say that it is there.
@@ -58,6 +59,7 @@ pub(crate) async fn metrics(State(admin): State<AdminState>) -> Result<Response,
         .metrics
         .log_is(size, status.waiting, status.halted.is_some(), age);
     let text = admin.metrics.encode();
-    let text = text.map_err(|e| ApiError::internal("Metrics", &e.to_string(), "internal"))?;
+    let text =
+        text.map_err(|e| ApiError::internal("Metrics", &e.to_string(), RefusalCode::Internal))?;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
 }

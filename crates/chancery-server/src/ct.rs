@@ -16,6 +16,7 @@ use http::request::Parts;
 use http::{HeaderName, header};
 
 use crate::error::ApiError;
+use crate::refusal_code::RefusalCode;
 use crate::state::{AppState, LogRead};
 
 const CHECKPOINT: Answer = Answer {
@@ -127,9 +128,11 @@ impl Answer {
 
 fn refuse(error: ReadError) -> ApiError {
     match error {
-        ReadError::Inconsistent(_) => {
-            ApiError::internal("The log could not be read", &error.to_string(), "internal")
-        }
+        ReadError::Inconsistent(_) => ApiError::internal(
+            "The log could not be read",
+            &error.to_string(),
+            RefusalCode::Internal,
+        ),
         ReadError::Store(_) | ReadError::Unpublished(_) => ApiError::unavailable("The log", &error),
     }
 }

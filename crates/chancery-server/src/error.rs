@@ -15,6 +15,8 @@ use chancery_ca::{Class, IssueError};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::refusal_code::RefusalCode;
+
 /// How long clients should wait after a failure whose end we cannot know.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -34,7 +36,7 @@ pub(crate) enum GrpcCode {
 }
 
 impl GrpcCode {
-    fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::InvalidArgument => StatusCode::BAD_REQUEST,
             Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
@@ -69,14 +71,15 @@ impl ApiError {
         }
     }
 
-    /// The request itself is at fault.
-    pub(crate) fn refused(sentence: &str, reason: &str, stable: &'static str) -> Self {
-        Self::new(GrpcCode::InvalidArgument, sentence, reason, stable)
+    /// A refusal of the server's own.
+    pub(crate) fn refused(sentence: &str, reason: &str, code: RefusalCode) -> Self {
+        Self::new(code.grpc(), sentence, reason, code.as_str())
     }
 
     /// The request is larger than what is read.
     pub(crate) fn body_too_large(reason: &str) -> Self {
-        Self::refused("http: request body too large", reason, "body-too-large")
+        let sentence = "http: request body too large";
+        Self::refused(sentence, reason, RefusalCode::BodyTooLarge)
     }
 
     /// The request is in a form that is not read; a library's own words.
@@ -86,7 +89,7 @@ impl ApiError {
 
     /// The request cannot be decoded.
     pub(crate) fn malformed(sentence: &str, reason: &str) -> Self {
-        Self::refused(sentence, reason, "request-malformed")
+        Self::refused(sentence, reason, RefusalCode::RequestMalformed)
     }
 
     /// Returns the canonical code.
@@ -133,44 +136,36 @@ impl ApiError {
 
     /// The time that the client gave us is over.
     pub(crate) fn deadline_exceeded() -> Self {
-        Self::new(
-            GrpcCode::DeadlineExceeded,
+        Self::refused(
             "The deadline is over",
             "no answer within the time that the request's grpc-timeout gives",
-            "deadline-exceeded",
+            RefusalCode::DeadlineExceeded,
         )
     }
 
     /// The log's entries are not for everybody.
     pub(crate) fn entries_restricted() -> Self {
-        Self::new(
-            GrpcCode::PermissionDenied,
+        Self::refused(
             "Permission denied",
             "this log is configured with log.read: restricted, its entries are not public; \
              checkpoint, hash tiles and issuers are",
-            "log-read-restricted",
+            RefusalCode::LogReadRestricted,
         )
     }
 
     /// As many requests are in flight as we take.
     pub(crate) fn overloaded() -> Self {
-        Self::new(
-            GrpcCode::Unavailable,
+        Self::refused(
             "The server is overloaded",
             "too many requests are in flight, try again",
-            "overloaded",
+            RefusalCode::Overloaded,
         )
     }
 
     /// The request took longer than we let any request take.
     pub(crate) fn timed_out(limit: Duration) -> Self {
         let reason = format!("no answer within {} s, try again", limit.as_secs_f64());
-        Self::new(
-            GrpcCode::Unavailable,
-            "The server is overloaded",
-            &reason,
-            "timed-out",
-        )
+        Self::refused("The server is overloaded", &reason, RefusalCode::TimedOut)
     }
 
     /// Something that only works with what others keep running does not work now.
@@ -179,18 +174,18 @@ impl ApiError {
     pub(crate) fn unavailable(what: &'static str, cause: &(dyn Error + 'static)) -> Self {
         tracing::warn!(cause = chain(cause), "{what} is unavailable");
         let reason = "it does not answer now, try again";
-        Self::new(
-            GrpcCode::Unavailable,
-            &format!("{what} is unavailable"),
-            reason,
-            "unavailable",
-        )
+        let sentence = format!("{what} is unavailable");
+        Self::refused(&sentence, reason, RefusalCode::Unavailable)
     }
 
     /// Our own fault.
     ///
     /// Logs `cause`, which stays here; the request's span ties it to the answer's `x-request-id`.
-    pub(crate) fn internal(sentence: &str, cause: &str, stable: &'static str) -> Self {
+    pub(crate) fn internal(sentence: &str, cause: &str, code: RefusalCode) -> Self {
+        Self::failed(sentence, cause, code.as_str())
+    }
+
+    fn failed(sentence: &str, cause: &str, stable: &'static str) -> Self {
         tracing::error!(cause, code = stable, "request failed");
         let reason = "an internal error, which the server's log tells under this x-request-id";
         Self::new(GrpcCode::Internal, sentence, reason, stable)
@@ -219,7 +214,9 @@ impl From<IssueError> for ApiError {
                     stable,
                 )
             },
-            Class::Refused => Self::refused(sentence, &error.reason(), stable),
+            Class::Refused => {
+                Self::new(GrpcCode::InvalidArgument, sentence, &error.reason(), stable)
+            }
             Class::Unavailable { retry_after } => {
                 tracing::warn!(
                     cause = chain(&error),
@@ -231,7 +228,7 @@ impl From<IssueError> for ApiError {
                     ..Self::new(GrpcCode::Unavailable, sentence, &error.reason(), stable)
                 }
             }
-            Class::Internal => Self::internal(sentence, &chain(&error), stable),
+            Class::Internal => Self::failed(sentence, &chain(&error), stable),
         }
     }
 }
@@ -287,7 +284,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_begins_with_fulcios_sentence_and_ends_with_the_stable_code() {
-        let error = ApiError::refused(
+        let error = ApiError::new(
+            GrpcCode::InvalidArgument,
             "There was an error processing the identity token",
             "the token expired 12 s ago",
             "token-expired",
@@ -308,7 +306,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_internal_error_keeps_its_cause() {
-        let error = ApiError::internal("Error entering certificate in CTL", "disk 7", "internal");
+        let error = ApiError::failed("Error entering certificate in CTL", "disk 7", "internal");
         let (status, _, body) = answer(error).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body["code"], 13);

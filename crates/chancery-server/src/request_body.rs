@@ -9,6 +9,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use crate::error::ApiError;
+use crate::refusal_code::RefusalCode;
 
 /// How many times the size limit is read and thrown away before we stop listening: a client that
 /// is still writing when the connection closes would see a reset and not our answer. With the
@@ -96,7 +97,7 @@ fn too_slow(limit: Duration) -> ApiError {
     ApiError::refused(
         "The request body could not be read",
         &reason,
-        "body-too-slow",
+        RefusalCode::BodyTooSlow,
     )
 }
 
@@ -104,7 +105,7 @@ fn broken_off() -> ApiError {
     ApiError::refused(
         "The request body could not be read",
         "it broke off",
-        "body-broken-off",
+        RefusalCode::BodyBrokenOff,
     )
 }
 

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, header};
 
 use crate::error::ApiError;
+use crate::refusal_code::RefusalCode;
 
 /// Fulcio's sentence for everything that is wrong with a token.
 const SENTENCE: &str = "There was an error processing the identity token";
@@ -39,7 +40,7 @@ pub(crate) fn single<'a>(
         return Err(ApiError::refused(
             SENTENCE,
             &reason,
-            "authorization-ambiguous",
+            RefusalCode::AuthorizationAmbiguous,
         ));
     }
     let Ok(value) = value.to_str() else {
@@ -47,7 +48,7 @@ pub(crate) fn single<'a>(
         return Err(ApiError::refused(
             SENTENCE,
             &reason,
-            "authorization-unreadable",
+            RefusalCode::AuthorizationUnreadable,
         ));
     };
     Ok(Some(value))
