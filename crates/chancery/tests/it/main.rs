@@ -6,6 +6,7 @@ mod clients;
 mod configuration;
 mod demo;
 mod dev;
+mod documents;
 mod explain;
 mod grpc;
 mod harness;
