@@ -93,9 +93,10 @@ impl IssueError {
         match self {
             Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => Class::Internal,
             Self::Append(AppendError::Halted(_)) => Class::Unavailable { retry_after: LATER },
-            Self::Append(_) | Self::OutsideValidity | Self::UsedTokens(_) => {
-                Class::Unavailable { retry_after: SOON }
-            }
+            Self::Append(_)
+            | Self::OutsideValidity
+            | Self::Possession(PossessionError::Busy)
+            | Self::UsedTokens(_) => Class::Unavailable { retry_after: SOON },
             Self::Certify(CertifyError::IssuerNotValid { .. }) => {
                 Class::Unavailable { retry_after: LATER }
             }
@@ -178,6 +179,7 @@ impl PossessionError {
     fn code(&self) -> ReasonCode {
         match self {
             Self::BlockedKey => ReasonCode::KeyBlocked,
+            Self::Busy => ReasonCode::Overloaded,
             Self::Csr(_) => ReasonCode::CsrMalformed,
             Self::InsecureKey(_) => ReasonCode::KeyInsecure,
             Self::Key(_) => ReasonCode::KeyMalformed,
@@ -193,11 +195,34 @@ impl PossessionError {
             Self::BlockedKey | Self::InsecureKey(_) => {
                 "The public key supplied in the request is insecure"
             }
+            Self::Busy => "The public key supplied in the request could not be checked",
             Self::Csr(_) => "The certificate signing request could not be parsed",
             Self::Key(_) => "The public key supplied in the request could not be parsed",
             Self::NotPermitted { .. } => "signing algorithm not permitted",
             Self::Proof(_) => "The signature supplied in the request could not be verified",
             Self::UnrecognizedAlgorithm(_) => "unrecognized signature algorithm",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spent_budget_is_told_from_a_service_that_is_away() {
+        let retry_after = Duration::from_secs(7);
+        let limited = IssueError::Token(AuthenticateError::RateLimited {
+            whose: chancery_identity::Whose::Identity,
+            retry_after,
+        });
+        assert_eq!(limited.class(), Class::Limited { retry_after });
+    }
+
+    #[test]
+    fn a_key_that_nobody_had_time_for_may_come_again() {
+        let busy = IssueError::Possession(PossessionError::Busy);
+        assert_eq!(busy.class(), Class::Unavailable { retry_after: SOON });
+        assert_eq!(busy.code(), "overloaded");
     }
 }

@@ -42,8 +42,9 @@ impl KeyPolicy {
     /// Refuses the rest of the keys that anybody can sign with, those that are not quickly seen.
     pub(crate) async fn admit_at_last(&self, key: &PublicKey) -> Result<(), PossessionError> {
         match weak_rsa::primality(key).await {
-            None => Ok(()),
-            Some(why) => Err(PossessionError::InsecureKey(why.to_owned())),
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(PossessionError::InsecureKey(why.to_owned())),
+            Err(weak_rsa::Busy) => Err(PossessionError::Busy),
         }
     }
 

@@ -41,6 +41,9 @@ pub enum PossessionError {
     /// The operator blocked the key.
     #[error("the operator of this server has blocked this key; make a new one")]
     BlockedKey,
+    /// Too many keys wait for the check that takes longest; this one is not at fault.
+    #[error("too many RSA keys wait to be checked; try again, or use an ECDSA key")]
+    Busy,
     /// The signing request cannot be read.
     #[error("{0}")]
     Csr(String),
@@ -83,7 +86,8 @@ impl PossessionRequest {
     /// `email`. Any of the token's names counts; all of them are the same caller's.
     ///
     /// # Errors
-    /// [`PossessionError`] says what is wrong with the request. It is always the caller's fault.
+    /// [`PossessionError`] says what is wrong with the request. It is the caller's fault, but for
+    /// [`PossessionError::Busy`].
     pub async fn verify(
         &self,
         principal: &Principal,

@@ -4,10 +4,12 @@
 //! for close factors begins just beyond a perfect square, and it takes a prime, or a power of one,
 //! for a modulus.
 
+use std::num::NonZero;
 use std::sync::LazyLock;
 
 use chancery_keys::PublicKey;
 use num_bigint::BigUint;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Primes below this are looked for as factors.
 const SMALL: u32 = 752;
@@ -114,12 +116,57 @@ fn is_square(n: &BigUint) -> bool {
 ///
 /// This takes a hundred times as long as all the rest, 5 to 40 ms by size, so it comes last and out
 /// of the way of other requests.
-pub(crate) async fn primality(key: &PublicKey) -> Option<&'static str> {
-    let modulus = BigUint::from_bytes_be(key.rsa_modulus()?);
-    let aside = tokio::task::spawn_blocking(move || is_prime_power(&modulus));
+///
+/// # Errors
+/// Too many keys wait for it already.
+pub(crate) async fn primality(key: &PublicKey) -> Result<Option<&'static str>, Busy> {
+    let Some(modulus) = key.rsa_modulus().map(BigUint::from_bytes_be) else {
+        return Ok(None);
+    };
+    let turn = QUEUE.turn().await?;
+    let aside = tokio::task::spawn_blocking(move || {
+        let found = is_prime_power(&modulus);
+        drop(turn);
+        found
+    });
     // It ends early only if the runtime does, and the request with it.
     let found = aside.await.unwrap_or(true);
-    found.then_some("the RSA modulus is a prime or a power of one; make a new key")
+    Ok(found.then_some("the RSA modulus is a prime or a power of one; make a new key"))
+}
+
+/// More keys wait than are worth waiting for.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Busy;
+
+/// Keys that wait for a processor, in the order in which they came.
+struct Queue {
+    places: Semaphore,
+    turns: Semaphore,
+}
+
+/// Half of the processors look for primes; the others are for requests that need none.
+static QUEUE: LazyLock<Queue> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Queue::new((processors / 2).max(1))
+});
+
+/// How many keys may wait for each processor. The last of them waits up to 5 s.
+const WAITING: usize = 128;
+
+impl Queue {
+    const fn new(turns: usize) -> Self {
+        Self {
+            places: Semaphore::const_new(turns * (1 + WAITING)),
+            turns: Semaphore::const_new(turns),
+        }
+    }
+
+    /// Waits for a turn, which ends when what is returned is dropped.
+    async fn turn(&self) -> Result<[SemaphorePermit<'_>; 2], Busy> {
+        let place = self.places.try_acquire().map_err(|_| Busy)?;
+        let turn = self.turns.acquire().await.map_err(|_| Busy)?;
+        Ok([turn, place])
+    }
 }
 
 /// Tells whether n is a prime or a power of one, with certainty if it is.

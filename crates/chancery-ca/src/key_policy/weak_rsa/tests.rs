@@ -1,6 +1,7 @@
 //! Moduli that must be refused, made for it, and honest ones.
 
 use std::sync::LazyLock;
+use std::task::Poll;
 
 use chancery_keys::{KeyType, LocalKey, Signer};
 
@@ -23,11 +24,11 @@ fn mersenne(exponent: u32) -> BigUint {
 #[tokio::test]
 async fn honest_keys_are_not_weak() {
     assert_eq!(weakness(&HONEST), None);
-    assert_eq!(primality(&HONEST).await, None);
+    assert_eq!(primality(&HONEST).await, Ok(None));
     for key_type in [KeyType::P256, KeyType::Ed25519] {
         let key = LocalKey::generate(key_type).unwrap();
         assert_eq!(weakness(key.public_key()), None, "{key_type}");
-        assert_eq!(primality(key.public_key()).await, None, "{key_type}");
+        assert_eq!(primality(key.public_key()).await, Ok(None), "{key_type}");
     }
 }
 
@@ -98,4 +99,21 @@ fn a_modulus_of_the_flawed_library_is_found() {
     };
     assert!(is_roca(&modulus));
     assert!(!is_roca(&(modulus + 2u32)));
+}
+
+#[tokio::test]
+async fn keys_take_turns_and_those_beyond_the_queue_are_turned_away() {
+    let queue = Queue::new(1);
+    let first = queue.turn().await.unwrap();
+    let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(queue.turn())).collect();
+    for one in &mut waiting {
+        let waits = std::future::poll_fn(|context| Poll::Ready(one.as_mut().poll(context)));
+        assert!(waits.await.is_pending());
+    }
+    assert_eq!(queue.turn().await.err(), Some(Busy));
+    drop(first);
+    let second = waiting.remove(0).await.unwrap();
+    assert_eq!(queue.turns.available_permits(), 0);
+    drop((second, waiting));
+    assert_eq!(queue.places.available_permits(), 1 + WAITING);
 }
