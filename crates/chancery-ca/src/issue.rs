@@ -61,6 +61,7 @@ impl Authority {
         let authenticated = watch.lap();
 
         let tbs = draw_up(profile, issuer, &principal, &key, now)?;
+        log.check_open()?;
         used_tokens::claim(&**used_tokens, &principal).await?;
         let precertificate = issuer.sign_precertificate(tbs).await?;
         let precertified = watch.lap();

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A token that may be used once only is claimed when nothing is left that the caller could have
-//! done better: before the first signature, after all checks.
+//! done better, and the log takes entries: before the first signature, after all checks.
 
 mod authority;
 pub mod ceremony;

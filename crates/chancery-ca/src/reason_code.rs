@@ -124,7 +124,8 @@ impl ReasonCode {
             ),
             Self::TokenUsed => (
                 "token-used",
-                "the token was used before, and its issuer's tokens count once; get a new one",
+                "the token was used before, be it in a request that failed, and its issuer's tokens \
+                 count once; get a new one",
             ),
             Self::UsedTokensUnavailable => (
                 "used-tokens-unavailable",

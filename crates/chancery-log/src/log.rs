@@ -220,6 +220,25 @@ impl Log {
         answered.await.unwrap_or(Err(AppendError::Closing))
     }
 
+    /// Refuses what [`Log::append`] would refuse at once: for callers who would lose something by
+    /// trying in vain.
+    ///
+    /// # Errors
+    ///
+    /// The log is halted, closing, or has no place for one more entry now.
+    pub fn check_open(&self) -> Result<(), AppendError> {
+        if let Some(reason) = self.publisher.halted() {
+            return Err(AppendError::Halted(reason.to_owned()));
+        }
+        if self.stop.is_cancelled() || self.pool.is_closed() {
+            return Err(AppendError::Closing);
+        }
+        match self.pool.capacity() {
+            0 => Err(AppendError::PoolFull),
+            _ => Ok(()),
+        }
+    }
+
     /// Signs the SCT for a logged entry.
     pub async fn sign_sct(&self, sequenced: &Sequenced) -> Result<Sct, SctError> {
         Sct::sign(sequenced, *self.log_id(), &*self.publisher.signer).await
