@@ -73,6 +73,9 @@ impl Provider {
         claims.insert("iat".to_owned(), json!(now_s));
         claims.insert("nbf".to_owned(), json!(now_s));
         claims.insert("exp".to_owned(), json!(now_s + identity.lifetime_s()));
+        // Issuers may be configured to count each token once.
+        let id = hex::encode(rand::random::<[u8; 16]>());
+        claims.insert("jti".to_owned(), json!(id));
         if let Some(email) = &identity.email {
             claims.insert("email".to_owned(), json!(email));
             claims.insert("email_verified".to_owned(), json!(true));

@@ -110,6 +110,8 @@ async fn a_login_by_code_and_pkce_gives_a_token_for_who_logged_in() {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .as_secs();
+    let claims = claims(body["id_token"].as_str().unwrap());
+    assert_eq!(claims["jti"].as_str().map(str::len), Some(32));
     let expected = json!({
         "iss": format!("{}/dev-oidc", service.url),
         "sub": "dev:dev@chancery.test",
@@ -119,9 +121,10 @@ async fn a_login_by_code_and_pkce_gives_a_token_for_who_logged_in() {
         "exp": now + 600,
         "email": "dev@chancery.test",
         "email_verified": true,
+        "jti": claims["jti"],
         "nonce": "n0nce",
     });
-    assert_eq!(claims(body["id_token"].as_str().unwrap()), expected);
+    assert_eq!(claims, expected);
 }
 
 #[tokio::test]
