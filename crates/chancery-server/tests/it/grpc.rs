@@ -24,7 +24,7 @@ use crate::service::{Answer, Service, Setup};
 
 const ISSUE: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 
-type Channel = Client<HttpConnector, tonic::body::Body>;
+pub(crate) type Channel = Client<HttpConnector, tonic::body::Body>;
 
 fn channel() -> Channel {
     Client::builder(TokioExecutor::new())
@@ -32,12 +32,12 @@ fn channel() -> Channel {
         .build_http()
 }
 
-fn client(service: &Service) -> CaClient<Channel> {
+pub(crate) fn client(service: &Service) -> CaClient<Channel> {
     CaClient::with_origin(channel(), service.url.parse().unwrap())
 }
 
 /// Makes the same request as REST's, in protobuf.
-fn message(request: &Value) -> CreateSigningCertificateRequest {
+pub(crate) fn message(request: &Value) -> CreateSigningCertificateRequest {
     let text = |pointer: &str| Some(request.pointer(pointer)?.as_str()?.to_owned());
     let proof = text("/publicKeyRequest/proofOfPossession").unwrap_or_default();
     let content = text("/publicKeyRequest/publicKey/content");

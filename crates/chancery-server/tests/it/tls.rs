@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chancery_proto::fulcio_v2::GetTrustBundleRequest;
 use chancery_proto::fulcio_v2::ca_client::CaClient;
+use chancery_proto::fulcio_v2::signing_certificate::Certificate;
 use chancery_server::{Reloaded, Tls, TlsError};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::grpc::message;
 use crate::service::{Answer, Service, Setup};
 
 /// A self-signed certificate and its key in files.
@@ -153,6 +155,14 @@ async fn grpc_is_spoken_over_tls() {
     let mut client = CaClient::with_origin(channel, service.tls_url.parse().unwrap());
     let answer = client.get_trust_bundle(GetTrustBundleRequest {}).await;
     assert_eq!(answer.unwrap().into_inner().chains.len(), 1);
+    let request = service.certificate_request("dev@chancery.test").await;
+    let issued = client.create_signing_certificate(message(&request)).await;
+    let Some(Certificate::SignedCertificateEmbeddedSct(issued)) =
+        issued.unwrap().into_inner().certificate
+    else {
+        panic!("the SCT is in the certificate");
+    };
+    assert_eq!(issued.chain.unwrap().certificates.len(), 3);
 }
 
 #[tokio::test]
