@@ -1,6 +1,6 @@
 //! HTTP and gRPC: decode, call, encode.
 //!
-//! [`public_router`] holds everything that clients see, over REST and gRPC, [`admin_router`] what
+//! [`public_routers`] hold everything that clients see, over REST and gRPC, [`admin_router`] what
 //! operators probe and scrape, and [`serve`] runs either on a listener within limits. The work itself is done by
 //! `chancery-ca` and `chancery-log`; a handler here decodes, calls and encodes.
 
@@ -32,7 +32,7 @@ pub use listener::{ServeLimits, serve};
 pub use metrics::Metrics;
 pub use refusal_code::RefusalCode;
 pub use request_body::RequestLimits;
-pub use router::{admin_router, grpc_router, public_router};
+pub use router::{PublicRouters, admin_router, public_routers};
 pub use state::{AdminState, AppState, LogRead};
 pub use tls::{Reloaded, Tls, TlsError};
 pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject};

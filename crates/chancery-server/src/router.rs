@@ -8,13 +8,34 @@ use axum::routing::{get, post};
 use crate::cors::CorsPolicy;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
-use crate::middleware::Surface;
+use crate::middleware::{Bounds, Surface};
 use crate::request_body::RequestLimits;
 use crate::state::{AdminState, AppState};
 use crate::{admin, ct, dev_oidc, grpc, middleware, page, rest, trust_documents};
 
+/// What clients see, on one port or on two.
+#[derive(Debug)]
+pub struct PublicRouters {
+    /// Everything, REST and gRPC.
+    pub all: Router,
+    /// The gRPC half, for a port that Fulcio's clients may know.
+    pub grpc: Router,
+}
+
 /// Returns everything that clients see.
-pub fn public_router(app: AppState) -> Router {
+///
+/// The requests of both routers count against the one [`RequestLimits::in_flight`].
+pub fn public_routers(app: AppState) -> PublicRouters {
+    let bounds = Bounds::new(app.limits);
+    let only = Surface::Public(&CorsPolicy::Off);
+    let grpc = finished(grpc::routes(&app), only, bounds.clone(), &app.metrics);
+    PublicRouters {
+        all: all(app, bounds),
+        grpc,
+    }
+}
+
+fn all(app: AppState, bounds: Bounds) -> Router {
     let (limits, metrics) = (app.limits, Arc::clone(&app.metrics));
     let cors = app.cors.clone();
     let dev_oidc = app.dev_oidc.clone();
@@ -52,18 +73,7 @@ pub fn public_router(app: AppState) -> Router {
         Some(provider) => router.nest(dev_oidc::MOUNT, provider.router(limits)),
         None => router,
     };
-    finished(router.merge(grpc), Surface::Public(&cors), limits, metrics)
-}
-
-/// Returns the gRPC half of the public router, for a port that Fulcio's clients may know.
-pub fn grpc_router(app: &AppState) -> Router {
-    let surface = Surface::Public(&CorsPolicy::Off);
-    finished(
-        grpc::routes(app),
-        surface,
-        app.limits,
-        Arc::clone(&app.metrics),
-    )
+    finished(router.merge(grpc), Surface::Public(&cors), bounds, &metrics)
 }
 
 /// Returns what operators probe and scrape.
@@ -74,20 +84,21 @@ pub fn admin_router(admin: AdminState) -> Router {
         .route("/metrics", get(admin::metrics))
         .route("/readyz", get(admin::readyz))
         .with_state(admin);
-    finished(router, Surface::Admin, RequestLimits::default(), metrics)
+    let bounds = Bounds::new(RequestLimits::default());
+    finished(router, Surface::Admin, bounds, &metrics)
 }
 
 /// Adds what holds for every route, the unknown ones included.
 fn finished(
     router: Router,
     surface: Surface<'_>,
-    limits: RequestLimits,
-    metrics: Arc<Metrics>,
+    bounds: Bounds,
+    metrics: &Arc<Metrics>,
 ) -> Router {
     let router = router
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed());
-    middleware::apply(router, surface, limits, metrics)
+    middleware::apply(router, surface, bounds, Arc::clone(metrics))
 }
 
 /// Says that the process answers, whatever the state of log and database; see `/readyz`.

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chancery_server::{
-    AdminState, AppState, Metrics, ServeLimits, Tls, admin_router, grpc_router, public_router,
-    serve,
+    AdminState, AppState, Metrics, ServeLimits, Tls, admin_router, public_routers, serve,
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -75,17 +74,19 @@ pub(crate) async fn run(
             closed.clone(),
         ))
     });
+    let routers = public_routers(app);
     let grpc = grpc.map(|listener| {
-        let router = grpc_router(&app);
         tokio::spawn(serve(
             listener,
-            router,
+            routers.grpc,
             limits.clone(),
             tls.clone(),
             stop.clone(),
         ))
     });
-    let served = serve(public, public_router(app), limits, tls, stop).await;
+    let served = serve(public, routers.all, limits, tls, stop.clone()).await;
+    // Should this listener have failed, the other would go on for ever.
+    stop.cancel();
     let grpc = match grpc {
         Some(grpc) => grpc.await.map_err(Failure::from_error)?,
         None => Ok(()),

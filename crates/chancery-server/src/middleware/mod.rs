@@ -9,6 +9,7 @@ mod panic;
 mod request_id;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
@@ -29,21 +30,37 @@ pub(crate) enum Surface<'a> {
     Public(&'a CorsPolicy),
 }
 
+/// What requests may take, each and together. Clones share the places.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    total: Duration,
+    places: Arc<Semaphore>,
+}
+
+impl Bounds {
+    pub(crate) fn new(limits: RequestLimits) -> Self {
+        Self {
+            total: limits.total,
+            places: Arc::new(Semaphore::new(limits.in_flight)),
+        }
+    }
+}
+
 /// Wraps all routes of `router`, its fallbacks included.
 pub(crate) fn apply(
     router: Router,
     surface: Surface<'_>,
-    limits: RequestLimits,
+    bounds: Bounds,
     metrics: Arc<Metrics>,
 ) -> Router {
     // A later layer is further out.
     let router = router
         .layer(middleware::from_fn_with_state(
-            limits.total,
+            bounds.total,
             deadline::limit,
         ))
         .layer(middleware::from_fn_with_state(
-            Arc::new(Semaphore::new(limits.in_flight)),
+            bounds.places,
             in_flight::bound,
         ))
         .layer(CatchPanicLayer::custom(panic::answer))
@@ -65,8 +82,6 @@ pub(crate) fn apply(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use axum::body::Body;
     use axum::extract::Request;
     use axum::response::Response;
@@ -77,7 +92,12 @@ mod tests {
 
     async fn ask(router: Router, limits: RequestLimits) -> (Response, String) {
         let metrics = Arc::new(Metrics::new("0"));
-        let router = apply(router, Surface::Admin, limits, Arc::clone(&metrics));
+        let router = apply(
+            router,
+            Surface::Admin,
+            Bounds::new(limits),
+            Arc::clone(&metrics),
+        );
         let request = Request::get("/").body(Body::empty()).unwrap();
         (
             router.oneshot(request).await.unwrap(),
@@ -113,7 +133,12 @@ mod tests {
 
     /// Asks for a gRPC method, and returns the response's headers.
     async fn call(router: Router, limits: RequestLimits, timeout: &str) -> http::HeaderMap {
-        let router = apply(router, Surface::Admin, limits, Arc::new(Metrics::new("0")));
+        let router = apply(
+            router,
+            Surface::Admin,
+            Bounds::new(limits),
+            Arc::new(Metrics::new("0")),
+        );
         let request = Request::post("/a.B/C")
             .header("content-type", "application/grpc")
             .header("grpc-timeout", timeout);

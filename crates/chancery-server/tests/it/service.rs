@@ -19,7 +19,7 @@ use chancery_log::{Log, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
     AdminState, AppState, CorsPolicy, LogRead, Metrics, RequestLimits, ServeLimits, Tls,
-    TrustDocuments, TrustSubject, admin_router, grpc_router, public_router, serve,
+    TrustDocuments, TrustSubject, admin_router, public_routers, serve,
 };
 use chancery_tlog::Origin;
 use reqwest::{Client, Method, RequestBuilder};
@@ -52,6 +52,9 @@ pub(crate) struct Setup {
     pub(crate) cors: CorsPolicy,
     pub(crate) fulcio_names: bool,
     pub(crate) log_read: LogRead,
+    /// What the issuer's entry says besides the usual, an object.
+    pub(crate) entry: Value,
+    pub(crate) limits: RequestLimits,
     /// A third port serves everything over TLS.
     pub(crate) tls: Option<Tls>,
 }
@@ -75,7 +78,8 @@ impl Service {
         let url = format!("http://localhost:{}", listen.port());
         let (folder, store) = (tempfile::tempdir().unwrap(), MemoryStore::default());
         let clock = Arc::new(FixedClock::at(SystemTime::now()));
-        let authority = authority(&url, &folder, store.clone()).await;
+        let issuers = issuers(&format!("{url}/dev-oidc"), &setup.entry);
+        let authority = authority(issuers, &folder, store.clone()).await;
         let base = Url::parse(&url).unwrap();
         let dev_oidc = DevOidc::new(DevOidcConfig {
             url: &base,
@@ -94,7 +98,7 @@ impl Service {
             url: url.as_str().into(),
             log_read: setup.log_read,
             cors: setup.cors,
-            limits: RequestLimits::default(),
+            limits: setup.limits,
             metrics: Arc::clone(&metrics),
             dev_oidc: Some(dev_oidc.unwrap()),
             unlisted_issuer: None,
@@ -110,16 +114,22 @@ impl Service {
         let limits = ServeLimits::default();
         let secure = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tls_url = format!("https://localhost:{}", secure.local_addr().unwrap().port());
+        let routers = public_routers(app);
         if let Some(tls) = setup.tls {
-            let router = public_router(app.clone());
+            let router = routers.all.clone();
             let (limits, stop) = (limits.clone(), stop.clone());
             tokio::spawn(serve(secure, router, limits, Some(tls), stop));
         }
-        let grpc_only = grpc_router(&app);
-        tokio::spawn(serve(grpc, grpc_only, limits.clone(), None, stop.clone()));
+        tokio::spawn(serve(
+            grpc,
+            routers.grpc,
+            limits.clone(),
+            None,
+            stop.clone(),
+        ));
         tokio::spawn(serve(
             public,
-            public_router(app),
+            routers.all,
             limits.clone(),
             None,
             stop.clone(),
@@ -254,7 +264,11 @@ pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
         .finish()
 }
 
-async fn authority(url: &str, folder: &tempfile::TempDir, store: MemoryStore) -> Arc<Authority> {
+async fn authority(
+    issuers: Issuers,
+    folder: &tempfile::TempDir,
+    store: MemoryStore,
+) -> Arc<Authority> {
     let now = SystemTime::now();
     let (root, issuing) = (key(KeyType::P384), key(KeyType::P256));
     let ceremony = Ceremony {
@@ -274,7 +288,7 @@ async fn authority(url: &str, folder: &tempfile::TempDir, store: MemoryStore) ->
         limits: PoolLimits::default(),
     };
     Authority::new(AuthorityParts {
-        issuers: issuers(&format!("{url}/dev-oidc")),
+        issuers,
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
         log: Log::open(log).await.unwrap(),
@@ -284,12 +298,12 @@ async fn authority(url: &str, folder: &tempfile::TempDir, store: MemoryStore) ->
     })
 }
 
-fn issuers(issuer: &str) -> Issuers {
-    let config = json!({
-        "OIDCIssuers": {
-            issuer: { "IssuerURL": issuer, "ClientID": "sigstore", "Type": "email" },
-        },
-    });
+fn issuers(issuer: &str, more: &Value) -> Issuers {
+    let mut entry = json!({ "IssuerURL": issuer, "ClientID": "sigstore", "Type": "email" });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        entry[name] = value.clone();
+    }
+    let config = json!({ "OIDCIssuers": { issuer: entry } });
     let config = IdentityConfig::parse(config.to_string().as_bytes(), "test").unwrap();
     let options = IssuersOptions {
         allow_http: HttpPolicy::Allow,
