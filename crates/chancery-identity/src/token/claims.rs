@@ -237,7 +237,7 @@ impl Claims {
         }
         match self.get("iat") {
             None | Some(Value::Number(_)) => Ok(()),
-            Some(Value::String(text)) if text.parse::<f64>().is_ok() => Ok(()),
+            Some(Value::String(text)) if text.parse::<Number>().is_ok() => Ok(()),
             Some(_) => Err(ClaimsError::TimeMalformed { claim: "iat" }),
         }
     }
@@ -282,10 +282,9 @@ impl Claims {
                 let date = match value {
                     Value::Number(number) => numeric_date(number),
                     // As for Fulcio, a text that is a number is one.
-                    Value::String(text) => text
-                        .parse()
-                        .ok()
-                        .and_then(|number| numeric_date(&number)),
+                    Value::String(text) => {
+                        text.parse().ok().and_then(|number| numeric_date(&number))
+                    }
                     _ => None,
                 };
                 date.ok_or(ClaimsError::TimeMalformed { claim })

@@ -14,10 +14,10 @@ use chancery_identity::{FailureClass, Issuers, Timings};
 use crate::issuer::{Answer, TestIssuer, code, issuers, now};
 use crate::keys::pass;
 
-/// Issuers are waited for only briefly.
+/// Issuers are waited for only briefly, but long enough for a busy machine to send the request.
 fn brief() -> Timings {
     Timings {
-        fetch: Duration::from_millis(300),
+        fetch: Duration::from_secs(2),
         ..Timings::default()
     }
 }

@@ -54,7 +54,9 @@ aud missing          | {}                       | {"aud": null}                 
 aud another          | {}                       | {"aud": "sigstore2"}                   | audience-mismatch
 aud a list of others | {}                       | {"aud": ["a", "b"]}                    | audience-mismatch
 exp missing          | {}                       | {"exp": null}                          | token-expiry-missing
-exp a text           | {}                       | {"exp": "9999999999"}                  | token-time-malformed
+exp a text           | {}                       | {"exp": "9999999999"}                  | accepted
+exp a text, past     | {}                       | {"exp": "1789999999"}                  | token-expired
+exp a text, odd      | {}                       | {"exp": "soon"}                        | token-time-malformed
 exp past             | {}                       | {"exp": 1789999999}                    | token-expired
 exp now              | {}                       | {"exp": 1790000000}                    | token-expired
 nbf in an hour       | {}                       | {"nbf": 1790003600}                    | token-not-yet-valid
