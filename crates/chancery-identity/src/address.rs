@@ -1,9 +1,9 @@
-//! Addresses that a host name from a token may lead to: only those of the public internet.
+//! Addresses that an issuer's documents may be fetched from.
 //!
-//! A wildcard lets the sender of a token choose the host that is asked, so such a host must not lead
-//! into the network behind this server (Fulcio's CVE-2026-22772). The addresses are looked at after
-//! the resolver has spoken and are the very ones that are then connected to, so a name that changes
-//! its answer gains nothing.
+//! A wildcard lets the sender of a token choose the host that is asked, or the tenant of a host that
+//! then names another one for its keys; neither must lead into the network behind this server
+//! (Fulcio's CVE-2026-22772). The addresses are looked at after the resolver has spoken and are the
+//! very ones that are then connected to, so a name that changes its answer gains nothing.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,24 +12,98 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// A resolver that answers with public addresses only.
-pub(crate) struct PublicOnly(pub(crate) Arc<dyn Resolve>);
+/// Which hosts may be asked on the way to one issuer, or to all that one pattern stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Bounds {
+    /// The host that the operator has named, wherever it is.
+    own: Option<String>,
+    others: Others,
+}
+
+/// Where other hosts than the operator's may be, such as one that a configuration names for keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Others {
+    Anywhere,
+    /// Not where clouds keep their metadata and its credentials. Else an issuer that the operator
+    /// trusts by its name may keep its keys inside, too.
+    NotLinkLocal,
+    /// On the public internet.
+    Public,
+}
+
+impl Bounds {
+    /// No bounds: the operator says so.
+    pub(crate) const fn none() -> Self {
+        Self {
+            own: None,
+            others: Others::Anywhere,
+        }
+    }
+
+    /// For an issuer that the operator has named.
+    pub(crate) const fn around(own: Option<String>) -> Self {
+        Self {
+            own,
+            others: Others::NotLinkLocal,
+        }
+    }
+
+    /// For a pattern, whose host the operator has named or left open.
+    pub(crate) const fn public(own: Option<String>) -> Self {
+        Self {
+            own,
+            others: Others::Public,
+        }
+    }
+
+    /// Tells whether a URL may be asked, as far as can be seen before its host is looked up.
+    /// Whether a proxy looks it up, where nothing more can be seen, is told by `is_proxied`.
+    pub(crate) fn admit(&self, url: &Url, is_proxied: bool) -> bool {
+        if self.own.is_some() && url.host_str() == self.own.as_deref() {
+            return true;
+        }
+        match url.host() {
+            Some(Host::Domain(_)) => !(is_proxied && self.others == Others::Public),
+            Some(Host::Ipv4(address)) => self.others.include(address.into()),
+            Some(Host::Ipv6(address)) => self.others.include(address.into()),
+            None => false,
+        }
+    }
+}
+
+impl Others {
+    fn include(self, address: IpAddr) -> bool {
+        match self {
+            Self::Anywhere => true,
+            Self::NotLinkLocal => !is_link_local(address),
+            Self::Public => is_public(address),
+        }
+    }
+}
+
+/// A resolver that answers with addresses within bounds only.
+pub(crate) struct Within(pub(crate) Bounds, pub(crate) Arc<dyn Resolve>);
 
 /// The resolver of the operating system.
 pub(crate) struct SystemResolver;
 
-impl Resolve for PublicOnly {
+impl Resolve for Within {
     fn resolve(&self, name: Name) -> Resolving {
-        let answer = self.0.resolve(name);
+        let Self(Bounds { own, others }, resolver) = self;
+        let others = match own.as_deref() == Some(name.as_str()) {
+            true => Others::Anywhere,
+            false => *others,
+        };
+        let answer = resolver.resolve(name);
         Box::pin(async move {
-            let public: Vec<SocketAddr> = answer
-                .await?
-                .filter(|address| is_public(address.ip()))
+            let answer = answer.await?;
+            let admitted: Vec<SocketAddr> = answer
+                .filter(|address| others.include(address.ip()))
                 .collect();
-            if public.is_empty() {
-                return Err("the host has no public address".into());
+            if admitted.is_empty() {
+                return Err("the host has no address that may be asked".into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(Box::new(admitted.into_iter()) as Addrs)
         })
     }
 }
@@ -47,13 +121,16 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// Tells whether a URL names a host, or a public address; no resolver is asked about an address.
-pub(crate) fn host_may_be_public(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(_)) => true,
-        Some(Host::Ipv4(address)) => is_public(address.into()),
-        Some(Host::Ipv6(address)) => is_public(address.into()),
-        None => false,
+/// Tells whether an address is of the link alone, where clouds answer with metadata (AWS on
+/// `fd00:ec2::254`, too), whatever IPv6 form an IPv4 address hides in.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_unicast_link_local()
+                || address.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+                || embedded_v4(address).is_some_and(|address| address.is_link_local())
+        }
     }
 }
 
@@ -83,24 +160,28 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let embedded = match segments {
-        // IPv4-mapped and -compatible, NAT64 (RFC 6052), 6to4 (RFC 3056)
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => Some((high, low)),
-        _ => None,
-    };
-    if let Some((high, low)) = embedded {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        return is_public_v4(Ipv4Addr::new(a, b, c, d));
+    if let Some(address) = embedded_v4(address) {
+        return is_public_v4(address);
     }
     // Only 2000::/3 is allocated for global unicast; within it, 2001::/23 is for protocols
     // (Teredo among them) and 2001:db8::/32 and 3fff::/20 are for documentation.
-    matches!(segments, [first, second, ..] if (0x2000..0x4000).contains(&first)
+    matches!(address.segments(), [first, second, ..] if (0x2000..0x4000).contains(&first)
         && !(first == 0x2001 && (second < 0x200 || second == 0xdb8))
         && !(first == 0x3fff && second < 0x1000))
+}
+
+/// Returns the IPv4 address that an IPv6 address stands for: IPv4-mapped and -compatible, NAT64
+/// (RFC 6052), 6to4 (RFC 3056).
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let (high, low) = match address.segments() {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => (high, low),
+        _ => return None,
+    };
+    let [a, b] = high.to_be_bytes();
+    let [c, d] = low.to_be_bytes();
+    Some(Ipv4Addr::new(a, b, c, d))
 }
 
 #[cfg(test)]
@@ -160,14 +241,60 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_resolves_to_both_leads_to_the_public_address_only() {
         let both = vec!["10.0.0.1:0".parse().unwrap(), "1.1.1.1:0".parse().unwrap()];
-        let resolver = PublicOnly(Arc::new(Answers(both)));
+        let resolver = Within(Bounds::public(None), Arc::new(Answers(both)));
         let found: Vec<_> = resolver
             .resolve("idp.test".parse().unwrap())
             .await
             .unwrap()
             .collect();
         assert_eq!(found, ["1.1.1.1:0".parse().unwrap()]);
-        let inside = PublicOnly(Arc::new(Answers(vec!["[::1]:0".parse().unwrap()])));
+        let loopback = || Arc::new(Answers(vec!["[::1]:0".parse().unwrap()]));
+        let inside = Within(Bounds::public(None), loopback());
         assert!(inside.resolve("idp.test".parse().unwrap()).await.is_err());
+        let own = Within(Bounds::public(Some("idp.test".into())), loopback());
+        assert!(own.resolve("idp.test".parse().unwrap()).await.is_ok());
+        assert!(own.resolve("keys.idp.test".parse().unwrap()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_issuer_may_keep_its_keys_inside_but_not_among_the_metadata_of_a_cloud() {
+        let fixed = Bounds::around(Some("idp.test".into()));
+        for (host, admitted) in [
+            ("10.0.0.1", true),
+            ("127.0.0.1", true),
+            ("keys.test", true),
+            ("169.254.169.254", false),
+            ("[fe80::1]", false),
+            ("[fd00:ec2::254]", false),
+            ("[::ffff:169.254.169.254]", false),
+            ("[64:ff9b::169.254.169.254]", false),
+        ] {
+            let url = Url::parse(&format!("https://{host}/keys")).unwrap();
+            assert_eq!(fixed.admit(&url, false), admitted, "{host}");
+            assert_eq!(
+                Bounds::around(url.host_str().map(str::to_owned)).admit(&url, false),
+                true,
+                "{host}"
+            );
+        }
+        let metadata = Answers(vec!["169.254.169.254:0".parse().unwrap()]);
+        let resolver = Within(fixed, Arc::new(metadata));
+        let keys = "metadata.google.internal".parse().unwrap();
+        assert!(resolver.resolve(keys).await.is_err());
+    }
+
+    #[test]
+    fn a_proxy_is_not_trusted_to_look_up_hosts_that_a_tenant_names() {
+        let pattern = Bounds::public(Some("idp.test".into()));
+        for (host, proxied, admitted) in [
+            ("idp.test", true, true),
+            ("keys.test", false, true),
+            ("keys.test", true, false),
+            ("1.1.1.1", true, true),
+            ("10.0.0.1", true, false),
+        ] {
+            let url = Url::parse(&format!("https://{host}/keys")).unwrap();
+            assert_eq!(pattern.admit(&url, proxied), admitted, "{host} {proxied}");
+        }
     }
 }

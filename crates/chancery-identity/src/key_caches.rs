@@ -50,6 +50,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::address::Bounds;
     use crate::key_cache::Timings;
     use crate::network::Network;
     use crate::provider::Provider;
@@ -60,7 +61,10 @@ mod tests {
             ca_cert: None,
             in_cluster: None,
             proxy: None,
-            public_only: is_public_only,
+            bounds: match is_public_only {
+                true => Bounds::public(None),
+                false => Bounds::none(),
+            },
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::address::Bounds;
 use crate::config::{ConfigError, Entry, EntryFault, IdentityConfig, label};
 use crate::in_cluster::InCluster;
 use crate::issuers::{HttpPolicy, IssuersOptions};
@@ -71,8 +72,8 @@ pub(crate) struct Way {
     /// Set where the issuer is the cluster that this server runs in.
     pub(crate) in_cluster: Option<(InCluster, Url)>,
     pub(crate) proxy: Option<ProxyUrl>,
-    /// Set where a token chooses the host.
-    pub(crate) public_only: bool,
+    /// Which hosts may be asked.
+    pub(crate) bounds: Bounds,
 }
 
 /// What is asked for the keys of one issuer, or of all that one pattern stands for.
@@ -144,12 +145,19 @@ impl Way {
         if allow_http && options.allow_http == HttpPolicy::Refuse && !entry.allow_http {
             return Err(EntryFault::Http);
         }
-        let public_only = place == Place::Pattern { host: true } && !entry.allow_private_addresses;
-        if public_only && entry.proxy.is_some() {
-            return Err(KeySourceFault::ProxyUnguarded.into());
-        }
-        let in_cluster = match Url::parse(address) {
-            Ok(url) if place == Place::Fixed && entry.kind.as_deref() == Some("kubernetes") => {
+        let url = Url::parse(address).ok();
+        let own = || Some(url.as_ref()?.host_str()?.to_owned());
+        let bounds = match place {
+            _ if entry.allow_private_addresses => Bounds::none(),
+            Place::Fixed => Bounds::around(own()),
+            Place::Pattern { host: false } => Bounds::public(own()),
+            Place::Pattern { host: true } if entry.proxy.is_some() => {
+                return Err(KeySourceFault::ProxyUnguarded.into());
+            }
+            Place::Pattern { host: true } => Bounds::public(None),
+        };
+        let in_cluster = match url {
+            Some(url) if place == Place::Fixed && entry.kind.as_deref() == Some("kubernetes") => {
                 options
                     .in_cluster
                     .reaches(&url)
@@ -162,7 +170,7 @@ impl Way {
             ca_cert: entry.ca_cert.clone().filter(|pem| !pem.is_empty()),
             in_cluster,
             proxy: entry.proxy.clone(),
-            public_only,
+            bounds,
         })
     }
 

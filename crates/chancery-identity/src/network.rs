@@ -12,7 +12,7 @@ use reqwest::header::{DATE, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, StatusCode, redirect};
 use url::Url;
 
-use crate::address::{PublicOnly, SystemResolver, host_may_be_public};
+use crate::address::{SystemResolver, Within};
 use crate::certificate;
 use crate::config::EntryFault;
 use crate::in_cluster::Credentials;
@@ -27,7 +27,7 @@ const MAX_REDIRECTS: usize = 3;
 /// Why a document could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    #[error("its address is not one of the public internet")]
+    #[error("its address is one of an inner network, which this issuer must not lead to")]
     AddressRefused,
     #[error("it is larger than {MAX_BODY} octets")]
     BodyTooLarge,
@@ -99,7 +99,7 @@ impl Network {
         if url.scheme() != "https" && !(self.way.allow_http && url.scheme() == "http") {
             return Err(FetchError::PlainHttp);
         }
-        if self.way.public_only && !host_may_be_public(url) {
+        if !self.way.bounds.admit(url, self.proxy.is_some()) {
             return Err(FetchError::AddressRefused);
         }
         let credentials = self.credentials(url).await?;
@@ -188,11 +188,7 @@ impl Network {
             builder = builder.proxy(proxy.clone());
         }
         let resolver = Arc::clone(&self.resolver);
-        Ok(if self.way.public_only {
-            builder.dns_resolver(PublicOnly(resolver))
-        } else {
-            builder.dns_resolver(resolver)
-        })
+        Ok(builder.dns_resolver(Within(self.way.bounds.clone(), resolver)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::time::timeout;
 use url::Url;
 
+use crate::address::Bounds;
 use crate::algorithm::Algorithm;
 use crate::certificate;
 use crate::config::EntryFault;
@@ -124,7 +125,7 @@ pub async fn probe(issuer: &str, options: &ProbeOptions) -> Result<ProbeReport, 
         ca_cert: options.ca_cert.clone(),
         in_cluster: None,
         proxy: options.proxy.clone(),
-        public_only: false,
+        bounds: Bounds::none(),
     };
     let is_url = Url::parse(issuer).is_ok_and(|url| {
         let web = matches!(url.scheme(), "http" | "https") && url.has_host();

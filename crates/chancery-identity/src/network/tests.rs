@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use reqwest::dns::{Addrs, Name, Resolving};
 
 use super::*;
+use crate::address::Bounds;
 
 /// Listeners on one port of 127.0.0.2 to 127.0.0.9 and `::1`.
 struct Canaries {
@@ -64,7 +65,10 @@ fn network(public_only: bool, resolver: Arc<dyn Resolve>) -> Network {
         ca_cert: None,
         in_cluster: None,
         proxy: None,
-        public_only,
+        bounds: match public_only {
+            true => Bounds::public(None),
+            false => Bounds::none(),
+        },
     };
     Network {
         resolver,

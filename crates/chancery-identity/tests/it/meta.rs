@@ -5,6 +5,7 @@ use serde_json::json;
 use chancery_identity::Timings;
 
 use crate::issuer::{Answer, TestIssuer, TestKey, code, issuers, now};
+use crate::tls::{self, TlsIssuer};
 
 #[tokio::test]
 async fn what_no_pattern_stands_for_is_not_asked() {
@@ -139,6 +140,34 @@ async fn no_issuer_redirects_to_where_it_is_not() {
         }
     }
     assert_eq!(disturbed(&canaries), 0);
+}
+
+#[tokio::test]
+async fn a_tenant_of_a_host_cannot_name_one_inside_for_its_keys() {
+    let (port, canaries) = canaries();
+    let keys_url = format!("https://127.0.0.2:{port}/keys");
+    let issuer = TlsIssuer::answering(move |url, _| {
+        let configuration = json!({"issuer": format!("{url}/tenant"), "jwks_uri": keys_url});
+        tls::ok(&configuration.to_string())
+    });
+    let brief = Timings {
+        fetch: std::time::Duration::from_millis(500),
+        ..Timings::default()
+    };
+    for (inside, connections) in [(false, 0), (true, 1)] {
+        let entry = json!({
+            "client-id": "sigstore", "type": "email", "ca-cert": issuer.ca,
+            "allow-private-addresses": inside,
+        });
+        let pattern = format!("{}/*", issuer.url);
+        let issuers = issuers(&json!({"meta-issuers": {pattern: entry}}), brief);
+        let token = tls::token(&format!("{}/tenant", issuer.url));
+        let before = issuer.requests().len();
+        let refused = issuers.authenticate(&token, now()).await;
+        assert_eq!(code(&refused), "issuer-unavailable");
+        assert!(issuer.requests().len() > before);
+        assert_eq!(disturbed(&canaries), connections);
+    }
 }
 
 #[tokio::test]
