@@ -3,8 +3,9 @@
 //!
 //! As in Fulcio, this is for entries of type `kubernetes` under a fixed URL, and only where the
 //! configuration knows [`CLUSTER`]. Unlike Fulcio, the token is read anew for each fetch, because
-//! Kubernetes replaces it every hour; it is sent to the issuer's own origin over TLS and nowhere else,
-//! neither along with a redirect nor to a `jwks_uri` on another origin (GHSA-f5mr-q85p-6hh6).
+//! Kubernetes replaces it every hour; and it is sent over TLS to the API server that made it, as the
+//! token says itself, and nowhere else: not to other clusters that the configuration trusts, not along
+//! with a redirect, not to a `jwks_uri` on another origin (GHSA-f5mr-q85p-6hh6).
 
 use std::io;
 use std::path::Path;
@@ -13,10 +14,17 @@ use tokio::io::AsyncReadExt;
 use url::Url;
 
 use crate::config::IdentityConfig;
+use crate::token::UnverifiedToken;
 use crate::wildcard::Wildcard;
 
 /// The name under which each cluster knows its own API server.
 pub(crate) const CLUSTER: &str = "https://kubernetes.default.svc";
+
+/// The names that lead from every pod to its own API server.
+const OWN_HOSTS: [&str; 2] = [
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+];
 
 /// The most octets of a mounted file.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -48,6 +56,25 @@ pub(crate) struct Credentials {
     /// PEM; empty if there is none.
     pub(crate) certificates: Vec<u8>,
     pub(crate) token: Option<String>,
+}
+
+impl Credentials {
+    /// Keeps the token back from an issuer that is not the cluster's own: another cluster's API
+    /// server could use it here.
+    pub(crate) fn for_issuer(self, issuer: &Url) -> Self {
+        let is_own = |token: &String| {
+            let named = UnverifiedToken::parse(token).ok();
+            let named = named.and_then(|token| Url::parse(token.claims.issuer().ok()?).ok());
+            named.is_some_and(|named| named.origin() == issuer.origin())
+                || issuer
+                    .host_str()
+                    .is_some_and(|host| OWN_HOSTS.contains(&host))
+        };
+        Self {
+            token: self.token.filter(is_own),
+            ..self
+        }
+    }
 }
 
 impl InCluster {
@@ -90,6 +117,10 @@ impl InCluster {
         }
         let token = read(self.token).await?.unwrap_or_default();
         let token = String::from_utf8(token).map_err(|_| io::ErrorKind::InvalidData)?;
+        // What could not be sent in a header is no token.
+        if !token.trim().bytes().all(|octet| octet.is_ascii_graphic()) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         Ok(Credentials {
             certificates,
             token: Some(token.trim().to_owned()).filter(|token| !token.is_empty()),

@@ -125,7 +125,7 @@ impl Network {
         Ok(Document { body, date })
     }
 
-    /// Reads what the cluster wants to see; the token only for the issuer's own origin.
+    /// Reads what the cluster wants to see; the token only for its own origin.
     async fn credentials(&self, url: &Url) -> Result<Credentials, FetchError> {
         let Some((in_cluster, issuer)) = &self.way.in_cluster else {
             return Ok(Credentials::default());
@@ -133,7 +133,8 @@ impl Network {
         let mut credentials = in_cluster
             .credentials()
             .await
-            .map_err(FetchError::Credentials)?;
+            .map_err(FetchError::Credentials)?
+            .for_issuer(issuer);
         if url.scheme() != "https" || url.origin() != issuer.origin() {
             credentials.token = None;
         }

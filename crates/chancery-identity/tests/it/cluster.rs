@@ -46,6 +46,12 @@ impl Pod {
     }
 }
 
+/// What a service account has of the cluster whose issuer is `url`.
+fn service_token(url: &str, id: &str) -> String {
+    let claims = json!({"iss": url, "jti": id, "sub": "system:serviceaccount:ca:chancery"});
+    TestKey::rogue("cluster").token(&json!({}), &claims)
+}
+
 fn entry(kind: &str) -> Value {
     json!({"client-id": "sigstore", "type": kind})
 }
@@ -68,15 +74,19 @@ async fn outcome(issuers: &Issuers, url: &str) -> &'static str {
 #[tokio::test]
 async fn the_cluster_is_asked_with_its_ca_and_the_token_of_the_moment() {
     let issuer = TlsIssuer::start(None);
-    let pod = Pod::new(&issuer.ca, "first\n");
+    let (first, second) = (
+        service_token(&issuer.url, "1"),
+        service_token(&issuer.url, "2"),
+    );
+    let pod = Pod::new(&issuer.ca, &format!("{first}\n"));
     let issuers = pod.issuers(&config(&issuer.url));
     assert_eq!(outcome(&issuers, &issuer.url).await, "accepted");
-    pod.write("token", "second");
+    pod.write("token", &second);
     pass(std::time::Duration::from_secs(25 * 60 * 60)).await;
     assert_eq!(outcome(&issuers, &issuer.url).await, "accepted");
     let requests = issuer.requests();
     let tokens: Vec<_> = requests.iter().map(|request| bearer(request)).collect();
-    let (first, second) = (Some("first"), Some("second"));
+    let (first, second) = (Some(first.as_str()), Some(second.as_str()));
     assert_eq!(tokens, [first, first, second, second]);
 }
 
@@ -94,7 +104,8 @@ async fn a_ca_that_was_replaced_is_believed_from_the_next_fetch_on() {
 #[tokio::test]
 async fn only_fixed_issuers_of_type_kubernetes_get_it_and_only_beside_the_cluster() {
     let issuer = TlsIssuer::start(None);
-    let pod = Pod::new(&issuer.ca, "t");
+    let secret = service_token(&issuer.url, "t");
+    let pod = Pod::new(&issuer.ca, &secret);
     let mut with_ca = entry("email");
     with_ca["ca-cert"] = json!(issuer.ca);
     let mut alone = entry("kubernetes");
@@ -134,7 +145,25 @@ async fn only_fixed_issuers_of_type_kubernetes_get_it_and_only_beside_the_cluste
         outcome(&pod.issuers(&config), &issuer.url).await,
         "accepted"
     );
-    assert_eq!(bearer(issuer.requests().last().unwrap()), Some("t"));
+    let last = issuer.requests().pop().unwrap();
+    assert_eq!(bearer(&last), Some(secret.as_str()));
+}
+
+#[tokio::test]
+async fn another_cluster_does_not_get_the_token_of_this_one() {
+    let issuer = TlsIssuer::start(None);
+    for secret in [
+        service_token(CLUSTER, "t"),
+        service_token("https://localhost", "t"), // another port
+        service_token(&issuer.url.replace("https", "http"), "t"),
+        "opaque".to_owned(),
+    ] {
+        let pod = Pod::new(&issuer.ca, &secret);
+        let issuers = pod.issuers(&config(&issuer.url));
+        assert_eq!(outcome(&issuers, &issuer.url).await, "accepted");
+        let requests = issuer.requests();
+        assert!(requests.iter().all(|request| bearer(request).is_none()));
+    }
 }
 
 #[tokio::test]
@@ -143,10 +172,11 @@ async fn keys_on_another_origin_are_fetched_without_the_token() {
         ok(&json!({"keys": [TestKey::rsa("rsa", "RS256").jwk()]}).to_string())
     });
     let issuer = TlsIssuer::start(Some(format!("{}/keys", keys.url)));
-    let pod = Pod::new(&format!("{}{}", issuer.ca, keys.ca), "t");
+    let secret = service_token(&issuer.url, "t");
+    let pod = Pod::new(&format!("{}{}", issuer.ca, keys.ca), &secret);
     let issuers = pod.issuers(&config(&issuer.url));
     assert_eq!(outcome(&issuers, &issuer.url).await, "accepted");
-    assert_eq!(bearer(&issuer.requests()[0]), Some("t"));
+    assert_eq!(bearer(&issuer.requests()[0]), Some(secret.as_str()));
     assert_eq!(keys.requests().len(), 1);
     assert_eq!(bearer(&keys.requests()[0]), None);
 }
@@ -162,7 +192,8 @@ async fn the_token_goes_along_with_no_redirect() {
         "HTTP/1.1 302 Found\r\nlocation: /moved\r\ncontent-length: 0\r\n\r\n".to_owned()
     });
     for issuer in [&elsewhere, &within] {
-        let pod = Pod::new(&format!("{}{}", issuer.ca, thief.ca), "t");
+        let secret = service_token(&issuer.url, "t");
+        let pod = Pod::new(&format!("{}{}", issuer.ca, thief.ca), &secret);
         let issuers = pod.issuers(&config(&issuer.url));
         assert_eq!(outcome(&issuers, &issuer.url).await, "issuer-unavailable");
         assert_eq!(issuer.requests().len(), 1);
