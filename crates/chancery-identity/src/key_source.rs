@@ -42,6 +42,12 @@ pub enum KeySourceFault {
     /// Both `jwks` and `jwks-file`.
     #[error("it has both jwks and jwks-file; say which keys are meant")]
     KeysTwice,
+    /// Keys for all issuers of a pattern, of which each could sign for all others.
+    #[error(
+        "its jwks would let each issuer that the pattern stands for sign for all others; give each \
+         an entry under oidc-issuers with its own keys"
+    )]
+    KeysOfPattern,
     /// `proxy` is no URL of a proxy. It is not shown, because it may hold a password.
     #[error("its proxy is not of the form http(s)://[user:password@]host[:port]")]
     Proxy,
@@ -76,7 +82,8 @@ pub(crate) struct Way {
     pub(crate) bounds: Bounds,
 }
 
-/// What is asked for the keys of one issuer, or of all that one pattern stands for.
+/// What is asked for the keys of one issuer, or of all that one pattern stands for. Keys are given
+/// for one alone.
 pub(crate) enum KeySource {
     Asked(Arc<Network>),
     Given(Arc<ProviderKeys>),
@@ -103,6 +110,9 @@ impl KeySource {
         let mut entry = entry.clone();
         read_files(&mut entry, Path::new(""))?;
         if let Some(KeysText(document)) = &entry.jwks {
+            if place != Place::Fixed {
+                return Err(KeySourceFault::KeysOfPattern.into());
+            }
             let keys = KeySet::parse(document.as_bytes())
                 .map_err(|error| KeySourceFault::Keys(error.to_string()))?;
             return Ok(Self::Given(Arc::new(ProviderKeys::given(keys))));
