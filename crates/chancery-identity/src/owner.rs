@@ -23,7 +23,7 @@ enum Pin {
     Exact(&'static str),
     /// By a path whose first segments are fixed, as many as the number says.
     Below(&'static str, usize),
-    /// By an e-mail address whose domain is fixed.
+    /// By an e-mail address whose domain is fixed, if the issuer has verified it.
     Domain(&'static str),
 }
 
@@ -126,6 +126,7 @@ const SHARED: &[SharedIssuer] = &[
     SharedIssuer {
         addresses: &[
             "https://login.microsoftonline.com/~/v2.0",
+            "https://login.microsoftonline.us/~/v2.0",
             "https://login.microsoftonline.com/common/v2.0",
             "https://login.microsoftonline.com/organizations/v2.0",
             "https://login.microsoftonline.com/consumers/v2.0",
@@ -139,9 +140,12 @@ const SHARED: &[SharedIssuer] = &[
     SharedIssuer {
         addresses: &[
             "https://oidc.eks.*.amazonaws.com/id/~",
+            "https://oidc.eks.*.amazonaws.com.cn/id/~",
             "https://container.googleapis.com/v1/projects/~/locations/*/clusters/*",
             "https://oidc.prod-aks.azure.com/~",
             "https://oidc.prod-aks.azure.com/~/",
+            "https://oidc.prod-aks.azure.com/~/*",
+            "https://oidc.prod-aks.azure.com/~/*/",
             "https://*.oic.prod-aks.azure.com/~",
             "https://*.oic.prod-aks.azure.com/~/",
             "https://*.oic.prod-aks.azure.com/~/*",
@@ -149,8 +153,35 @@ const SHARED: &[SharedIssuer] = &[
         ],
         pins: &[],
     },
+    // Anybody's user directory.
     SharedIssuer {
-        addresses: &["https://~.okta.com", "https://~.auth0.com/"],
+        addresses: &[
+            "https://~.okta.com",
+            "https://~.okta.com/oauth2/*",
+            "https://~.oktapreview.com",
+            "https://~.oktapreview.com/oauth2/*",
+            "https://~.auth0.com/",
+            "https://~.*.auth0.com/",
+            "https://cognito-idp.*.amazonaws.com/~",
+            "https://securetoken.google.com/~",
+        ],
+        pins: &[],
+    },
+    // Anybody's web pages, on which a cluster, too, may publish its keys.
+    SharedIssuer {
+        addresses: &[
+            "https://~.s3.amazonaws.com",
+            "https://~.s3.amazonaws.com/*",
+            "https://~.s3.*.amazonaws.com",
+            "https://~.s3.*.amazonaws.com/*",
+            "https://s3.amazonaws.com/~",
+            "https://s3.*.amazonaws.com/~",
+            "https://~.cloudfront.net",
+            "https://storage.googleapis.com/~",
+            "https://~.blob.core.windows.net/*",
+            "https://~.github.io",
+            "https://~.gitlab.io",
+        ],
         pins: &[],
     },
 ];
@@ -165,13 +196,22 @@ pub(crate) fn shared(address: &str) -> Option<&'static SharedIssuer> {
 
 impl SharedIssuer {
     /// Returns the first rule that tokens of every owner can match, as far as owners go.
-    pub(crate) fn ownerless<'a>(&self, address: &str, rules: &'a RuleList) -> Option<&'a Rule> {
-        rules.iter().find(|rule| !self.is_pinned(address, rule))
+    /// `verifies_email` tells whether the entry refuses addresses that nobody has verified: with
+    /// those, a stranger can give himself any domain.
+    pub(crate) fn ownerless<'a>(
+        &self,
+        address: &str,
+        rules: &'a RuleList,
+        verifies_email: bool,
+    ) -> Option<&'a Rule> {
+        let mut rules = rules.iter();
+        rules.find(|rule| !self.is_pinned(address, rule, verifies_email))
     }
 
     /// Returns a claim that pins the owner, with a value, as YAML has them.
-    pub(crate) fn example(&self, address: &str) -> String {
-        match self.pins.first() {
+    pub(crate) fn example(&self, address: &str, verifies_email: bool) -> String {
+        let good = |pin: &&Pin| verifies_email || !matches!(pin, Pin::Domain(_));
+        match self.pins.iter().find(good) {
             Some(Pin::Exact(claim)) => format!("{claim}: YOURS"),
             Some(Pin::Below(claim, 1)) => format!("{claim}: {{glob: YOURS/**}}"),
             Some(Pin::Below(claim, _)) => format!("{claim}: {{glob: …/YOURS/**}}"),
@@ -180,14 +220,18 @@ impl SharedIssuer {
         }
     }
 
-    fn is_pinned(&self, address: &str, rule: &Rule) -> bool {
+    fn is_pinned(&self, address: &str, rule: &Rule, verifies_email: bool) -> bool {
+        let verifies_email = verifies_email || rule.demands("email_verified", &["true", "True"]);
         // What tells the members of a family apart is their name.
         let by_name = address.contains('*').then_some(Pin::Exact("iss"));
         let mut pins = self.pins.iter().copied().chain(by_name);
         pins.any(|pin| {
-            let claims = rule.claims.iter();
-            let mut own = claims.filter(|(path, _)| path.only_name() == Some(pin.claim()));
-            own.any(|(_, patterns)| patterns.iter().all(|pattern| pin.holds(pattern)))
+            let mut own = rule.patterns(pin.claim());
+            own.any(|patterns| {
+                patterns
+                    .iter()
+                    .all(|pattern| pin.holds(pattern, verifies_email))
+            })
         })
     }
 }
@@ -201,8 +245,9 @@ impl Pin {
 
     /// Tells whether texts that the pattern matches are of one owner. Names of owners are free to
     /// take, so that a wildcard within one pins nobody.
-    fn holds(self, pattern: &Pattern) -> bool {
+    fn holds(self, pattern: &Pattern, verifies_email: bool) -> bool {
         match (self, pattern) {
+            (Self::Domain(_), _) if !verifies_email => false,
             (_, Pattern::Equal(text)) => !text.is_empty(),
             (Self::Exact(_), Pattern::Glob(_)) => false,
             (Self::Below(_, depth), Pattern::Glob(glob)) => {

@@ -10,16 +10,15 @@
 //!       /kubernetes.io/namespace: builds    a member of a claim, by JSON pointer (RFC 6901)
 //! ```
 //! A token that a deny rule matches is refused. Where there are allow rules, one of them must match.
-//! Numbers and truth values compare by their text; of a list, one element suffices; objects, null
+//! Numbers and truth values compare by the text that templates see; of a list, one element suffices; objects, null
 //! and claims that are missing match nothing.
 
 mod glob;
 mod parse;
 
-use std::borrow::Cow;
+use serde_json::Value;
 
-use serde_json::{Number, Value};
-
+use crate::claim_texts::scalar;
 use crate::quoted::quoted;
 use crate::rules::glob::Glob;
 use crate::token::claims::Claims;
@@ -67,12 +66,12 @@ pub(crate) struct Rules {
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) name: String,
-    pub(crate) claims: Vec<(ClaimPath, Vec<Pattern>)>,
+    claims: Vec<(ClaimPath, Vec<Pattern>)>,
 }
 
 /// Where a claim is: its name, and the names of the members within.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClaimPath(Vec<String>);
+struct ClaimPath(Vec<String>);
 
 /// What the text of a claim is compared with.
 #[derive(Debug, Clone)]
@@ -120,49 +119,48 @@ impl Rule {
     }
 
     fn matches(&self, claims: &Claims) -> bool {
-        self.claims.iter().all(|(path, patterns)| {
-            path.of(claims).is_some_and(|value| match value {
-                Value::Array(elements) => elements.iter().any(|value| any(patterns, value)),
-                value => any(patterns, value),
+        self.claims
+            .iter()
+            .all(|(path, patterns)| match path.of(claims) {
+                Some(Value::Array(elements)) => {
+                    let mut texts = elements.iter().filter_map(scalar);
+                    texts.any(|text| any(patterns, &text))
+                }
+                Some(value) => {
+                    // All digits, where the value has lost some.
+                    let exact = path.only_name().and_then(|name| claims.number(name));
+                    let text = exact.or_else(|| scalar(value));
+                    text.is_some_and(|text| any(patterns, &text))
+                }
+                None => false,
             })
-        })
+    }
+
+    /// Returns what a claim of that name is compared with, if it is.
+    pub(crate) fn patterns(&self, claim: &str) -> impl Iterator<Item = &[Pattern]> {
+        let own = self.claims.iter();
+        own.filter(move |(path, _)| path.only_name() == Some(claim))
+            .map(|(_, patterns)| patterns.as_slice())
+    }
+
+    /// Tells whether only tokens match in which a claim is one of these texts.
+    pub(crate) fn demands(&self, claim: &str, texts: &[&str]) -> bool {
+        let is_one = |pattern: &Pattern| matches!(pattern, Pattern::Equal(text) if texts.contains(&text.as_str()));
+        self.patterns(claim)
+            .any(|patterns| patterns.iter().all(is_one))
     }
 }
 
-fn any(patterns: &[Pattern], value: &Value) -> bool {
-    let Some(text) = text(value) else {
-        return false;
-    };
+fn any(patterns: &[Pattern], text: &str) -> bool {
     patterns.iter().any(|pattern| match pattern {
-        Pattern::Equal(equal) => *equal == text,
-        Pattern::Glob(glob) => glob.matches(&text),
+        Pattern::Equal(equal) => equal == text,
+        Pattern::Glob(glob) => glob.matches(text),
     })
-}
-
-/// Returns the text of a value that has one.
-fn text(value: &Value) -> Option<Cow<'_, str>> {
-    match value {
-        Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Bool(truth) => Some(Cow::Borrowed(if *truth { "true" } else { "false" })),
-        Value::Number(number) => Some(Cow::Owned(digits(number))),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// Issuers write whole numbers with a fraction of zero, too.
-fn digits(number: &Number) -> String {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => {
-            format!("{float:.0}")
-        }
-        _ => number.to_string(),
-    }
 }
 
 impl ClaimPath {
     /// Returns the claim's name if no member within it is meant.
-    pub(crate) fn only_name(&self) -> Option<&str> {
+    fn only_name(&self) -> Option<&str> {
         match self.0.as_slice() {
             [name] => Some(name),
             _ => None,

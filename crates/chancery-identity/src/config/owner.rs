@@ -103,12 +103,25 @@ impl IdentityConfig {
 
 fn fault(address: &str, entry: &Entry) -> Option<Ownerless> {
     let shared = shared(address).filter(|_| !entry.any_owner)?;
-    let rule = shared.ownerless(address, &entry.allow);
+    let verifies_email = verifies_email(entry);
+    let rule = shared.ownerless(address, &entry.allow, verifies_email);
     (rule.is_some() || entry.allow.is_empty()).then(|| Ownerless {
         addresses: vec![address.to_owned()],
         rule: rule.map(|rule| quoted(&rule.name)),
-        example: shared.example(address),
+        example: shared.example(address, verifies_email),
     })
+}
+
+/// Tells whether the type refuses addresses that the issuer has not verified.
+fn verifies_email(entry: &Entry) -> bool {
+    match entry.kind.as_deref() {
+        Some("email") => {
+            let other = entry.identity_claim.as_deref().unwrap_or_default();
+            other.is_empty() && !entry.skip_email_verification
+        }
+        Some("chainguard-identity") => true,
+        _ => false,
+    }
 }
 
 impl fmt::Display for Ownerless {
@@ -198,6 +211,18 @@ mod tests {
             ..IssuersOptions::default()
         };
         assert!(Issuers::new(config("oidc-issuers", GITHUB, ""), options).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_nobody_verifies_is_no_owner() {
+        let google = "https://accounts.google.com";
+        let ours = ", allow: [{name: ours, claims: {email: {glob: \"*@acme.test\"}}}]";
+        assert_eq!(refusal(config("oidc-issuers", google, ours)), None);
+        for loose in [", skip-email-verification: true", ", identity-claim: sub"] {
+            let members = format!("{ours}{loose}");
+            let said = refusal(config("oidc-issuers", google, &members)).unwrap();
+            assert!(said.contains("allow rule \"ours\" pins no owner"), "{said}");
+        }
     }
 
     #[test]

@@ -7,10 +7,14 @@ use super::*;
 const GITHUB_COM: &str = "https://token.actions.githubusercontent.com";
 
 fn is_pinned(address: &str, claims: Value) -> bool {
+    is_pinned_where(address, claims, true)
+}
+
+fn is_pinned_where(address: &str, claims: Value, verifies_email: bool) -> bool {
     let rules = serde_json::from_value(json!([{"name": "r", "claims": claims}])).unwrap();
     shared(address)
         .unwrap()
-        .ownerless(address, &rules)
+        .ownerless(address, &rules, verifies_email)
         .is_none()
 }
 
@@ -32,7 +36,13 @@ fn an_address_is_shared_if_anybody_can_get_its_tokens() {
         "https://oidc.eks.eu-west-1.amazonaws.com/id/*",
         "https://container.googleapis.com/v1/projects/*/locations/*/clusters/*",
         "https://*.oic.prod-aks.azure.com/*/*",
+        "https://oidc.prod-aks.azure.com/*/*",
+        "https://oidc.eks.cn-north-1.amazonaws.com.cn/id/*",
         "https://*.okta.com",
+        "https://*.okta.com/oauth2/default",
+        "https://*.eu.auth0.com/",
+        "https://*.s3.eu-central-1.amazonaws.com",
+        "https://acme-*.github.io",
     ] {
         assert!(shared(address).is_some(), "{address}");
     }
@@ -44,6 +54,8 @@ fn an_address_is_shared_if_anybody_can_get_its_tokens() {
         "https://oidc.circleci.com/org/5a1e",
         "https://login.microsoftonline.com/5a1e/v2.0",
         "https://oidc.eks.*.amazonaws.com/id/5A1E",
+        "https://acme.okta.com/oauth2/*",
+        "https://acme.s3.*.amazonaws.com",
         "https://container.googleapis.com/v1/projects/acme/locations/*/clusters/*",
         "http://localhost:9000/*",
         "no URL",
@@ -97,6 +109,23 @@ fn people_are_pinned_by_their_domain_and_clusters_by_their_name() {
             "{email}"
         );
     }
+    // A stranger can give himself any address that nobody verifies.
+    let ours = json!({"email": {"glob": "*@acme.test"}});
+    assert!(!is_pinned_where(google, ours, false));
+    for (verified, pinned) in [
+        (json!(true), true),
+        (json!(["true", "True"]), true),
+        (json!("false"), false),
+        (json!(["true", "false"]), false),
+        (json!({"glob": "?rue"}), false),
+    ] {
+        let claims = json!({"email": {"glob": "*@acme.test"}, "email_verified": verified});
+        assert_eq!(
+            is_pinned_where(google, claims.clone(), false),
+            pinned,
+            "{claims}"
+        );
+    }
     let eks = "https://oidc.eks.*.amazonaws.com/id/*";
     assert!(is_pinned(
         eks,
@@ -116,9 +145,11 @@ fn every_example_pins_an_owner() {
     for shared in SHARED {
         for address in shared.addresses {
             let address = address.replace('~', "*");
-            let example = shared.example(&address).replace('…', "org");
-            let claims: Value = yaml_serde::from_str(&example).unwrap();
-            assert!(is_pinned(&address, claims), "{example}");
+            for verifies in [true, false] {
+                let example = shared.example(&address, verifies).replace('…', "org");
+                let claims: Value = yaml_serde::from_str(&example).unwrap();
+                assert!(is_pinned_where(&address, claims, verifies), "{example}");
+            }
         }
     }
 }

@@ -4,12 +4,16 @@
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::{Map, Value};
 
-use super::{ClaimPath, Pattern, Rule, text};
+use super::{ClaimPath, Pattern, Rule};
+use crate::claim_texts::scalar;
 use crate::quoted::quoted;
 use crate::rules::glob::Glob;
 
 /// The most characters of a rule's name, which refusals show.
 const MAX_NAME: usize = 100;
+
+/// What a claim can be compared with.
+const FORMS: &str = "a value is a text, a number, `{equal: …}`, `{glob: …}`, or a list of these";
 
 /// The rules under `allow` or `deny`. Written down, it is not empty.
 #[derive(Debug, Clone, Default)]
@@ -121,8 +125,6 @@ fn any_of(choices: &[Value]) -> Result<Vec<Pattern>, String> {
 }
 
 fn one(value: &Value) -> Result<Pattern, String> {
-    const FORMS: &str =
-        "a value is a text, a number, `{equal: …}`, `{glob: …}`, or a list of these";
     match value {
         Value::String(plain) if plain.contains('*') => Err(format!(
             "{} has a `*`, but plain texts are compared to the letter; write `{{glob: …}}` or \
@@ -132,17 +134,26 @@ fn one(value: &Value) -> Result<Pattern, String> {
         Value::Object(form) => {
             require_known(form, &["equal", "glob", "any-of"])?;
             match (form.len(), form.get("equal"), form.get("glob")) {
-                (1, Some(equal), _) => text(equal)
-                    .map(|equal| Pattern::Equal(equal.into_owned()))
-                    .ok_or_else(|| FORMS.into()),
+                (1, Some(equal), _) => Ok(Pattern::Equal(text(equal)?)),
                 (1, _, Some(Value::String(glob))) => Glob::parse(glob).map(Pattern::Glob),
                 _ => Err(FORMS.into()),
             }
         }
-        value => text(value)
-            .map(|equal| Pattern::Equal(equal.into_owned()))
-            .ok_or_else(|| FORMS.into()),
+        value => Ok(Pattern::Equal(text(value)?)),
     }
+}
+
+/// Returns a plain value's text. The reader rounds whole numbers of more than 64 bits, so that one
+/// would pass for its neighbours.
+fn text(value: &Value) -> Result<String, String> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let rounded = |float: f64| float.fract() == 0.0 && float.abs() >= EXACT;
+    if value.is_f64() && value.as_f64().is_some_and(rounded) {
+        return Err(
+            "so long a number is not read to its last digit; put it in quotation marks".into(),
+        );
+    }
+    scalar(value).ok_or_else(|| FORMS.into())
 }
 
 fn require_known(members: &Map<String, Value>, known: &[&'static str]) -> Result<(), String> {

@@ -86,6 +86,28 @@ fn a_value_is_compared_by_its_text() {
 }
 
 #[test]
+fn a_number_of_more_than_64_bits_is_compared_to_its_last_digit() {
+    let deny = json!([{"name": "d", "claims": {"n": "18446744073709551617"}}]);
+    let allow = json!([{"name": "a", "claims": {"n": "18446744073709551616"}}]);
+    for (literal, outcome) in [
+        ("18446744073709551616", Ok(())),
+        ("18446744073709551617", Err("rule-denied")),
+        ("18446744073709551618", Err("rule-not-allowed")),
+    ] {
+        let payload = format!(r#"{{"n":{literal}}}"#);
+        let members: serde_json::Map<String, Value> = serde_json::from_str(&payload).unwrap();
+        let digits = std::collections::BTreeMap::from([("n".to_owned(), literal.to_owned())]);
+        let claims = Claims::new(members).with_numbers(digits);
+        let checked = rules(allow.clone(), deny.clone()).check(&claims);
+        assert_eq!(
+            checked.map_err(|refusal| refusal.code()),
+            outcome,
+            "{literal}"
+        );
+    }
+}
+
+#[test]
 fn a_member_of_a_claim_is_named_by_a_pointer() {
     let claims = json!({
         "kubernetes.io": {"namespace": "builds", "a/b": {"~c": ["x"]}},
@@ -187,6 +209,11 @@ fn rules_that_were_not_meant_are_refused() {
             "a value is",
         ),
         (claims(json!({"a": {}})), "a value is"),
+        (
+            claims(json!({"a": 18_446_744_073_709_551_616.0})),
+            "in quotation marks",
+        ),
+        (claims(json!({"a": {"equal": 1e300}})), "in quotation marks"),
     ] {
         assert!(said.contains(part), "{said}");
     }
