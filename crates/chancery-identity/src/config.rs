@@ -4,27 +4,24 @@
 //! in one; ours stand beside Fulcio's, so that one file serves both. What would not work is refused
 //! when [`Issuers`](crate::Issuers) are made of it.
 
+mod entry;
 mod owner;
 mod read;
+mod scalar;
 
+pub(crate) use entry::Entry;
 pub use owner::{AnyOwnerError, Ownerless};
 pub(crate) use read::nearest;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::ci_provider::{
-    CiProvider, ProviderEntry, ProviderFault, ProviderLink, Scalar, ScalarMap,
-};
-use crate::key_source::{KeySourceFault, KeysText, ProxyUrl};
+use crate::ci_provider::{CiProvider, ProviderEntry, ProviderFault, ProviderLink};
+use crate::key_source::KeySourceFault;
 use crate::kind::KindError;
-use crate::limits::RateLimit;
-use crate::rules::RuleList;
 use crate::wildcard::WildcardError;
 
 /// An identity configuration that could be read. Whether its issuers can be used is decided by
@@ -162,84 +159,6 @@ pub enum EntryFault {
     /// The pattern of a meta issuer.
     #[error(transparent)]
     Wildcard(#[from] WildcardError),
-}
-
-/// One issuer's entry. `description`, `contact` and `environment` are documentation.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Entry {
-    #[serde(rename = "issuer-url", alias = "IssuerURL")]
-    pub(crate) issuer_url: Option<String>,
-    /// The audience that tokens must be for.
-    #[serde(rename = "client-id", alias = "ClientID")]
-    pub(crate) client_id: Option<String>,
-    /// Ours: more such audiences.
-    pub(crate) audiences: Option<Vec<String>>,
-    /// Ours: if there are any, one must match.
-    pub(crate) allow: RuleList,
-    /// Ours: none may match.
-    pub(crate) deny: RuleList,
-    /// Ours: for a shared issuer whose users may all have certificates.
-    #[serde(rename = "any-owner")]
-    pub(crate) any_owner: bool,
-    /// Ours: how long certificates are valid, in seconds.
-    #[serde(rename = "certificate-lifetime-s")]
-    pub(crate) certificate_lifetime_s: Option<NonZeroU32>,
-    /// Ours: how old tokens may be, in seconds since `iat`.
-    #[serde(rename = "max-token-age-s")]
-    pub(crate) max_token_age_s: Option<NonZeroU32>,
-    /// Ours: each token is for one certificate.
-    #[serde(rename = "once-only")]
-    pub(crate) once_only: bool,
-    /// Ours: how many requests are accepted.
-    #[serde(rename = "rate-limit")]
-    pub(crate) rate_limit: Option<RateLimit>,
-    #[serde(rename = "type", alias = "Type")]
-    pub(crate) kind: Option<String>,
-    /// A `JSONPath` to the claim that stands for the issuer.
-    #[serde(rename = "issuer-claim", alias = "IssuerClaim")]
-    pub(crate) issuer_claim: Option<String>,
-    /// The key under `ci-issuer-metadata`, for type `ci-provider`.
-    #[serde(rename = "ci-provider", alias = "CIProvider")]
-    pub(crate) ci_provider: Option<String>,
-    /// What that key stands for; filled when the whole file has been read.
-    #[serde(skip)]
-    pub(crate) provider: ProviderLink,
-    #[serde(rename = "subject-domain", alias = "SubjectDomain")]
-    pub(crate) subject_domain: Option<String>,
-    #[serde(rename = "spiffe-trust-domain", alias = "SPIFFETrustDomain")]
-    pub(crate) spiffe_trust_domain: Option<String>,
-    /// What clients are told that they have to sign; nothing else depends on it.
-    #[serde(rename = "challenge-claim", alias = "ChallengeClaim")]
-    pub(crate) challenge_claim: Option<String>,
-    /// PEM, trusted besides the system's roots.
-    #[serde(rename = "ca-cert", alias = "CACert")]
-    pub(crate) ca_cert: Option<String>,
-    #[serde(rename = "skip-email-verification", alias = "SkipEmailVerification")]
-    pub(crate) skip_email_verification: bool,
-    /// Ours: the claim whose value is certified.
-    #[serde(rename = "identity-claim", alias = "IdentityClaim")]
-    pub(crate) identity_claim: Option<String>,
-    /// Ours in an issuer's entry; Fulcio has it for providers.
-    #[serde(
-        rename = "subject-alternative-name-template",
-        alias = "SubjectAlternativeNameTemplate"
-    )]
-    pub(crate) name_template: Option<Scalar>,
-    /// Ours: what templates see besides the claims.
-    #[serde(rename = "template-values", alias = "TemplateValues")]
-    pub(crate) template_values: Option<ScalarMap>,
-    /// Ours.
-    #[serde(rename = "allow-http", alias = "AllowHTTP")]
-    pub(crate) allow_http: bool,
-    #[serde(rename = "allow-private-addresses")]
-    pub(crate) allow_private_addresses: bool,
-    #[serde(rename = "ca-cert-file")]
-    pub(crate) ca_cert_file: Option<PathBuf>,
-    pub(crate) jwks: Option<KeysText>,
-    #[serde(rename = "jwks-file")]
-    pub(crate) jwks_file: Option<PathBuf>,
-    pub(crate) proxy: Option<ProxyUrl>,
 }
 
 /// Fulcio's names in a JSON file, where Go reads them in any case.

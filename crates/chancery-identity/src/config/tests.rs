@@ -482,3 +482,47 @@ fn a_json_file_describes_providers_by_gos_names() {
     ));
     assert!(twice.contains("twice"), "{twice}");
 }
+
+#[test]
+fn texts_and_truth_values_are_read_as_fulcio_reads_them() {
+    let entry = |members: &str| {
+        let text = format!("oidc-issuers: {{https://a.test: {{type: email, {members}}}}}");
+        let config = IdentityConfig::parse(text.as_bytes(), "f.yaml");
+        config.map(|config| config.issuers["https://a.test"][0].clone())
+    };
+    for (written, read) in [
+        ("123", Some("123")),
+        ("true", Some("true")),
+        ("yes", Some("yes")),
+        ("'1.50'", Some("1.50")),
+        ("0o7x", Some("0o7x")),
+        ("~", None),
+    ] {
+        let entry = entry(&format!("client-id: {written}, audiences: [x, 7]")).unwrap();
+        assert_eq!(entry.client_id.as_deref(), read, "{written}");
+        assert_eq!(entry.audiences.unwrap(), ["x", "7"]);
+    }
+    for (written, read) in [
+        ("true", true),
+        ("yes", true),
+        ("ON", true),
+        ("'y'", true),
+        ("False", false),
+        ("no", false),
+        ("off", false),
+        ("", false),
+    ] {
+        let key = "skip-email-verification";
+        let entry = entry(&format!("client-id: x, {key}: {written}")).unwrap();
+        assert_eq!(entry.skip_email_verification, read, "{written}");
+    }
+    for members in [
+        "client-id: 1.5",
+        "client-id: [x]",
+        "skip-email-verification: 'true'",
+        "skip-email-verification: 1",
+        "once-only: oN",
+    ] {
+        assert!(entry(members).is_err(), "{members}");
+    }
+}
