@@ -173,11 +173,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 /// Returns the IPv4 address that an IPv6 address stands for: IPv4-mapped and -compatible, NAT64
 /// (RFC 6052), 6to4 (RFC 3056).
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let (high, low) = match address.segments() {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => (high, low),
-        _ => return None,
+    let ([0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+    | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+    | [0x2002, high, low, ..]) = address.segments()
+    else {
+        return None;
     };
     let [a, b] = high.to_be_bytes();
     let [c, d] = low.to_be_bytes();
@@ -271,11 +271,8 @@ mod tests {
         ] {
             let url = Url::parse(&format!("https://{host}/keys")).unwrap();
             assert_eq!(fixed.admit(&url, false), admitted, "{host}");
-            assert_eq!(
-                Bounds::around(url.host_str().map(str::to_owned)).admit(&url, false),
-                true,
-                "{host}"
-            );
+            let own = Bounds::around(url.host_str().map(str::to_owned));
+            assert!(own.admit(&url, false), "{host}");
         }
         let metadata = Answers(vec!["169.254.169.254:0".parse().unwrap()]);
         let resolver = Within(fixed, Arc::new(metadata));
