@@ -6,12 +6,12 @@ use std::fmt;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_keys::roca;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::algorithm::Algorithm;
 use crate::quoted::quoted;
-use crate::roca;
 
 /// The most octets of a key's name; longer than any that a token could hold beside its claims.
 const MAX_KID: usize = 1024;

@@ -36,7 +36,6 @@ mod principal;
 mod probe;
 mod provider;
 mod quoted;
-mod roca;
 mod rules;
 mod signature;
 mod terms;

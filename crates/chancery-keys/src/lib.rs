@@ -13,6 +13,7 @@ pub mod file;
 mod local;
 mod passphrase;
 mod public_key;
+pub mod roca;
 mod scheme;
 mod secret_file;
 mod signer;

@@ -7,7 +7,7 @@
 use std::num::NonZero;
 use std::sync::LazyLock;
 
-use chancery_keys::PublicKey;
+use chancery_keys::{PublicKey, roca};
 use num_bigint::BigUint;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -21,12 +21,6 @@ static SMALL_PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| {
 
 /// How far Fermat's method looks for two factors that are close to each other.
 const FERMAT_ROUNDS: u32 = 100;
-
-/// Primes modulo which 65537 generates a proper subgroup: a key of the Infineon library that made
-/// CVE-2017-15361 (ROCA) is in all of those subgroups, another with a probability of about 2^-27.
-const ROCA_PRIMES: [u32; 17] = [
-    11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
-];
 
 /// Says why an RSA key is refused, or nothing. Keys of other kinds have nothing to say.
 ///
@@ -59,10 +53,7 @@ fn factors_easily(modulus: &BigUint) -> Option<&'static str> {
     {
         return Some("has a small factor");
     }
-    if ROCA_PRIMES
-        .iter()
-        .all(|prime| is_power_of_65537(modulus, *prime))
-    {
+    if roca::is_fingerprinted(&modulus.to_bytes_be()) {
         return Some("was made by a library with a known flaw (ROCA, CVE-2017-15361)");
     }
     has_close_factors(modulus).then_some("has factors that are too close to each other")
@@ -70,15 +61,6 @@ fn factors_easily(modulus: &BigUint) -> Option<&'static str> {
 
 fn residue(n: &BigUint, modulus: u32) -> u32 {
     (n % modulus).try_into().unwrap_or_default()
-}
-
-fn is_power_of_65537(modulus: &BigUint, prime: u32) -> bool {
-    let residue = residue(modulus, prime);
-    let mut power = 1;
-    (0..prime).any(|_| {
-        power = power * 65_537 % prime;
-        residue == power
-    })
 }
 
 /// Fermat's method: looks for a² - n = b², from the square root upwards, itself included.

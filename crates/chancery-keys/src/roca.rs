@@ -9,8 +9,9 @@ const PRIMES: [u32; 17] = [
     11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
 ];
 
-/// Tells whether a modulus, big-endian, bears the fingerprint.
-pub(crate) fn is_fingerprinted(modulus: &[u8]) -> bool {
+/// Tells whether an RSA modulus, big-endian, bears the fingerprint. Another than that library's does
+/// with a probability of about 2^-27.
+pub fn is_fingerprinted(modulus: &[u8]) -> bool {
     PRIMES.into_iter().all(|prime| {
         let rest = modulus
             .iter()
@@ -35,6 +36,8 @@ fn is_power(number: u32, prime: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use num_bigint::BigUint;
+
     use super::*;
 
     #[test]
@@ -43,6 +46,18 @@ mod tests {
             let powers = (1..prime).filter(|&number| is_power(number, prime)).count();
             assert!(powers < prime as usize - 1, "{prime}");
         }
+    }
+
+    #[test]
+    fn a_modulus_of_the_flawed_library_is_found() {
+        // Both factors of such keys are powers of 65537 modulo the product of the first primes.
+        let product: BigUint = PRIMES.into_iter().map(BigUint::from).product();
+        let power = |exponent: u32| BigUint::from(65_537u32).modpow(&exponent.into(), &product);
+        let prime =
+            |bits: u32, exponent| (BigUint::from(1u32) << bits) * &product + power(exponent);
+        let modulus = prime(900, 77) * prime(910, 1234);
+        assert!(is_fingerprinted(&modulus.to_bytes_be()));
+        assert!(!is_fingerprinted(&(modulus + 2u32).to_bytes_be()));
     }
 
     #[test]
