@@ -39,6 +39,15 @@ async fn no_token_key_or_passphrase_is_logged_at_any_level() {
     let mut spoilt = identity.clone();
     spoilt.token.push('x');
     assert_eq!(client.signing_cert(&spoilt).await.unwrap().status, 400);
+    for (path, header) in [
+        ("/api/v1/signingCert", "authorization"),
+        ("/api/v2/signingCert", "authorization"),
+        ("/api/chancery/v1/token/explain", "authorization"),
+        (GRPC, "authorization"),
+        (GRPC, "oidcidentitytoken"),
+    ] {
+        send(port, path, header, &identity.token).await;
+    }
     Command::new("kill")
         .arg(server.id().to_string())
         .status()
@@ -57,5 +66,37 @@ async fn no_token_key_or_passphrase_is_logged_at_any_level() {
     ];
     for (name, secret) in secrets {
         assert!(!said.contains(secret), "{name} is in the log");
+    }
+}
+
+const GRPC: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
+
+/// Sends a token in a header, over either version of HTTP, with an empty message.
+async fn send(port: u16, path: &str, header: &str, token: &str) {
+    let client = || reqwest::Client::builder().no_proxy();
+    let mut clients = vec![client().http2_prior_knowledge()];
+    let is_grpc = path == GRPC;
+    if !is_grpc {
+        clients.push(client().http1_only());
+    }
+    for client in clients {
+        let client = client.build().unwrap();
+        let mut request = client
+            .post(format!("http://127.0.0.1:{port}{path}"))
+            .header(header, token);
+        if is_grpc {
+            request = request.header("content-type", "application/grpc");
+        }
+        let body = if is_grpc { vec![0; 5] } else { b"{}".to_vec() };
+        let answer = request.body(body).send().await.unwrap();
+        // It came as far as the token: what is refused is the key.
+        match answer.headers().get("grpc-message") {
+            Some(said) => assert!(said.to_str().unwrap().contains("key-malformed"), "{path}"),
+            None => {
+                let said = answer.text().await.unwrap();
+                let far = said.contains("key-malformed") || said.contains("accepted");
+                assert!(far, "{path}: {said}");
+            }
+        }
     }
 }
