@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &IssuerTestArgs) -> Result<(), Failure> {
     if found.is_usable() {
         return Ok(());
     }
-    Err(Failure::failed(format!(
+    Err(Failure::verification(format!(
         "tokens of {} could not be verified",
         args.url
     )))

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &TokenExplainArgs) -> Result<(), Failure> {
         "accepted" => Ok(()),
         "undecided" if args.offline => Ok(()),
         "undecided" => Err(Failure::failed("nobody can say whether the token is good")),
-        _ => Err(Failure::failed("the token would be refused")),
+        _ => Err(Failure::verification("the token would be refused")),
     }
 }
 

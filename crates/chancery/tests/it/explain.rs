@@ -75,12 +75,12 @@ async fn a_refused_token_is_explained_with_the_reasons() {
     let (issuer, folder) = known().await;
     let stranger = identity(&issuer, "/two").await.token;
     let output = explain(folder.path(), &stranger, &IDENTITIES);
-    assert_refused(&output, 1, &["refused"]);
+    assert_refused(&output, 4, &["refused"]);
     let said_of_it = said(&output);
     assert!(said_of_it.contains("FAILED   issuer"), "{said_of_it}");
     assert!(said_of_it.contains("[issuer-unknown]"), "{said_of_it}");
     let output = explain(folder.path(), "no token", &IDENTITIES);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +121,7 @@ async fn a_server_is_asked_and_issues_nothing() {
     let path = folder.path().join("token");
     fs::write(&path, "bad").unwrap();
     let arguments = ["token", "explain", "token", "--server", server.url()];
-    assert_refused(&chancery(folder.path(), &arguments), 1, &[]);
+    assert_refused(&chancery(folder.path(), &arguments), 4, &["refused"]);
     let answer = client.signing_cert(&ada).await.unwrap();
     assert_eq!(answer.log_index, Some(0), "something was issued before");
 }

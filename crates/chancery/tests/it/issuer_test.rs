@@ -29,7 +29,7 @@ async fn an_issuer_is_tested_step_by_step() {
 
     drop(issuer);
     let output = test(&["--allow-http"]);
-    assert_refused(&output, 1, &[&url]);
+    assert_refused(&output, 4, &[&url]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("FAILED"));
 }
 
