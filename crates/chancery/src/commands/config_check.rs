@@ -65,6 +65,8 @@ async fn check_all(args: &ConfigCheckArgs, report: &mut Report) -> Result<(), Fa
     for (name, found) in opening::check_files(&config) {
         report.result(name, found.map(|()| String::new()));
     }
+    let addresses = config.check_listeners();
+    report.result("listen", addresses.map(|()| String::new()));
     report.result("tls", serve::tls(&config).map(|tls| said_tls(tls.as_ref())));
     report.result("cors-origins", serve::cors(&config).map(|_| String::new()));
     if args.no_database {

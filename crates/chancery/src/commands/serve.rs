@@ -25,6 +25,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let at_start = Config::load(&args.settings.config)?;
     let config = args.settings.apply_to(at_start.clone())?;
     let url = parse_url(&config.url)?;
+    config.check_listeners()?;
 
     let source = IdentitySource::of(&config);
     let identity = source.read()?;

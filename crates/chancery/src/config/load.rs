@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,6 +55,33 @@ impl Config {
         Ok(flat(tree))
     }
 
+    /// Refuses two listeners that would be in each other's way.
+    pub(crate) fn check_listeners(&self) -> Result<(), Failure> {
+        let listeners = [
+            ("listen", Some(self.listen)),
+            ("admin-listen", Some(self.admin_listen)),
+            ("grpc-listen", self.grpc_listen),
+        ];
+        let mut found: Vec<(&str, SocketAddr)> = Vec::new();
+        for (name, address) in listeners {
+            let Some(address) = address else { continue };
+            let other = found.iter().find(|(_, other)| overlap(*other, address));
+            if let Some((other, _)) = other {
+                let hint = match name {
+                    "grpc-listen" if *other == "listen" => {
+                        "; leave grpc-listen out: listen serves gRPC in any case"
+                    }
+                    _ => "",
+                };
+                return Err(Failure::configuration(format!(
+                    "{other} and {name} are the same address, {address}{hint}"
+                )));
+            }
+            found.push((name, address));
+        }
+        Ok(())
+    }
+
     /// Returns how long certificates live.
     pub(crate) fn lifetimes(&self) -> ProfileConfig {
         let lifetime = Duration::from_secs(self.ca.certificate_lifetime_s);
@@ -92,6 +120,12 @@ impl Config {
             self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
         }
     }
+}
+
+/// Port 0 is whichever is free.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (everywhere || one.ip() == other.ip())
 }
 
 /// Takes the URL under which everybody reaches an instance.
@@ -213,6 +247,31 @@ mod tests {
                 .ends_with("did you mean `admin-listen`?"),
             "{failure}"
         );
+    }
+
+    #[test]
+    fn listeners_in_each_others_way_are_refused() {
+        let mut config = load(include_str!("../../../../config/chancery.example.yaml")).unwrap();
+        let mut refusal = |listen: &str, admin: &str, grpc: &str| {
+            config.listen = listen.parse().unwrap();
+            config.admin_listen = admin.parse().unwrap();
+            config.grpc_listen = Some(grpc.parse().unwrap());
+            config.check_listeners().err().map(|e| e.to_string())
+        };
+        for (listen, admin, grpc) in [
+            ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+            ("127.0.0.1:1", "127.0.0.2:1", "127.0.0.1:3"),
+            ("0.0.0.0:0", "0.0.0.0:0", "0.0.0.0:0"),
+        ] {
+            assert_eq!(refusal(listen, admin, grpc), None);
+        }
+        let refused = refusal("127.0.0.1:1", "0.0.0.0:2", "[::]:1").unwrap();
+        assert!(
+            refused.ends_with("listen serves gRPC in any case"),
+            "{refused}"
+        );
+        let refused = refusal("0.0.0.0:1", "127.0.0.1:1", "[::]:3").unwrap();
+        assert!(refused.contains("listen and admin-listen"), "{refused}");
     }
 
     #[test]

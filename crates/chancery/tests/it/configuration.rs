@@ -53,11 +53,12 @@ fn every_problem_is_found_at_once() {
     let settings = folder.path().join("chancery.yaml");
     let text = fs::read_to_string(&settings).unwrap();
     let text = text.replace("origin: ca.", "origin: cb.")
-        + "cors-origins: [nonsense]\nclient-signing-algorithms: [rot13]\n";
+        + "cors-origins: [nonsense]\nclient-signing-algorithms: [rot13]\n\
+           grpc-listen: 127.0.0.1:5555\n";
     fs::write(settings, text).unwrap();
 
     let output = chancery(folder.path(), &["config", "check"]);
-    assert_refused(&output, 3, &["7 problems"]);
+    assert_refused(&output, 3, &["8 problems"]);
     let said = said(&output);
     for word in [
         "http://a.example.org",
@@ -66,6 +67,7 @@ fn every_problem_is_found_at_once() {
         "guard",
         "chain.pem",
         "log.origin",
+        "leave grpc-listen out",
         "nonsense",
         "rot13",
     ] {
