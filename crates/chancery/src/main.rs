@@ -44,21 +44,22 @@ fn run(command: Command) -> Result<(), Failure> {
         return Err(Failure::failed("another TLS provider is installed"));
     }
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::from_error)?;
+    let ended = runtime.block_on(begin(command));
+    // Whatever had to be finished is: what is left waits for a disk or a name server that hangs.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn begin(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Demo(args) => runtime.block_on(commands::demo::run(args)),
-        Command::Dev(args) => runtime.block_on(commands::dev::run(args)),
-        Command::Init(args) => runtime.block_on(commands::init::run(args)),
-        Command::Migrate(args) => runtime.block_on(commands::migrate::run(args)),
-        Command::Serve(args) => runtime.block_on(commands::serve::run(args)),
-        Command::Config(ConfigCommand::Check(args)) => {
-            runtime.block_on(commands::config_check::run(&args))
-        }
+        Command::Demo(args) => commands::demo::run(args).await,
+        Command::Dev(args) => commands::dev::run(args).await,
+        Command::Init(args) => commands::init::run(args).await,
+        Command::Migrate(args) => commands::migrate::run(args).await,
+        Command::Serve(args) => commands::serve::run(args).await,
+        Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),
-        Command::Issuer(IssuerCommand::Test(args)) => {
-            runtime.block_on(commands::issuer_test::run(&args))
-        }
-        Command::Token(TokenCommand::Explain(args)) => {
-            runtime.block_on(commands::token_explain::run(&args))
-        }
+        Command::Issuer(IssuerCommand::Test(args)) => commands::issuer_test::run(&args).await,
+        Command::Token(TokenCommand::Explain(args)) => commands::token_explain::run(&args).await,
     }
 }
