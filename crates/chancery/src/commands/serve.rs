@@ -75,10 +75,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 impl SettingsArgs {
     /// Puts what was said on the command line and in the environment over a configuration.
     pub(crate) fn apply_to(&self, mut config: Config) -> Result<Config, Failure> {
-        if let Some(url) = given_database(self.database.clone())? {
-            config.database = Some(url);
-            config.database_file = None;
-        }
+        put_database(&mut config, self.database.clone())?;
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
         config.any_owner.extend(self.any_owner.iter().cloned());
@@ -102,6 +99,15 @@ pub(crate) fn cors(config: &Config) -> Result<CorsPolicy, Failure> {
         Some(origins) => CorsPolicy::parse(origins)
             .map_err(|e| Failure::configuration(format!("cors-origins: {e}"))),
     }
+}
+
+/// Puts the database that was given by a flag or the environment over the configured one.
+pub(crate) fn put_database(config: &mut Config, given: Option<String>) -> Result<(), Failure> {
+    if let Some(url) = given_database(given)? {
+        config.database = Some(url);
+        config.database_file = None;
+    }
+    Ok(())
 }
 
 /// Takes the database from a flag or the environment. A password in an argument would be readable

@@ -37,6 +37,11 @@ pub(crate) fn assert_refused(output: &Output, code: i32, words: &[&str]) {
 
 /// Makes a production instance in `folder` and says whose tokens it takes.
 pub(crate) fn init(folder: &Path) {
+    init_with(folder, &[]);
+}
+
+/// As [`init`], with more arguments.
+pub(crate) fn init_with(folder: &Path, more: &[&str]) {
     let arguments = [
         "init",
         "--url",
@@ -44,7 +49,7 @@ pub(crate) fn init(folder: &Path) {
         "--log-read",
         "open",
     ];
-    let output = chancery(folder, &arguments);
+    let output = chancery(folder, &[&arguments, more].concat());
     assert!(
         output.status.success(),
         "{}",

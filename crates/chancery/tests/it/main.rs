@@ -12,6 +12,7 @@ mod grpc;
 mod harness;
 mod hostile;
 mod issuer_test;
+mod migrate;
 mod outage;
 mod parity;
 mod possession;
