@@ -17,6 +17,10 @@ use crate::issuer::IssuingCa;
 use crate::key_policy::KeyPolicy;
 use crate::used_tokens::UsedTokens;
 
+/// How many acts may be under way. Each outlives the request that began it, should the caller hang
+/// up: so the bound on requests is none on acts.
+const MOST_ACTS: usize = 1024;
+
 /// What an authority is made of.
 pub struct AuthorityParts {
     /// Whose tokens it takes.
@@ -64,9 +68,15 @@ impl Authority {
     ///
     /// The act runs in a task of its own: a caller that goes away cannot stop it between log and
     /// certificate.
+    ///
+    /// # Errors
+    /// [`IssueError::class`] says whose fault it is.
     pub async fn issue(self: &Arc<Self>, request: IssueRequest) -> Result<Issued, IssueError> {
         if self.acts.is_closed() {
             return Err(IssueError::Append(AppendError::Closing));
+        }
+        if self.acts.len() >= MOST_ACTS {
+            return Err(IssueError::Overloaded);
         }
         let authority = Arc::clone(self);
         let act = async move { authority.act(request).await };
@@ -109,3 +119,6 @@ impl Authority {
         &self.parts.log
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,9 @@ pub enum IssueError {
     /// The entry's time lies outside the certificate's validity: the clock jumped in between.
     #[error("the log entry's time lies outside the certificate's validity")]
     OutsideValidity,
+    /// As many acts are under way as there may be.
+    #[error("too many acts are under way")]
+    Overloaded,
     /// Possession of the key was not proven.
     #[error("possession was not proven")]
     Possession(#[from] PossessionError),
@@ -95,6 +98,7 @@ impl IssueError {
             Self::Append(AppendError::Halted(_)) => Class::Unavailable { retry_after: LATER },
             Self::Append(_)
             | Self::OutsideValidity
+            | Self::Overloaded
             | Self::Possession(PossessionError::Busy)
             | Self::UsedTokens(_) => Class::Unavailable { retry_after: SOON },
             Self::Certify(CertifyError::IssuerNotValid { .. }) => {
@@ -117,7 +121,7 @@ impl IssueError {
             Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => ReasonCode::Internal,
             Self::Append(AppendError::Closing) => ReasonCode::ShuttingDown,
             Self::Append(AppendError::Halted(_)) => ReasonCode::LogHalted,
-            Self::Append(AppendError::PoolFull) => ReasonCode::Overloaded,
+            Self::Append(AppendError::PoolFull) | Self::Overloaded => ReasonCode::Overloaded,
             Self::Append(AppendError::Unavailable(_)) => ReasonCode::LogUnavailable,
             Self::Certify(e) if is_callers_fault(e) => ReasonCode::IdentityNotCertifiable,
             Self::Certify(CertifyError::IssuerNotValid { .. }) => ReasonCode::CaNotValid,
@@ -140,6 +144,7 @@ impl IssueError {
             Self::Append(_) | Self::Entry(_) | Self::OutsideValidity | Self::Sct(_) => {
                 "Error entering certificate in CTL"
             }
+            Self::Overloaded => "The server is overloaded",
             Self::Possession(e) => e.fulcio_sentence(),
             Self::Token(_) | Self::TokenUsed | Self::UsedTokens(_) => {
                 "There was an error processing the identity token"
@@ -153,8 +158,8 @@ impl IssueError {
             Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => {
                 "internal error".to_owned()
             }
-            Self::Append(AppendError::PoolFull) => {
-                "too many requests wait already; try again".to_owned()
+            Self::Append(AppendError::PoolFull) | Self::Overloaded => {
+                ReasonCode::Overloaded.meaning().to_owned()
             }
             Self::Append(AppendError::Closing) => "the server is shutting down".to_owned(),
             Self::Append(AppendError::Halted(_)) => {
