@@ -3,6 +3,7 @@
 
 mod bodies;
 mod keys;
+mod limits;
 mod possession;
 mod structure;
 mod token_claims;
@@ -272,6 +273,14 @@ fn configuration(issuer: &str, other: &str) -> String {
         &entry(
             &format!("{issuer}/ci"),
             "    type: ci-provider\n    ci-provider: forge\n",
+        ),
+        &entry(
+            &format!("{issuer}/limited"),
+            "    type: email\n    rate-limit: {per-identity: {per-minute: 1, burst: 2}}\n",
+        ),
+        &entry(
+            &format!("{issuer}/once"),
+            "    type: email\n    once-only: true\n",
         ),
         "meta-issuers:\n",
         &format!("  {issuer}/meta/*:\n    client-id: sigstore\n    type: kubernetes\n"),
