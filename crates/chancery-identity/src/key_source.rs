@@ -243,6 +243,11 @@ fn read(key: &'static str, path: &Path, most: usize) -> Result<String, KeySource
         key,
         reason: format!("{}: {reason}", path.display()),
     };
+    let kind = std::fs::metadata(path).map_err(|error| fault(&error))?;
+    if !kind.is_file() {
+        // Opening a pipe would wait for its writer.
+        return Err(fault(&"it is not a regular file"));
+    }
     let file = std::fs::File::open(path).map_err(|error| fault(&error))?;
     let mut text = String::new();
     file.take(most as u64 + 1)

@@ -9,7 +9,7 @@ mod keys;
 mod settings;
 mod tls;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,11 +145,19 @@ impl Reloader {
 impl Watched {
     /// Reads the part, whose files were `found`. Returns whether something new is in force.
     fn reload(&mut self, found: Fingerprint) -> bool {
-        self.tried = Some(found);
+        let first = self.tried.replace(found).is_none();
         self.settling = None;
         let name = self.part.name();
         let was_refused = self.refused;
-        match self.part.reload() {
+        let read = match stream_among(&self.part.files()) {
+            Some(stream) if first => {
+                tracing::info!("{name}: {}", not_read_again(&stream));
+                return false;
+            }
+            Some(stream) => Err(Failure::configuration(not_read_again(&stream))),
+            None => self.part.reload(),
+        };
+        match read {
             Ok(changes) => {
                 self.refused = false;
                 match &changes {
@@ -166,6 +174,24 @@ impl Watched {
             }
         }
     }
+}
+
+/// Returns the first of the files that is a pipe, a socket or a device. At the start it may have been
+/// read, as where a shell gave a command's output; once more, there may be nobody to write to it, and
+/// reading would wait for ever.
+fn stream_among(files: &[PathBuf]) -> Option<PathBuf> {
+    let is_stream = |path: &&PathBuf| {
+        let kind = path.metadata().map(|metadata| metadata.file_type());
+        kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir())
+    };
+    files.iter().find(is_stream).cloned()
+}
+
+fn not_read_again(stream: &Path) -> String {
+    format!(
+        "{} is not a regular file and is not read again",
+        stream.display()
+    )
 }
 
 /// SIGHUP, which from now on ends nothing.

@@ -122,6 +122,8 @@ fn keys_that_cannot_be_used_are_refused_with_the_configuration() {
         ),
         (json!({"jwks-file": "keys.json"}), "not JSON of the form"),
         (json!({"jwks-file": "none.json"}), "none.json: No such file"),
+        // To read a pipe would be to wait for its writer.
+        (json!({"jwks-file": "/dev/null"}), "not a regular file"),
         (
             json!({"jwks-file": "huge.json"}),
             "larger than 524288 octets",

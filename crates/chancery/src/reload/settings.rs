@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::reload::{not_read_again, stream_among};
 
 /// `chancery.yaml` as it was at the start.
 pub(crate) struct Settings {
@@ -33,6 +34,9 @@ impl Settings {
     }
 
     fn changed(&self) -> Result<Vec<String>, Failure> {
+        if let Some(stream) = stream_among(std::slice::from_ref(&self.path)) {
+            return Err(Failure::configuration(not_read_again(&stream)));
+        }
         let now = Config::load(&self.path)?.settings()?;
         let start = self.at_start.settings()?;
         let mut names: Vec<_> = start.keys().chain(now.keys()).collect();

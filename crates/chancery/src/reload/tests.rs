@@ -126,3 +126,39 @@ fn a_signal_reads_at_once_and_whatever_the_fingerprint_says() {
     bench.look(3);
     bench.assert("good 2", 3);
 }
+
+fn replace_with_a_pipe(path: &Path) {
+    fs::remove_file(path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+/// A pipe that nobody writes to would stop all reloading for ever, and the end of the process.
+#[test]
+fn a_pipe_is_refused_and_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(folder.path());
+    replace_with_a_pipe(&bench.path);
+    bench.look(3);
+    bench.reloader.reload();
+    bench.assert("good 1", 1);
+    assert!(bench.reloader.parts.iter().all(|watched| watched.refused));
+    fs::remove_file(&bench.path).unwrap();
+    bench.write("good 2");
+    bench.look(2);
+    bench.assert("good 2", 2);
+}
+
+/// As where a shell gave the output of a command: that was read at the start, and is gone.
+#[test]
+fn a_pipe_that_was_read_at_the_start_is_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(folder.path());
+    replace_with_a_pipe(&bench.path);
+    for watched in &mut bench.reloader.parts {
+        watched.tried = None;
+    }
+    bench.look(4);
+    bench.assert("good 1", 1);
+    assert!(bench.reloader.parts.iter().all(|watched| !watched.refused));
+}
