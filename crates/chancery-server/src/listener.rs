@@ -9,10 +9,14 @@
 //!   [`ServeLimits::first_head`];
 //! - no read and no head of a later request may take longer than [`ServeLimits::idle`];
 //! - no write may stall longer than [`ServeLimits::write_stall`];
-//! - heads, streams and resets are counted and sized.
+//! - heads, streams and resets are counted and sized;
+//! - when there are as many connections as there may be, one that waits for its peer longer than
+//!   [`ServeLimits::spared`] makes room for the next.
 //!
 //! Request bodies and the time to answer are the router's business, see
 //! [`RequestLimits`](crate::RequestLimits).
+
+mod seats;
 
 use std::io;
 use std::pin::Pin;
@@ -20,11 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::server::TlsStream;
@@ -33,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use crate::listener::seats::{Seat, Seats};
 use crate::tls::{HTTP_2, Tls};
 
 /// How long the accept loop waits after an error that is its own, such as running out of file
@@ -48,6 +54,9 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct ServeLimits {
     /// Connections at the same time; more wait in the kernel's queue. Default 1024.
     pub max_connections: usize,
+    /// How long a connection may leave us waiting, for its first request, for the rest of one or for
+    /// the next, before its place is given to a new one that finds none. Default 1 s.
+    pub spared: Duration,
     /// Time from accepting a connection to its first whole request head, the TLS handshake included.
     /// Default 10 s.
     pub first_head: Duration,
@@ -72,6 +81,7 @@ impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             max_connections: 1024,
+            spared: Duration::from_secs(1),
             first_head: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(30),
@@ -127,7 +137,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let seats = Seats::new(limits.max_connections, limits.spared);
     let server = Arc::new(Server {
         either: limits.builder(),
         http_2: limits.builder().http2_only(),
@@ -138,18 +148,18 @@ pub async fn serve(
         cut: CancellationToken::new(),
     });
     let connections = TaskTracker::new();
-    while let Some((stream, slot)) = next(&listener, &slots, &shutdown).await {
-        connections.spawn(Arc::clone(&server).drive(stream, slot));
+    while let Some((stream, seat)) = next(&listener, &seats, &shutdown).await {
+        connections.spawn(Arc::clone(&server).drive(stream, seat));
     }
     // What the kernel has already accepted for us would be reset when the listener closes.
     for _ in 0..server.limits.max_connections {
         let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await else {
             break;
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+        let Some(seat) = seats.free() else {
             break;
         };
-        connections.spawn(Arc::clone(&server).drive(stream, slot));
+        connections.spawn(Arc::clone(&server).drive(stream, seat));
     }
     drop(listener);
     connections.close();
@@ -164,20 +174,20 @@ pub async fn serve(
     Ok(())
 }
 
-/// Waits for a free slot and then for a connection to fill it; `None` after the shutdown signal.
+/// Waits for a connection and then for a place for it; `None` after the shutdown signal.
 async fn next(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    seats: &Seats,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let waiting = async {
-        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-        Some((accept(listener).await, slot))
+) -> Option<(TcpStream, Arc<Seat>)> {
+    let connection = async {
+        let stream = accept(listener).await;
+        (stream, seats.take().await)
     };
     tokio::select! {
         biased;
         () = shutdown.cancelled() => None,
-        connection = waiting => connection,
+        connection = connection => Some(connection),
     }
 }
 
@@ -222,12 +232,21 @@ struct Server {
 type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
 
 impl Server {
-    async fn drive(self: Arc<Self>, stream: TcpStream, _slot: OwnedSemaphorePermit) {
+    async fn drive(self: Arc<Self>, stream: TcpStream, seat: Arc<Seat>) {
+        tokio::select! {
+            () = self.speak(stream, &seat) => {}
+            () = seat.lost() => tracing::debug!("connection given up for a new one"),
+        }
+    }
+
+    async fn speak(&self, stream: TcpStream, seat: &Arc<Seat>) {
         let first_head_by = Instant::now() + self.limits.first_head;
         let stream = self.timed(stream);
         let Some(tls) = &self.tls else {
             let stream = Either::Left(stream);
-            return self.converse(&self.either, stream, first_head_by).await;
+            return self
+                .converse(&self.either, stream, first_head_by, seat)
+                .await;
         };
         let Some(stream) = self.shake_hands(tls, stream, first_head_by).await else {
             return;
@@ -237,7 +256,7 @@ impl Server {
             _ => &self.either,
         };
         let stream = Either::Right(Box::new(stream));
-        self.converse(builder, stream, first_head_by).await;
+        self.converse(builder, stream, first_head_by, seat).await;
     }
 
     /// Ends without a stream if the peer does not get it done in time.
@@ -262,13 +281,21 @@ impl Server {
         builder: &auto::Builder<TokioExecutor>,
         stream: Either<Timed, Box<TlsStream<Timed>>>,
         first_head_by: Instant,
+        seat: &Arc<Seat>,
     ) {
         let begun = CancellationToken::new();
         let service = service_fn({
             let (begun, router) = (begun.clone(), self.router.clone());
-            move |request| {
+            let seat = Arc::clone(seat);
+            move |request: Request<Incoming>| {
                 begun.cancel();
-                router.clone().call(request)
+                let (head, body) = request.into_parts();
+                let (body, work) = seat.watch(body);
+                let answer = router.clone().call(Request::from_parts(head, body));
+                async move {
+                    let _until_answered = work;
+                    answer.await
+                }
             }
         });
         let stream = TokioIo::new(stream);

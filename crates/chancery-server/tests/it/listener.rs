@@ -189,6 +189,35 @@ async fn connections_over_the_limit_wait_their_turn() {
     assert!(read_all(second).await.ends_with("hello"));
 }
 
+/// Whoever opens all connections that there are, by requests that do not come, do not end or were
+/// answered, keeps nobody else out.
+#[tokio::test]
+async fn who_waits_for_a_peer_makes_room_and_who_works_does_not() {
+    let limits = ServeLimits {
+        max_connections: 4,
+        spared: SHORT,
+        ..ServeLimits::default()
+    };
+    let server = Server::start(limits).await;
+    let working = server.connect(&closing("/slow")).await;
+    server.begun.notified().await;
+    let unfinished = "POST /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{";
+    let mut held = Vec::new();
+    for said in ["", "GET / HTTP/1.1\r\nhost: x\r\n\r\n", unfinished] {
+        held.push(server.connect(said).await);
+    }
+    for _ in 0..4 {
+        assert!(
+            read_all(server.connect(&closing("/")).await)
+                .await
+                .ends_with("hello")
+        );
+        held.push(server.connect("").await);
+    }
+    server.go_on.notify_one();
+    assert!(read_all(working).await.ends_with("finished"));
+}
+
 #[tokio::test]
 async fn a_shutdown_finishes_what_is_in_flight_and_accepts_no_more() {
     let server = Server::start(ServeLimits::default()).await;
