@@ -10,6 +10,9 @@ mod cors;
 mod ct;
 pub mod dev_oidc;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod html;
 mod lenient_base64;

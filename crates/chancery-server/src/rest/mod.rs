@@ -4,7 +4,7 @@ pub(crate) mod configuration;
 mod json_body;
 mod json_object;
 pub(crate) mod signing_cert;
-mod signing_cert_request;
+pub(crate) mod signing_cert_request;
 pub(crate) mod token_explanation;
 pub(crate) mod trust_bundle;
 pub(crate) mod v1;

@@ -57,7 +57,7 @@ struct PublicKey {
     content: Option<String>,
 }
 
-fn decode(headers: &HeaderMap, body: &[u8]) -> Result<IssueRequest, ApiError> {
+pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<IssueRequest, ApiError> {
     let token = token::from_authorization(headers)?;
     let Request {
         public_key,
