@@ -111,36 +111,24 @@ impl Service {
             metrics,
             draining: draining.clone(),
         };
-        let limits = ServeLimits::default();
         let secure = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tls_url = format!("https://localhost:{}", secure.local_addr().unwrap().port());
         let routers = public_routers(app);
+        let run = |listener, router, tls| {
+            tokio::spawn(serve(
+                listener,
+                router,
+                ServeLimits::default(),
+                tls,
+                stop.clone(),
+            ));
+        };
         if let Some(tls) = setup.tls {
-            let router = routers.all.clone();
-            let (limits, stop) = (limits.clone(), stop.clone());
-            tokio::spawn(serve(secure, router, limits, Some(tls), stop));
+            run(secure, routers.all.clone(), Some(tls));
         }
-        tokio::spawn(serve(
-            grpc,
-            routers.grpc,
-            limits.clone(),
-            None,
-            stop.clone(),
-        ));
-        tokio::spawn(serve(
-            public,
-            routers.all,
-            limits.clone(),
-            None,
-            stop.clone(),
-        ));
-        tokio::spawn(serve(
-            admin,
-            admin_router(watched),
-            limits,
-            None,
-            stop.clone(),
-        ));
+        run(grpc, routers.grpc, None);
+        run(public, routers.all, None);
+        run(admin, admin_router(watched), None);
         let client = Client::builder().redirect(reqwest::redirect::Policy::none());
         let client = client.build().unwrap();
         Self {
