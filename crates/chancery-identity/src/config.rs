@@ -228,6 +228,12 @@ impl IdentityConfig {
         Ok(config)
     }
 
+    /// Reads a document as the tree of which [`parse`](Self::parse) makes a configuration, with
+    /// aliases and merges resolved and within the same bounds; nothing if it is none.
+    pub fn tree(document: &[u8]) -> Option<Value> {
+        read::tree(document).ok()
+    }
+
     /// Gives each entry the provider that it names.
     fn link(
         &mut self,

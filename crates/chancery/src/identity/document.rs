@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use chancery_identity::IdentityConfig;
 use serde_json::{Map, Value};
 
 use crate::reload::Fingerprint;
@@ -148,9 +149,7 @@ fn holds_issuers(name: &str) -> bool {
 }
 
 fn tree(text: &str) -> Option<Map<String, Value>> {
-    let mut tree: yaml_serde::Value = yaml_serde::from_str(text).ok()?;
-    tree.apply_merge().ok()?;
-    match serde_json::to_value(tree).ok()? {
+    match IdentityConfig::tree(text.as_bytes())? {
         Value::Object(tree) => Some(tree),
         _ => None,
     }
