@@ -1,12 +1,18 @@
 //! What a command that looks at something found: checks, one a line.
 
 use std::fmt::{self, Write};
+use std::io::Write as _;
 use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Writes to standard output. A reader that has gone away, such as `head`, has seen enough.
+pub(crate) fn say(text: fmt::Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_fmt(text);
+}
 
 /// What was looked at, in order.
 #[derive(Debug, Default, Serialize)]

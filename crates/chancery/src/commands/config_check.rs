@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::IdentitySource;
 use crate::opening;
-use crate::report::{Report, Status, counted, said_time};
+use crate::report::{Report, Status, counted, said_time, say};
 
 pub(crate) async fn run(args: &ConfigCheckArgs) -> Result<(), Failure> {
     let mut report = Report::default();
@@ -25,10 +25,10 @@ pub(crate) async fn run(args: &ConfigCheckArgs) -> Result<(), Failure> {
     }
     let failed = report.count(Status::Failed);
     match args.format {
-        Format::Text => print!("{report}"),
+        Format::Text => say(format_args!("{report}")),
         Format::Json => {
             let found = json!({ "ok": failed == 0, "checks": report.checks });
-            println!("{found:#}");
+            say(format_args!("{found:#}\n"));
         }
     }
     if failed > 0 {

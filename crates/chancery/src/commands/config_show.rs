@@ -11,7 +11,7 @@ use crate::cli::{ConfigShowArgs, Format, SettingsArgs};
 use crate::config::{Config, flat, read_text};
 use crate::failure::Failure;
 use crate::identity::{Document, IdentitySource};
-use crate::report::text;
+use crate::report::{say, text};
 
 /// Keys of an issuer's entry that are shown as they are written. A proxy's URL may hold a password,
 /// and keys and certificates are long.
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ConfigShowArgs) -> Result<(), Failure> {
         Format::Text => print_issuers(&issuers),
         Format::Json => {
             let shown = json!({ "settings": settings, "issuers": issuers });
-            println!("{shown:#}");
+            say(format_args!("{shown:#}\n"));
         }
     }
     Ok(())
@@ -135,18 +135,18 @@ fn print_settings(settings: &BTreeMap<String, Setting>) {
             From::File => "file",
             From::FlagOrEnvironment => "flag or environment",
         };
-        println!("{name:names$}  {text:values$}  {from}");
+        say(format_args!("{name:names$}  {text:values$}  {from}\n"));
     }
 }
 
 fn print_issuers(issuers: &[Map<String, Value>]) {
     for issuer in issuers {
-        println!("\nissuer {}", text(&issuer["issuer"]));
+        say(format_args!("\nissuer {}\n", text(&issuer["issuer"])));
         let members = issuer.iter().filter(|(name, _)| *name != "issuer");
         let width = members.clone().map(|(name, _)| name.len()).max();
         let width = width.unwrap_or_default();
         for (name, value) in members {
-            println!("  {name:width$}  {}", text(value));
+            say(format_args!("  {name:width$}  {}\n", text(value)));
         }
     }
 }

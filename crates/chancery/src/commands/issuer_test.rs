@@ -10,7 +10,7 @@ use crate::cli::{Format, IssuerTestArgs};
 use crate::commands::serve::is_argument;
 use crate::failure::{Causes, Failure};
 use crate::opening::named;
-use crate::report::{Report, Status, counted};
+use crate::report::{Report, Status, counted, say};
 
 pub(crate) async fn run(args: &IssuerTestArgs) -> Result<(), Failure> {
     let options = ProbeOptions {
@@ -31,8 +31,8 @@ pub(crate) async fn run(args: &IssuerTestArgs) -> Result<(), Failure> {
         .await
         .map_err(|e| Failure::usage(Causes(&e)))?;
     match args.format {
-        Format::Text => print!("{}", said(&found)),
-        Format::Json => println!("{:#}", as_json(&found)),
+        Format::Text => say(format_args!("{}", said(&found))),
+        Format::Json => say(format_args!("{:#}\n", as_json(&found))),
     }
     if found.is_usable() {
         return Ok(());

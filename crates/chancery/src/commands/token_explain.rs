@@ -15,7 +15,7 @@ use crate::cli::{Format, TokenExplainArgs};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::IdentitySource;
-use crate::report::{Report, Status, text};
+use crate::report::{Report, Status, say, text};
 
 /// The most bytes of a file that is to hold a token; tokens have up to 16 KiB.
 const MOST: u64 = 64 << 10;
@@ -30,8 +30,8 @@ pub(crate) async fn run(args: &TokenExplainArgs) -> Result<(), Failure> {
         None => explain_here(args, &token).await?,
     };
     match args.format {
-        Format::Text => print!("{}", said(&explanation)),
-        Format::Json => println!("{explanation:#}"),
+        Format::Text => say(format_args!("{}", said(&explanation))),
+        Format::Json => say(format_args!("{explanation:#}\n")),
     }
     match explanation["verdict"].as_str().unwrap_or_default() {
         "accepted" => Ok(()),
