@@ -38,7 +38,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn fmt() -> Result<()> {
-    process::run(workspace::cargo("fmt").args(["--all", "--check"]))
+    process::run(workspace::cargo("fmt").args(["--all", "--check"]))?;
+    let apart = ["--manifest-path", "fuzz/Cargo.toml", "--check"];
+    process::run(workspace::cargo("fmt").args(apart))
 }
 
 fn clippy() -> Result<()> {

@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod clients;
 mod deny;
+mod fuzz;
 mod postgres;
 mod process;
 mod rules;
@@ -39,6 +40,8 @@ enum Chore {
     Ci(ci::Arguments),
     /// Runs real Sigstore clients and independent checkers against `chancery dev`
     Clients(clients::Arguments),
+    /// Feeds made-up inputs to every reader of foreign bytes; no part of `ci`
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Postgres(arguments) => postgres::run(&arguments),
         Chore::Ci(arguments) => ci::run(&arguments),
         Chore::Clients(arguments) => clients::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

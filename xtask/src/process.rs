@@ -70,7 +70,8 @@ pub(crate) fn is_root() -> bool {
         .is_ok_and(|metadata| metadata.uid() == 0)
 }
 
-fn line(command: &Command) -> String {
+/// Returns a command as a person would type it.
+pub(crate) fn line(command: &Command) -> String {
     let mut line = OsString::from(command.get_program());
     for argument in command.get_args() {
         line.push(" ");

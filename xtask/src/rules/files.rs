@@ -15,7 +15,7 @@ const TEST_LINES: usize = 900;
 /// Returns what is wrong with the workspace's source files.
 pub(super) fn check() -> Result<Vec<String>> {
     let mut files = Vec::new();
-    for folder in ["crates", "tests", "xtask"] {
+    for folder in ["crates", "fuzz", "tests", "xtask"] {
         collect(&workspace::root().join(folder), &mut files)?;
     }
     let mut wrong = Vec::new();

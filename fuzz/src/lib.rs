@@ -1,0 +1,19 @@
+//! What the fuzz targets do with an input: each `run` reads it as the product would, and asserts what
+//! must hold whatever it is.
+//!
+//! A panic is a finding, and so is a broken assertion. Everything here is the same in every process:
+//! one key, one time, one configuration, so that a file with an input is all that it takes to run a
+//! finding again.
+
+#![forbid(unsafe_code)]
+
+pub mod csr;
+pub mod identity_config;
+pub mod jwks;
+pub mod public_key;
+pub mod request;
+pub mod template;
+pub mod token;
+
+mod genuine;
+mod possession;
