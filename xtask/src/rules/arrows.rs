@@ -13,7 +13,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("chancery-template", &[]),
     (
         "chancery-identity",
-        &["chancery-certs", "chancery-template"],
+        // keys: which of an issuer's RSA keys anybody can factor is told there.
+        &["chancery-certs", "chancery-keys", "chancery-template"],
     ),
     ("chancery-log", &["chancery-keys", "chancery-tlog"]),
     (
