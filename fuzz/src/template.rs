@@ -66,7 +66,12 @@ fn rendered(template: &Template, source: &str, claims: &BTreeMap<String, String>
         && source.len() < MAX_SOURCE
         && text.len() < MAX_OUTPUT
     {
-        let longer = Template::parse(&format!("{source}x")).expect("text may follow");
+        let longer = match Template::parse(&format!("{source}x")) {
+            Ok(longer) => longer,
+            // The whole is called "", and only one of it and a part of that name may hold anything.
+            Err(_) if source.contains("define") || source.contains("block") => return,
+            Err(error) => panic!("text may follow: {error}"),
+        };
         match longer.render(claims) {
             Err(RenderError::TooMuch { .. }) => (),
             rendered => assert_eq!(rendered, Ok(format!("{text}x"))),

@@ -111,7 +111,7 @@ fn fuzz(built: &Path, target: &str, seconds: u32) -> Result<bool> {
         .arg(format!("-max_len={LONGEST}"))
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .arg("-print_final_stats=1")
-        .arg("-verbosity=1")
+        .arg("-verbosity=0")
         .arg(corpus)
         .args(seeds(target)?)
         .current_dir(workspace::root());

@@ -198,8 +198,11 @@ fn fields<'a>(
                 }
             },
             Value::Nil => {
-                let key = name.clone();
-                return Err(RenderError::MissingKey { at, key });
+                let problem = format!(
+                    "nil has no field {name:?}; a template that is invoked sees the claims only if \
+                     they are passed on, as in {{{{ template \"name\" . }}}}"
+                );
+                return Err(RenderError::Type { at, problem });
             }
             other => {
                 let problem = format!("{} has no field {name:?}", other.described());

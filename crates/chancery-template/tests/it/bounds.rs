@@ -45,6 +45,13 @@ fn a_missing_claim_is_named_with_its_place() {
 }
 
 #[test]
+fn a_claim_is_not_called_missing_where_no_claims_were_passed_on() {
+    let error = render(r#"{{ define "t" }}{{ .ref }}{{ end }}{{ template "t" }}"#).unwrap_err();
+    assert!(matches!(error, RenderError::Type { .. }), "{error}");
+    assert!(error.to_string().contains("template \"name\" ."), "{error}");
+}
+
+#[test]
 fn refusals_tell_the_place_and_what_was_found() {
     for (source, message) in [
         (
