@@ -6,7 +6,7 @@ use std::fmt;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chancery_keys::roca;
+use chancery_keys::{is_weak_ed25519, roca};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -225,7 +225,8 @@ fn edwards(jwk: &Jwk) -> Result<Verifiers, KeyFault> {
         other => return Err(KeyFault::CurveUnsupported(quoted(other))),
     }
     let x = octets(jwk.x.as_deref(), 32)?;
-    if is_weak_edwards(&x) {
+    let encoded = x.as_slice().try_into().map_err(|_| KeyFault::Malformed)?;
+    if is_weak_ed25519(encoded) {
         return Err(KeyFault::SmallOrder);
     }
     curve(Algorithm::EdDsa, x)
@@ -235,38 +236,6 @@ fn curve(algorithm: Algorithm, point: Vec<u8>) -> Result<Verifiers, KeyFault> {
     let verifier = algorithm.curve().ok_or(KeyFault::Malformed)?;
     let key = ParsedPublicKey::new(verifier, point).map_err(|_| KeyFault::OffCurve)?;
     Ok(vec![(algorithm, key)])
-}
-
-/// The y coordinates of the points of order 1, 2, 4 and 8 but for 0 and ±1 (the roots of the
-/// polynomial that doubling twice makes of y = 0), little-endian.
-const ORDER_EIGHT: [[u8; 32]; 2] = [
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
-        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
-        0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
-        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
-        0x03, 0x7a,
-    ],
-];
-
-/// Tells whether a point is one of the eight of small order, under each of which one signature is
-/// good for every message or every eighth, or has a y that is not reduced modulo p = 2^255 - 19.
-fn is_weak_edwards(encoded: &[u8]) -> bool {
-    let mut y = encoded.to_vec();
-    if let Some(last) = y.last_mut() {
-        *last &= 0x7f; // the sign of x
-    }
-    // From p - 1 (which is -1, of order 2) upwards, all but the lowest octet are those of p.
-    let (Some((&low, high)), Some((&top, middle))) = (y.split_first(), y.split_last()) else {
-        return true;
-    };
-    let from_minus_one =
-        low >= 0xec && top == 0x7f && middle.iter().skip(1).all(|&octet| octet == 0xff);
-    let zero_or_one = low <= 1 && high.iter().all(|&octet| octet == 0);
-    from_minus_one || zero_or_one || ORDER_EIGHT.iter().any(|weak| y == weak)
 }
 
 /// Reads a `Base64urlUInt` without its leading zeros, which some issuers leave in.

@@ -21,7 +21,7 @@ mod signer;
 pub use algorithm::{Algorithm, KeyType, UnknownKeyType};
 pub use local::{GenerateKeyError, LocalKey};
 pub use passphrase::{Passphrase, PassphraseError};
-pub use public_key::{BadSignature, PublicKey, PublicKeyError};
+pub use public_key::{BadSignature, PublicKey, PublicKeyError, is_weak_ed25519};
 pub use scheme::{HashAlgorithm, SignatureScheme};
 pub use secret_file::{SecretFileError, read_shared_secret};
 pub use signer::{SignError, Signer};

@@ -11,6 +11,8 @@ mod ec;
 mod ed25519;
 mod rsa;
 
+pub use ed25519::is_weak_ed25519;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -78,6 +78,12 @@ pub(super) fn is_weak_signature(signature: &[u8]) -> bool {
     }
 }
 
+/// Tells whether a key's encoding is not canonical, or is of one of the eight points of small order,
+/// under each of which one signature is good for every message or every eighth.
+pub fn is_weak_ed25519(key: [u8; 32]) -> bool {
+    weakness(key).is_some()
+}
+
 fn weakness(mut y: [u8; 32]) -> Option<&'static str> {
     y[31] &= !SIGN_BIT;
     if y.iter().rev().ge(FIELD_PRIME.iter().rev()) {
