@@ -5,6 +5,7 @@
 //! and of `issuer`, so that two issuers never certify equal names. What comes out obeys the rules
 //! of the type; what clients sign stays the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::ci_provider::{Recipe, RecipeError};
@@ -12,7 +13,7 @@ use crate::claim_path::ClaimPath;
 use crate::claim_texts::{ClaimTexts, scalar};
 use crate::config::Entry;
 use crate::issuer::VerifiedClaims;
-use crate::kind::{IdentityError, KindError};
+use crate::kind::{IdentityError, KindError, required};
 use crate::token::claims::{ClaimFault, certifiable_text};
 
 /// What messages call the certified name.
@@ -71,6 +72,17 @@ impl Naming {
             }
             (None, None) => Ok(Self::Type),
         }
+    }
+
+    /// Returns the token's `sub`, which clients sign, and what is certified in its place: itself,
+    /// unless the entry says otherwise.
+    pub(super) fn subject<'a>(
+        &self,
+        claims: &'a VerifiedClaims,
+    ) -> Result<(&'a str, Cow<'a, str>), IdentityError> {
+        let name = required(claims, "sub")?;
+        let subject = self.text(claims, &[])?;
+        Ok((name, subject.map_or(Cow::Borrowed(name), Cow::Owned)))
     }
 
     /// Returns the template, if the name comes from one.

@@ -5,7 +5,7 @@ use chancery_certs::SubjectAlternativeName;
 use crate::config::Entry;
 use crate::issuer::VerifiedClaims;
 use crate::kind::naming::Naming;
-use crate::kind::{Identity, IdentityError, KindError, required};
+use crate::kind::{Identity, IdentityError, KindError};
 
 /// The most octets of a SPIFFE ID (section 2.3).
 const MAX_ID: usize = 2048;
@@ -40,9 +40,8 @@ impl Spiffe {
         claims: &VerifiedClaims,
         naming: &Naming,
     ) -> Result<Identity, IdentityError> {
-        let name = required(claims, "sub")?;
-        let subject = naming.text(claims, &[])?;
-        let subject = subject.as_deref().unwrap_or(name);
+        let (name, subject) = naming.subject(claims)?;
+        let subject = &*subject;
         let domain = trust_domain(subject)
             .ok_or_else(|| IdentityError::SubjectMalformed("is not a SPIFFE ID".into()))?;
         if domain != self.trust_domain {

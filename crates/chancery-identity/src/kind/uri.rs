@@ -7,7 +7,7 @@ use crate::go_url::GoUrl;
 use crate::issuer::VerifiedClaims;
 use crate::kind::naming::Naming;
 use crate::kind::{
-    Identity, IdentityError, KindError, issuer_url, looks_like_email, require_own_domain, required,
+    Identity, IdentityError, KindError, issuer_url, looks_like_email, require_own_domain,
 };
 
 /// The rules for one issuer.
@@ -43,9 +43,8 @@ impl Uri {
         claims: &VerifiedClaims,
         naming: &Naming,
     ) -> Result<Identity, IdentityError> {
-        let name = required(claims, "sub")?;
-        let subject = naming.text(claims, &[])?;
-        let subject = subject.as_deref().unwrap_or(name);
+        let (name, subject) = naming.subject(claims)?;
+        let subject = &*subject;
         if looks_like_email(subject) {
             return Err(IdentityError::SubjectIsEmail);
         }

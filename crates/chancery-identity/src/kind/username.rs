@@ -6,7 +6,7 @@ use crate::config::{Entry, EntryFault};
 use crate::issuer::VerifiedClaims;
 use crate::kind::naming::Naming;
 use crate::kind::{
-    Identity, IdentityError, KindError, issuer_url, looks_like_email, require_own_domain, required,
+    Identity, IdentityError, KindError, issuer_url, looks_like_email, require_own_domain,
 };
 
 /// The rules for one issuer.
@@ -37,9 +37,8 @@ impl Username {
         claims: &VerifiedClaims,
         naming: &Naming,
     ) -> Result<Identity, IdentityError> {
-        let name = required(claims, "sub")?;
-        let subject = naming.text(claims, &[])?;
-        let subject = subject.as_deref().unwrap_or(name);
+        let (name, subject) = naming.subject(claims)?;
+        let subject = &*subject;
         // It separates name and domain.
         if subject.contains('!') {
             return Err(IdentityError::SubjectMalformed(
