@@ -41,7 +41,8 @@ impl Opened {
     }
 }
 
-/// Opens the instance that `config` describes, for `purpose`.
+/// Opens the instance that `config` describes, for `purpose`. A development database of an older
+/// version is brought up to date; a production one waits for `chancery migrate`.
 pub(crate) async fn open(
     config: &Config,
     issuers: Issuers,
@@ -49,7 +50,12 @@ pub(crate) async fn open(
 ) -> Result<Opened, Failure> {
     let files = Files::read(config)?;
     let key_policy = key_policy(config)?;
-    let store = connect(&database_url(config)?).await?;
+    let url = database_url(config)?;
+    let store = match purpose {
+        Purpose::Development => up_to_date(&url).await?,
+        Purpose::Production => current(&url).await?,
+    };
+    store.check_durability().await.map_err(configuration)?;
     let instance = bound_instance(&store, purpose).await?;
     let number = files.bind(config, &instance)?.log;
     let Files {
@@ -92,7 +98,8 @@ pub(crate) async fn open(
 /// Holds the files that `config` names against what `database` recorded, and opens nothing.
 pub(crate) async fn verify(config: &Config, database: &DatabaseUrl) -> Result<(), Failure> {
     let files = Files::read(config)?;
-    let store = connect(database).await?;
+    let store = current(database).await?;
+    store.check_durability().await.map_err(configuration)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
     let bound = files.bind(config, &instance).map(drop);
     store.close().await;
@@ -268,28 +275,35 @@ pub(crate) fn read_database_file(path: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::configuration(format!("{} is not text", path.display())))
 }
 
-/// Brings an instance's tables to what this program needs. A database without tables is not touched:
-/// only `init` makes those.
+/// Brings an instance's tables to what this program needs.
 pub(crate) async fn migrate(url: &DatabaseUrl) -> Result<(), Failure> {
-    let store = Store::connect(url, ConnectOptions::default())
-        .await
-        .map_err(not_connected)?;
+    up_to_date(url).await?.close().await;
+    Ok(())
+}
+
+/// Connects, and brings tables of an older version up to date. A database without tables is not
+/// touched: only `init` makes those.
+async fn up_to_date(url: &DatabaseUrl) -> Result<Store, Failure> {
+    let store = connect(url).await?;
     match store.check_schema().await {
         Ok(()) => {}
         Err(SchemaError::Older { .. }) => store.migrate().await.map_err(configuration)?,
         Err(other) => return Err(configuration(other)),
     }
-    store.close().await;
-    Ok(())
+    Ok(store)
+}
+
+/// Connects to tables that must be up to date.
+async fn current(url: &DatabaseUrl) -> Result<Store, Failure> {
+    let store = connect(url).await?;
+    store.check_schema().await.map_err(configuration)?;
+    Ok(store)
 }
 
 async fn connect(url: &DatabaseUrl) -> Result<Store, Failure> {
-    let store = Store::connect(url, ConnectOptions::default())
+    Store::connect(url, ConnectOptions::default())
         .await
-        .map_err(not_connected)?;
-    store.check_schema().await.map_err(configuration)?;
-    store.check_durability().await.map_err(configuration)?;
-    Ok(store)
+        .map_err(not_connected)
 }
 
 async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Failure> {

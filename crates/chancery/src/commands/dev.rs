@@ -112,7 +112,6 @@ impl Development {
             self.found(&config).await?;
         }
         self.refuse_production()?;
-        opening::migrate(&opening::database_url(&config)?).await?;
         let url = Url::parse(&config.url).map_err(Failure::from_error)?;
         let source = self.identity()?;
         let identity = source.read()?;
