@@ -77,43 +77,36 @@ fn merge_delay() -> Result<()> {
 
 /// Lints a certificate of every issuer type, and lets other ecosystems' parsers read it.
 fn every_type() -> Result<()> {
-    let (zlint, parser) = (tools::ZLINT.get()?, tools::certparse()?);
-    let mut command = Python::with_sigstore()?.script(&outside().join("every_type.py"));
-    command
-        .arg("--chancery")
-        .arg(service::program("chancery"))
-        .arg("--zlint")
-        .arg(zlint)
-        .arg("--go-parser")
-        .arg(parser);
-    process::run(&mut command)
+    let programs = [
+        ("--zlint", tools::ZLINT.get()?),
+        ("--go-parser", tools::certparse()?),
+    ];
+    check_alone("every_type.py", &programs)
 }
 
 /// Compares what a real Fulcio and Chancery make of the same tokens.
 fn fulcio() -> Result<()> {
-    let fulcio = tools::FULCIO.get()?;
-    let mut command = Python::with_sigstore()?.script(&outside().join("fulcio.py"));
-    command
-        .arg("--chancery")
-        .arg(service::program("chancery"))
-        .arg("--fulcio")
-        .arg(fulcio);
-    process::run(&mut command)
+    check_alone("fulcio.py", &[("--fulcio", tools::FULCIO.get()?)])
 }
 
 /// Gets a certificate over gRPC and TLS, and lets h2spec judge HTTP/2.
 fn grpc() -> Result<()> {
-    let (grpcurl, h2spec) = (tools::GRPCURL.get()?, tools::H2SPEC.get()?);
-    let mut command = Python::with_sigstore()?.script(&outside().join("grpc_tls.py"));
-    command
-        .arg("--chancery")
-        .arg(service::program("chancery"))
-        .arg("--grpcurl")
-        .arg(grpcurl)
-        .arg("--h2spec")
-        .arg(h2spec)
-        .arg("--protos")
-        .arg(workspace::root().join("crates/chancery-proto/proto"));
+    let protos = workspace::root().join("crates/chancery-proto/proto");
+    let programs = [
+        ("--grpcurl", tools::GRPCURL.get()?),
+        ("--h2spec", tools::H2SPEC.get()?),
+        ("--protos", protos),
+    ];
+    check_alone("grpc_tls.py", &programs)
+}
+
+/// Runs a script of `tests/outside` that starts Chancery itself, with issuers of its own.
+fn check_alone(script: &str, arguments: &[(&str, PathBuf)]) -> Result<()> {
+    let mut command = Python::with_sigstore()?.script(&outside().join(script));
+    command.arg("--chancery").arg(service::program("chancery"));
+    for (name, path) in arguments {
+        command.arg(name).arg(path);
+    }
     process::run(&mut command)
 }
 
