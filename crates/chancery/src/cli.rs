@@ -123,23 +123,8 @@ pub(crate) struct InitArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct MigrateArgs {
-    /// The configuration that `init` wrote.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "chancery.yaml",
-        env = "CHANCERY_CONFIG"
-    )]
-    pub(crate) config: PathBuf,
-    /// The database, instead of what the configuration says. A URL with a password is refused
-    /// here: set `CHANCERY_DATABASE`.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "CHANCERY_DATABASE",
-        hide_env_values = true
-    )]
-    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
 }
 
 #[derive(Args, Debug)]
@@ -148,9 +133,9 @@ pub(crate) struct ServeArgs {
     pub(crate) settings: SettingsArgs,
 }
 
-/// The configuration, and what is said instead of it.
+/// Which instance: its configuration, and its database.
 #[derive(Args, Debug)]
-pub(crate) struct SettingsArgs {
+pub(crate) struct InstanceArgs {
     /// The configuration that `init` wrote.
     #[arg(
         long,
@@ -159,12 +144,6 @@ pub(crate) struct SettingsArgs {
         env = "CHANCERY_CONFIG"
     )]
     pub(crate) config: PathBuf,
-    /// Where to listen, instead of what the configuration says.
-    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_LISTEN")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Where metrics and probes listen, instead of what the configuration says.
-    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_ADMIN_LISTEN")]
-    pub(crate) admin_listen: Option<SocketAddr>,
     /// The database, instead of what the configuration says. A URL with a password is refused
     /// here: set `CHANCERY_DATABASE`.
     #[arg(
@@ -174,6 +153,19 @@ pub(crate) struct SettingsArgs {
         hide_env_values = true
     )]
     pub(crate) database: Option<String>,
+}
+
+/// The configuration, and what is said instead of it.
+#[derive(Args, Debug)]
+pub(crate) struct SettingsArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// Where to listen, instead of what the configuration says.
+    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where metrics and probes listen, instead of what the configuration says.
+    #[arg(long, value_name = "ADDRESS", env = "CHANCERY_ADMIN_LISTEN")]
+    pub(crate) admin_listen: Option<SocketAddr>,
     /// Let anybody who uses this shared issuer, such as GitHub's, have a certificate. For identity
     /// configurations that must stay as Fulcio has them; elsewhere an owner rule or `any-owner:
     /// true` in the issuer's entry says it better. Can be given more than once.

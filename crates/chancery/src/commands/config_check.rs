@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &ConfigCheckArgs) -> Result<(), Failure> {
 }
 
 async fn check_all(args: &ConfigCheckArgs, report: &mut Report) -> Result<(), Failure> {
-    let path = &args.settings.config;
+    let path = &args.settings.instance.config;
     let config = match Config::load(path) {
         Ok(config) => {
             report.add("chancery.yaml", Status::Passed, path.display());

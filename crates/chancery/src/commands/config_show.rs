@@ -52,7 +52,7 @@ enum From {
 }
 
 pub(crate) fn run(args: &ConfigShowArgs) -> Result<(), Failure> {
-    let at_start = Config::load(&args.settings.config)?;
+    let at_start = Config::load(&args.settings.instance.config)?;
     let config = args.settings.apply_to(at_start)?;
     let settings = settings(&config, &args.settings)?;
     let source = IdentitySource::of(&config);
@@ -78,8 +78,8 @@ fn settings(config: &Config, args: &SettingsArgs) -> Result<BTreeMap<String, Set
         ("listen", args.listen.is_some()),
         ("admin-listen", args.admin_listen.is_some()),
         ("any-owner", !args.any_owner.is_empty()),
-        ("database", args.database.is_some()),
-        ("database-file", args.database.is_some()),
+        ("database", args.instance.database.is_some()),
+        ("database-file", args.instance.database.is_some()),
     ];
     let in_file = in_file(args)?;
     let from = |name: &str| {
@@ -104,7 +104,7 @@ fn settings(config: &Config, args: &SettingsArgs) -> Result<BTreeMap<String, Set
 
 /// Returns what the file itself says.
 fn in_file(args: &SettingsArgs) -> Result<BTreeMap<String, Value>, Failure> {
-    let text = read_text(&args.config).map_err(Failure::from_error)?;
+    let text = read_text(&args.instance.config).map_err(Failure::from_error)?;
     let tree: Value = yaml_serde::from_str(&text).map_err(Failure::from_error)?;
     Ok(flat(tree))
 }

@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::opening;
 
 pub(crate) async fn run(args: MigrateArgs) -> Result<(), Failure> {
-    let mut config = Config::load(&args.config)?;
-    put_database(&mut config, args.database)?;
+    let mut config = Config::load(&args.instance.config)?;
+    put_database(&mut config, args.instance.database)?;
     opening::migrate(&opening::database_url(&config)?).await?;
     println!("the database is up to date");
     Ok(())

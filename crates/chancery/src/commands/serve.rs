@@ -22,7 +22,7 @@ use crate::{logging, serving};
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::start("info");
     let hangup = Hangup::take()?;
-    let at_start = Config::load(&args.settings.config)?;
+    let at_start = Config::load(&args.settings.instance.config)?;
     let config = args.settings.apply_to(at_start.clone())?;
     let url = parse_url(&config.url)?;
     config.check_listeners()?;
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         parts.push(Box::new(TlsPart::new(&config, tls.clone())));
     }
     let settings = Settings {
-        path: args.settings.config,
+        path: args.settings.instance.config,
         at_start,
     };
     let watch = Watch {
@@ -75,7 +75,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 impl SettingsArgs {
     /// Puts what was said on the command line and in the environment over a configuration.
     pub(crate) fn apply_to(&self, mut config: Config) -> Result<Config, Failure> {
-        put_database(&mut config, self.database.clone())?;
+        put_database(&mut config, self.instance.database.clone())?;
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
         config.any_owner.extend(self.any_owner.iter().cloned());
