@@ -37,5 +37,6 @@ pub use read::ReadError;
 pub use sct::{Sct, SctError};
 pub use sequencer::Sequenced;
 pub use store::{
-    Batch, Head, LogStore, NewEntry, Plan, PlanRefused, SequenceError, StoreError, Tip,
+    Batch, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError, StoreError,
+    StoredTerm, Tip,
 };

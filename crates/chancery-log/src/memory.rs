@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chancery_tlog::{RightEdge, TileId, TreeHead};
 
-use crate::store::{Batch, Head, LogStore, Plan, SequenceError, StoreError, Tip};
+use crate::store::{
+    Batch, Head, LogReader, LogStore, Plan, SequenceError, StoreError, StoredTerm, Tip,
+};
 use crate::{Delivery, IndexTerm};
 
 /// What the next call of [`LogStore::sequence`] does.
@@ -41,6 +43,8 @@ pub struct State {
     pub terms: Vec<(IndexTerm, u64)>,
     /// Deliveries by entry.
     pub deliveries: BTreeMap<u64, Delivery>,
+    /// Issuer certificates by SHA-256.
+    pub issuers: BTreeMap<[u8; 32], Vec<u8>>,
 }
 
 impl Default for State {
@@ -54,6 +58,7 @@ impl Default for State {
             tiles: BTreeMap::new(),
             terms: Vec::new(),
             deliveries: BTreeMap::new(),
+            issuers: BTreeMap::new(),
         }
     }
 }
@@ -108,11 +113,36 @@ fn away() -> StoreError {
 }
 
 #[async_trait]
-impl LogStore for MemoryStore {
+impl LogReader for MemoryStore {
     async fn head(&self) -> Result<Head, StoreError> {
         Ok(self.state().head)
     }
 
+    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let state = self.state();
+        Ok(tiles
+            .iter()
+            .map(|t| state.tiles.get(&(t.level, t.index)).cloned())
+            .collect())
+    }
+
+    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let state = self.state();
+        let bound = |n: u64| {
+            usize::try_from(n)
+                .unwrap_or(usize::MAX)
+                .min(state.entries.len())
+        };
+        Ok(state.entries[bound(range.start)..bound(range.end)].to_vec())
+    }
+
+    async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.state().issuers.get(fingerprint).cloned())
+    }
+}
+
+#[async_trait]
+impl LogStore for MemoryStore {
     async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError> {
         let fault = self.next_fault();
         if fault == Some(Fault::NotCommitted) {
@@ -151,25 +181,30 @@ impl LogStore for MemoryStore {
         Ok(())
     }
 
-    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    async fn deliveries(&self, range: Range<u64>) -> Result<Vec<Delivery>, StoreError> {
         let state = self.state();
-        Ok(tiles
-            .iter()
-            .map(|t| state.tiles.get(&(t.level, t.index)).cloned())
-            .collect())
+        let found = state.deliveries.range(range);
+        Ok(found.map(|(_, delivery)| delivery.clone()).collect())
     }
 
-    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
-        let state = self.state();
-        let bound = |n: u64| {
-            usize::try_from(n)
-                .unwrap_or(usize::MAX)
-                .min(state.entries.len())
+    async fn terms(
+        &self,
+        after: Option<&StoredTerm>,
+        limit: u32,
+    ) -> Result<Vec<StoredTerm>, StoreError> {
+        let stored = |(term, leaf_index): &(IndexTerm, u64)| StoredTerm {
+            name: term.name.to_owned(),
+            value: term.value.clone(),
+            leaf_index: *leaf_index,
         };
-        Ok(state.entries[bound(range.start)..bound(range.end)].to_vec())
+        let mut terms: Vec<_> = self.state().terms.iter().map(stored).collect();
+        terms.sort_unstable();
+        terms.retain(|term| after.is_none_or(|after| term > after));
+        terms.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(terms)
     }
 
-    async fn issuer(&self, _fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
+    async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
+        Ok(self.state().issuers.clone().into_iter().collect())
     }
 }

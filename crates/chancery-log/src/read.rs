@@ -5,7 +5,7 @@ use chancery_tlog::{Hash, RightEdge, TileHashes, TileId, TilePath, TreeHead};
 
 use crate::log::Log;
 use crate::publisher::PublishError;
-use crate::store::{LogStore, StoreError};
+use crate::store::{LogReader, StoreError};
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +146,7 @@ pub(crate) fn edge_from_tiles(
 
 /// Makes a consistency proof from stored tiles.
 pub(crate) async fn consistency_proof(
-    store: &dyn LogStore,
+    store: &dyn LogReader,
     smaller: u64,
     larger: u64,
 ) -> Result<Vec<Hash>, ReadError> {

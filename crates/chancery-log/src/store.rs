@@ -57,24 +57,11 @@ pub struct Batch {
 /// Makes a batch from what was found under the lock. Pure and short: the lock is held meanwhile.
 pub type Plan<'a> = Box<dyn FnOnce(Tip) -> Result<Batch, PlanRefused> + Send + 'a>;
 
-/// One log in a database.
-///
-/// Each method is one transaction. A future may be dropped at any await: that is an error whose
-/// effect is unknown.
+/// A log that can be read, wherever its bytes are.
 #[async_trait]
-pub trait LogStore: Debug + Send + Sync {
-    /// Reads the stored head.
+pub trait LogReader: Debug + Send + Sync {
+    /// Reads the newest head.
     async fn head(&self) -> Result<Head, StoreError>;
-
-    /// Appends a batch.
-    ///
-    /// Locks the head row against every other process, reads it (and its right edge, unless it is
-    /// `known`), calls `plan`, writes the whole batch, replaces the head by compare-and-swap and
-    /// commits. When it returns `Ok`, the batch is durable; concurrent calls are serialised.
-    async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError>;
-
-    /// Records deliveries without a batch. Recording one twice is no error.
-    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError>;
 
     /// Reads hash tiles as they are stored, in the order asked for; `None` where there is none.
     async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
@@ -85,6 +72,48 @@ pub trait LogStore: Debug + Send + Sync {
 
     /// Reads the DER of an issuer certificate by its SHA-256.
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// One log in a database.
+///
+/// Each method is one transaction. A future may be dropped at any await: that is an error whose
+/// effect is unknown.
+#[async_trait]
+pub trait LogStore: LogReader {
+    /// Appends a batch.
+    ///
+    /// Locks the head row against every other process, reads it (and its right edge, unless it is
+    /// `known`), calls `plan`, writes the whole batch, replaces the head by compare-and-swap and
+    /// commits. When it returns `Ok`, the batch is durable; concurrent calls are serialised.
+    async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError>;
+
+    /// Records deliveries without a batch. Recording one twice is no error.
+    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError>;
+
+    /// Reads the recorded deliveries of the entries in `range`, in order. Entries without one are
+    /// left out.
+    async fn deliveries(&self, range: Range<u64>) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Reads at most `limit` index terms in the order of the index, from the first after `after`.
+    async fn terms(
+        &self,
+        after: Option<&StoredTerm>,
+        limit: u32,
+    ) -> Result<Vec<StoredTerm>, StoreError>;
+
+    /// Reads every stored issuer certificate: the fingerprint that it is found by, and its DER.
+    async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError>;
+}
+
+/// An index term as it is stored: where the [`IndexTerm`]'s value is long, its digest stands for it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct StoredTerm {
+    /// The kind of term.
+    pub name: String,
+    /// What to search for.
+    pub value: String,
+    /// An entry that it finds.
+    pub leaf_index: u64,
 }
 
 /// Why a read or a small write did not happen.

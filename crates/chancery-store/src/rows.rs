@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chancery_log::{Delivery, Head, NewEntry, StoreError};
+use chancery_log::{Delivery, Head, NewEntry, StoreError, StoredTerm};
 use chancery_tlog::{Hash, TileWrite, TreeHead};
 use sha2::{Digest, Sha256};
 
@@ -36,6 +36,28 @@ pub(crate) fn head(log: i64, row: Option<HeadRow>) -> Result<Head, StoreError> {
             root_hash,
         },
         timestamp_ms: unsigned("timestamp_ms", timestamp_ms)?,
+    })
+}
+
+/// Reads `leaf_index`, `sha256`, `body` of a delivery.
+pub(crate) fn delivery(
+    (leaf_index, sha256, body): (i64, Vec<u8>, Vec<u8>),
+) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        leaf_index: unsigned("leaf_index", leaf_index)?,
+        sha256: digest("sha256", sha256)?,
+        body: body.into(),
+    })
+}
+
+/// Reads `name`, `value`, `leaf_index` of a term.
+pub(crate) fn term(
+    (name, value, leaf_index): (String, String, i64),
+) -> Result<StoredTerm, StoreError> {
+    Ok(StoredTerm {
+        name,
+        value,
+        leaf_index: unsigned("leaf_index", leaf_index)?,
     })
 }
 

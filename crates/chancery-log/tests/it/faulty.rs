@@ -13,7 +13,8 @@ use chancery_keys::{LocalKey, PublicKey, SignError, Signer};
 use chancery_log::guard::Advance;
 use chancery_log::memory::MemoryStore;
 use chancery_log::{
-    Batch, Delivery, Guard, GuardError, Head, LogStore, Plan, SequenceError, StoreError, Tip,
+    Batch, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, SequenceError, StoreError,
+    StoredTerm, Tip,
 };
 use chancery_tlog::{Hash, TileId, TreeHead};
 use tokio::sync::watch;
@@ -107,12 +108,30 @@ fn unavailable() -> StoreError {
 }
 
 #[async_trait]
-impl LogStore for TestStore {
+impl LogReader for TestStore {
     async fn head(&self) -> Result<Head, StoreError> {
         self.reachable()?;
         self.memory.head().await
     }
 
+    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.reachable()?;
+        self.memory.hash_tiles(tiles).await
+    }
+
+    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.reachable()?;
+        self.memory.entries(range).await
+    }
+
+    async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reachable()?;
+        self.memory.issuer(fingerprint).await
+    }
+}
+
+#[async_trait]
+impl LogStore for TestStore {
     async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError> {
         self.commits.fetch_add(1, SeqCst);
         self.gate.pass().await;
@@ -142,19 +161,23 @@ impl LogStore for TestStore {
         self.memory.record(deliveries).await
     }
 
-    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    async fn deliveries(&self, range: Range<u64>) -> Result<Vec<Delivery>, StoreError> {
         self.reachable()?;
-        self.memory.hash_tiles(tiles).await
+        self.memory.deliveries(range).await
     }
 
-    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+    async fn terms(
+        &self,
+        after: Option<&StoredTerm>,
+        limit: u32,
+    ) -> Result<Vec<StoredTerm>, StoreError> {
         self.reachable()?;
-        self.memory.entries(range).await
+        self.memory.terms(after, limit).await
     }
 
-    async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
         self.reachable()?;
-        self.memory.issuer(fingerprint).await
+        self.memory.issuers().await
     }
 }
 

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chancery_log::{Delivery, Head, LogStore, Plan, SequenceError, StoreError, Tip};
+use chancery_log::{
+    Delivery, Head, LogReader, LogStore, Plan, SequenceError, StoreError, StoredTerm, Tip,
+};
 use chancery_tlog::{RightEdge, TileId, TreeHead};
 
 use super::write::{lock_head, write};
@@ -29,41 +31,13 @@ pub(super) struct LockedHead {
 }
 
 #[async_trait]
-impl LogStore for Log {
+impl LogReader for Log {
     async fn head(&self) -> Result<Head, StoreError> {
         let query = sqlx::query_as(sql::HEAD).bind(self.log);
         rows::head(
             self.log,
             within(OPERATION, query.fetch_optional(&self.readers)).await?,
         )
-    }
-
-    async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError> {
-        let transaction = tokio::time::timeout(BEFORE_COMMIT, self.write_batch(known, plan))
-            .await
-            .map_err(|_| SequenceError::NotCommitted(timed_out(BEFORE_COMMIT)))??;
-        within(COMMIT, transaction.commit())
-            .await
-            .map_err(SequenceError::Unknown)
-    }
-
-    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
-        let rows = Rows {
-            entries: Vec::new(),
-            tiles: Vec::new(),
-            deliveries: deliveries.to_vec(),
-            head: None,
-        };
-        let transaction = tokio::time::timeout(BEFORE_COMMIT, async {
-            let (mut loan, _) = self.begin().await?;
-            write(loan.connection(), self.log, rows)
-                .await
-                .map_err(store_error)?;
-            Ok(loan)
-        })
-        .await
-        .map_err(|_| timed_out(BEFORE_COMMIT))??;
-        within(COMMIT, transaction.commit()).await
     }
 
     async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
@@ -95,6 +69,75 @@ impl LogStore for Log {
             .bind(self.log)
             .bind(fingerprint.as_slice());
         within(OPERATION, query.fetch_optional(&self.readers)).await
+    }
+}
+
+#[async_trait]
+impl LogStore for Log {
+    async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError> {
+        let transaction = tokio::time::timeout(BEFORE_COMMIT, self.write_batch(known, plan))
+            .await
+            .map_err(|_| SequenceError::NotCommitted(timed_out(BEFORE_COMMIT)))??;
+        within(COMMIT, transaction.commit())
+            .await
+            .map_err(SequenceError::Unknown)
+    }
+
+    async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        let rows = Rows {
+            entries: Vec::new(),
+            tiles: Vec::new(),
+            deliveries: deliveries.to_vec(),
+            head: None,
+        };
+        let transaction = tokio::time::timeout(BEFORE_COMMIT, async {
+            let (mut loan, _) = self.begin().await?;
+            write(loan.connection(), self.log, rows)
+                .await
+                .map_err(store_error)?;
+            Ok(loan)
+        })
+        .await
+        .map_err(|_| timed_out(BEFORE_COMMIT))??;
+        within(COMMIT, transaction.commit()).await
+    }
+
+    async fn deliveries(&self, range: Range<u64>) -> Result<Vec<Delivery>, StoreError> {
+        let query = sqlx::query_as(sql::DELIVERIES)
+            .bind(self.log)
+            .bind(bound(range.start))
+            .bind(bound(range.end));
+        let found = within(OPERATION, query.fetch_all(&self.readers)).await?;
+        found.into_iter().map(rows::delivery).collect()
+    }
+
+    async fn terms(
+        &self,
+        after: Option<&StoredTerm>,
+        limit: u32,
+    ) -> Result<Vec<StoredTerm>, StoreError> {
+        let (name, value, leaf_index) = match after {
+            Some(term) => (&*term.name, &*term.value, bound(term.leaf_index)),
+            None => ("", "", -1),
+        };
+        let query = sqlx::query_as(sql::TERMS)
+            .bind(self.log)
+            .bind(name)
+            .bind(value)
+            .bind(leaf_index)
+            .bind(i64::from(limit));
+        let found = within(OPERATION, query.fetch_all(&self.readers)).await?;
+        found.into_iter().map(rows::term).collect()
+    }
+
+    async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
+        let query = sqlx::query_as(sql::ISSUERS).bind(self.log);
+        let found: Vec<(Vec<u8>, Vec<u8>)> =
+            within(OPERATION, query.fetch_all(&self.readers)).await?;
+        found
+            .into_iter()
+            .map(|(fingerprint, der)| Ok((rows::digest("fingerprint", fingerprint)?, der)))
+            .collect()
     }
 }
 

@@ -19,6 +19,28 @@ pub(crate) const ISSUER: &str = "\
       FROM log_issuer
      WHERE log = $1 AND fingerprint = $2";
 
+/// Every issuer certificate of a log.
+pub(crate) const ISSUERS: &str = "\
+    SELECT fingerprint, der
+      FROM log_issuer
+     WHERE log = $1
+     ORDER BY fingerprint";
+
+/// What was handed out for a range of entries.
+pub(crate) const DELIVERIES: &str = "\
+    SELECT leaf_index, sha256, body
+      FROM log_delivery
+     WHERE log = $1 AND leaf_index >= $2 AND leaf_index < $3
+     ORDER BY leaf_index";
+
+/// A stretch of the index.
+pub(crate) const TERMS: &str = "\
+    SELECT name, value, leaf_index
+      FROM log_term
+     WHERE log = $1 AND (name, value, leaf_index) > ($2, $3, $4)
+     ORDER BY name, value, leaf_index
+     LIMIT $5";
+
 /// Claims the database for an installation: changes no row if it has one.
 pub(crate) const INSERT_INSTANCE: &str = "\
     INSERT INTO instance (id, purpose, created_ms, guard_id, url)

@@ -4,8 +4,8 @@
 mod both;
 
 pub(super) use both::{
-    AUTHORITIES, ENTRIES, HEAD, INSERT_AUTHORITY, INSERT_HEAD, INSERT_INSTANCE, INSERT_ISSUER,
-    INSERT_LOG, INSTANCE, ISSUER, LOGS,
+    AUTHORITIES, DELIVERIES, ENTRIES, HEAD, INSERT_AUTHORITY, INSERT_HEAD, INSERT_INSTANCE,
+    INSERT_ISSUER, INSERT_LOG, INSTANCE, ISSUER, ISSUERS, LOGS, TERMS,
 };
 
 /// Locks a log's head and reads it. The clock is read outside the sub-select, thus after the lock

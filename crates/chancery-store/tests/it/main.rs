@@ -32,3 +32,4 @@ mod schema;
 mod sqlite;
 mod test_log;
 mod used_tokens;
+mod whole;
