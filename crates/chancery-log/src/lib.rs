@@ -37,6 +37,6 @@ pub use read::ReadError;
 pub use sct::{Sct, SctError};
 pub use sequencer::Sequenced;
 pub use store::{
-    Batch, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError, StoreError,
-    StoredTerm, Tip,
+    Batch, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError, ServerRun,
+    StoreError, StoredTerm, Tip,
 };

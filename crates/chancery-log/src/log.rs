@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chancery_keys::{Algorithm, PublicKey, Signer};
 use chancery_tlog::ct::LogId;
-use chancery_tlog::{Origin, TreeHead};
+use chancery_tlog::{Origin, RightEdge, TreeHead};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,10 +14,10 @@ use crate::clock::Clock;
 use crate::guard::{Guard, GuardError};
 use crate::leaf::{Delivery, IndexTerm, Leaf};
 use crate::publisher::{PublishError, Publisher};
-use crate::read::ReadError;
+use crate::read::{ReadError, edge_from_tiles};
 use crate::sct::{Sct, SctError};
 use crate::sequencer::{Pending, Sequenced, Sequencer};
-use crate::store::{LogStore, StoreError};
+use crate::store::{Head, LogStore, StoreError};
 
 /// What a log is made of.
 #[derive(Debug)]
@@ -115,6 +115,19 @@ pub enum OpenLogError {
     /// The guard could not be asked.
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// The stored tiles do not hash to the stored head.
+    #[error(
+        "the log is damaged: the stored head says size {} root {}, and the hash tiles at its right \
+         edge do not hash to it: {damage}. Restore the database from a backup; \
+         `chancery log recover` brings back what the backup misses",
+        stored.tree_size, stored.root_hash
+    )]
+    Damaged {
+        /// The stored head.
+        stored: TreeHead,
+        /// What is wrong with the tiles.
+        damage: String,
+    },
     /// The stored head could not be guarded and signed.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -154,7 +167,8 @@ pub struct LogStatus {
 }
 
 impl Log {
-    /// Opens a log: sees the guard at the stored head, publishes it, and starts the sequencer.
+    /// Opens a log: rehashes its right edge, sees the guard at the stored head, publishes it, and
+    /// starts the sequencer.
     pub async fn open(parts: LogParts) -> Result<Self, OpenLogError> {
         let LogParts {
             name,
@@ -168,7 +182,8 @@ impl Log {
         check_algorithm(signer.public_key().algorithm())?;
         let publisher = Arc::new(Publisher::new(Arc::clone(&store), guard, signer, origin));
         publisher.look().await?;
-        publisher.publish(store.head().await?, None).await?;
+        let (stored, edge) = stored_tree(&*store).await?;
+        publisher.publish(stored, None).await?;
 
         let (pool, entries) = mpsc::channel(limits.capacity.clamp(1, Semaphore::MAX_PERMITS));
         let deliveries = Arc::new(Deliveries::default());
@@ -180,7 +195,8 @@ impl Log {
             pool: entries,
             deliveries: Arc::clone(&deliveries),
             max_batch: limits.max_batch.max(1),
-            edge: None,
+            edge: Some(edge),
+            server_run: None,
             behind: false,
         };
         let running = tokio::spawn(sequencer.run(stop.clone()));
@@ -307,6 +323,35 @@ impl Log {
     /// Returns the log's key.
     pub fn public_key(&self) -> &PublicKey {
         self.publisher.signer.public_key()
+    }
+}
+
+/// Reads the stored head with its right edge, which must hash to it.
+async fn stored_tree(store: &dyn LogStore) -> Result<(Head, RightEdge), OpenLogError> {
+    let mut head = store.head().await?;
+    loop {
+        let tree = head.tree;
+        let needed = RightEdge::tiles_needed(tree.tree_size);
+        let stored = store.hash_tiles(&needed).await?;
+        let tiles: Vec<_> = needed
+            .into_iter()
+            .zip(stored)
+            .filter_map(|(tile, hashes)| Some((tile, hashes?)))
+            .collect();
+        let damage = match edge_from_tiles(&tree, &tiles) {
+            Ok(edge) if edge.tree_head() == tree => return Ok((head, edge)),
+            Ok(edge) => format!("they give root {}", edge.tree_head().root_hash),
+            Err(what) => what,
+        };
+        let now = store.head().await?;
+        if now == head {
+            return Err(OpenLogError::Damaged {
+                stored: tree,
+                damage,
+            });
+        }
+        // Another process appended between the two reads.
+        head = now;
     }
 }
 

@@ -160,6 +160,7 @@ impl LogStore for MemoryStore {
             head,
             edge_tiles,
             database_time_ms: None,
+            server_run: None,
         })?;
         if fault != Some(Fault::LostUnknown) {
             state.write(batch);

@@ -182,6 +182,19 @@ impl Publisher {
         }
     }
 
+    /// Reads the guard anew, and proves that it and what is stored now are one log.
+    pub(crate) async fn look_again(&self) -> Result<(), PublishError> {
+        let mut turn = self.turn.lock().await;
+        turn.guarded = self.guard.read().await?;
+        // After the guard, which moves only once a commit has succeeded.
+        let stored = self.store.head().await.map_err(ReadError::from)?.tree;
+        if stored.tree_size < turn.guarded.tree_size {
+            self.prove(&stored, &turn.guarded).await
+        } else {
+            self.prove(&turn.guarded, &stored).await
+        }
+    }
+
     fn halt(&self, one: &TreeHead, other: &TreeHead, why: &str) -> PublishError {
         let reason = format!(
             "database and guard are at odds: {why}. One says size {} root {}, the other size {} \

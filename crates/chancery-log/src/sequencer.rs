@@ -20,7 +20,7 @@ use crate::clock::{Clock, unix_ms};
 use crate::leaf::{IndexTerm, Leaf};
 use crate::log::{AppendError, Deliveries};
 use crate::publisher::{PublishError, Publisher};
-use crate::store::{LogStore, PlanRefused, SequenceError};
+use crate::store::{LogStore, PlanRefused, SequenceError, ServerRun, StoreError};
 
 /// How long deliveries wait for a batch to ride with before they are recorded alone.
 const IDLE: Duration = Duration::from_secs(1);
@@ -78,6 +78,8 @@ pub(crate) struct Sequencer {
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) max_batch: usize,
     pub(crate) edge: Option<RightEdge>,
+    /// The run of the database server that was last held against the guard.
+    pub(crate) server_run: Option<ServerRun>,
     /// Whether something is committed that could not be released.
     pub(crate) behind: bool,
 }
@@ -146,52 +148,70 @@ impl Sequencer {
         if self.behind {
             self.catch_up().await?;
         }
-        let waiting = pending
-            .iter_mut()
-            .map(|p| Waiting {
-                leaf: &*p.leaf,
-                terms: std::mem::take(&mut p.terms),
-            })
-            .collect();
+        let mut waiting = Some(
+            pending
+                .iter_mut()
+                .map(|p| Waiting {
+                    leaf: &*p.leaf,
+                    terms: std::mem::take(&mut p.terms),
+                })
+                .collect(),
+        );
+        let mut outcome = self.try_commit(&mut waiting).await;
+        if let Err(SequenceError::Refused(PlanRefused::AnotherServerRun(run))) = outcome {
+            self.meet(run).await?;
+            outcome = self.try_commit(&mut waiting).await;
+        }
+        if let Err(SequenceError::Refused(PlanRefused::Behind { .. })) = outcome {
+            // Says both heads, and halts the log, if the database really went back.
+            self.catch_up().await?;
+        }
+        outcome.map_err(|e| AppendError::Unavailable(chain(&e)))
+    }
+
+    /// Asks the store once; `waiting` is taken unless the server has to be met first.
+    async fn try_commit(
+        &mut self,
+        waiting: &mut Option<Vec<Waiting<'_>>>,
+    ) -> Result<Planned, SequenceError> {
         let deliveries = self.deliveries.take();
+        let unrecorded = deliveries.clone();
         let edge = self.edge.take();
         let known = edge.as_ref().map(RightEdge::tree_head);
         let published = self.publisher.newest().map(|newest| newest.head);
-        let clock = Arc::clone(&self.clock);
+        let (clock, met) = (Arc::clone(&self.clock), self.server_run);
         let mut kept = None;
-        let unrecorded = deliveries.clone();
         let committed = self
             .store
             .sequence(
                 known,
                 Box::new(|tip| {
+                    if tip.server_run != met {
+                        return Err(PlanRefused::AnotherServerRun(tip.server_run));
+                    }
                     let now_ms = unix_ms(clock.now());
+                    let waiting = waiting.take().unwrap_or_default();
                     let (batch, planned) = plan(edge, published, tip, now_ms, waiting, deliveries)?;
                     kept = Some(planned);
                     Ok(batch)
                 }),
             )
             .await;
-        match (committed, kept) {
-            (Ok(()), Some(planned)) => {
-                self.edge = Some(planned.edge.clone());
-                Ok(planned)
-            }
-            (Ok(()), None) => {
-                self.deliveries.put_back(unrecorded);
-                Err(AppendError::Unavailable(
-                    "the store made no plan".to_owned(),
-                ))
-            }
-            (Err(e), _) => {
-                self.deliveries.put_back(unrecorded);
-                if let SequenceError::Refused(PlanRefused::Behind { .. }) = e {
-                    // Says both heads, and halts the log, if the database really went back.
-                    self.catch_up().await?;
-                }
-                Err(AppendError::Unavailable(chain(&e)))
-            }
+        let planned = committed.and_then(|()| kept.ok_or_else(no_plan));
+        match &planned {
+            Ok(planned) => self.edge = Some(planned.edge.clone()),
+            Err(_) => self.deliveries.put_back(unrecorded),
         }
+        planned
+    }
+
+    /// Holds database and guard against each other anew: what was proven of another run of the
+    /// server need not hold of this one, and nothing may be written to a database that went back.
+    async fn meet(&mut self, run: Option<ServerRun>) -> Result<(), AppendError> {
+        self.publisher.look_again().await.map_err(unreleased)?;
+        self.catch_up().await?;
+        self.server_run = run;
+        Ok(())
     }
 
     /// Releases what is committed and was not released, by whichever process.
@@ -250,6 +270,12 @@ impl Sequencer {
             self.deliveries.put_back(deliveries);
         }
     }
+}
+
+fn no_plan() -> SequenceError {
+    SequenceError::NotCommitted(StoreError::Inconsistent(
+        "the store committed without a plan".to_owned(),
+    ))
 }
 
 fn unreleased(e: PublishError) -> AppendError {

@@ -18,6 +18,11 @@ pub struct Head {
     pub timestamp_ms: u64,
 }
 
+/// A run of a database server, from its start to its end: another run may be of another server,
+/// after a failover, or begin with older contents.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ServerRun(pub i64);
+
 /// What a sequencer finds under the head lock.
 #[derive(Debug)]
 pub struct Tip {
@@ -28,6 +33,8 @@ pub struct Tip {
     pub edge_tiles: Option<Vec<(TileId, Vec<u8>)>>,
     /// The database's own clock, where it is another machine's.
     pub database_time_ms: Option<u64>,
+    /// Whose lock it is, where the database is a server.
+    pub server_run: Option<ServerRun>,
 }
 
 /// A new entry, in its place.
@@ -171,6 +178,9 @@ pub enum PlanRefused {
     /// The stored right edge does not hash to the stored head.
     #[error("the stored tiles do not hash to the stored head: {0}")]
     DamagedEdge(String),
+    /// The database server was started since database and guard were last held against each other.
+    #[error("the database server is not the one of the last batch")]
+    AnotherServerRun(Option<ServerRun>),
     /// The log has no room left (2^40 entries).
     #[error("the log is full")]
     Full,

@@ -1,7 +1,7 @@
 //! Stored tiles that do not hash to the stored head: nothing is built on them.
 
-use chancery_log::AppendError;
 use chancery_log::memory::Fault::NotCommitted;
+use chancery_log::{AppendError, OpenLogError};
 
 use crate::world::{TestLog, refused};
 
@@ -36,6 +36,15 @@ async fn check_refused(log: &TestLog, what: &str) {
     assert_eq!(log.world.stored_entries(), SIZE, "{what}");
 }
 
+/// Tries to open the log in a new process.
+async fn check_not_opened(log: &TestLog, what: &str) {
+    let stored = log.world.memory.state().head.tree;
+    match log.world.open().await {
+        Err(OpenLogError::Damaged { stored: said, .. }) => assert_eq!(said, stored, "{what}"),
+        other => panic!("{what}: {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_right_edge_is_refused_by_a_new_process() {
     for place in RIGHT_EDGE {
@@ -44,10 +53,10 @@ async fn a_damaged_right_edge_is_refused_by_a_new_process() {
             log.close().await;
             let whole = log.world.backup();
             damage(log.world.memory.state().tiles.get_mut(&place).unwrap());
-            let log = log.world.open().await.unwrap();
-            check_refused(&log, what).await;
+            check_not_opened(&log, what).await;
 
             log.world.restore(&whole);
+            let log = log.world.open().await.unwrap();
             log.append_one().await.unwrap();
             log.check_log().await;
         }
@@ -75,8 +84,11 @@ async fn a_damaged_right_edge_is_refused_after_an_error() {
 #[tokio::test]
 async fn a_lost_right_edge_is_refused() {
     for place in RIGHT_EDGE {
-        let log = TestLog::of_size(SIZE).await.reopen().await;
+        let log = TestLog::of_size(SIZE).await;
         log.world.memory.state().tiles.remove(&place);
+        check_not_opened(&log, "lost").await;
+        log.world.memory.fail_next(&[NotCommitted]);
+        refused(&log).await;
         check_refused(&log, "lost").await;
     }
 }
@@ -97,7 +109,7 @@ async fn a_stored_head_that_was_altered_is_refused() {
     log.world.memory.state().head.tree.root_hash = chancery_tlog::leaf_hash(b"another");
     refused(&log).await;
     assert_eq!(log.world.stored_entries(), SIZE);
-    log.world.refusal_to_open().await;
+    check_not_opened(&log, "another root").await;
 }
 
 #[tokio::test]

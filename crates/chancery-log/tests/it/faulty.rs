@@ -13,8 +13,8 @@ use chancery_keys::{LocalKey, PublicKey, SignError, Signer};
 use chancery_log::guard::Advance;
 use chancery_log::memory::MemoryStore;
 use chancery_log::{
-    Batch, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, SequenceError, StoreError,
-    StoredTerm, Tip,
+    Batch, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, SequenceError, ServerRun,
+    StoreError, StoredTerm, Tip,
 };
 use chancery_tlog::{Hash, TileId, TreeHead};
 use tokio::sync::watch;
@@ -83,6 +83,8 @@ pub(crate) struct TestStore {
     pub(crate) away: AtomicBool,
     /// The database's own clock.
     pub(crate) database_time_ms: Mutex<Option<u64>>,
+    /// Which run of the database server this is.
+    pub(crate) server_run: Mutex<Option<ServerRun>>,
     /// How many entries each batch had, as planned.
     pub(crate) batches: Mutex<Vec<usize>>,
 }
@@ -140,6 +142,7 @@ impl LogStore for TestStore {
             let database_time_ms = *self.database_time_ms.lock().unwrap();
             let batch: Batch = plan(Tip {
                 database_time_ms,
+                server_run: *self.server_run.lock().unwrap(),
                 ..tip
             })?;
             self.batches.lock().unwrap().push(batch.entries.len());

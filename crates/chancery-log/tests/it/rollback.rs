@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use chancery_log::{AppendError, ReadError};
+use chancery_log::{AppendError, ReadError, ServerRun};
 use chancery_tlog::TreeHead;
 
+use crate::faulty::GuardFault;
 use crate::world::{TestLog, refused};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -157,4 +158,55 @@ async fn a_guard_behind_the_database_is_moved_with_a_proof() {
     assert_eq!(log.world.guard().read().await.unwrap(), log.status().tree);
     log.append_one().await.unwrap();
     log.check_log().await;
+}
+
+/// Two processes; the first knows 5 entries only when its database server is another one, which
+/// lacks what the second has released meanwhile.
+async fn fail_over_to_a_stale_standby(run: Option<ServerRun>) -> (TestLog, TreeHead) {
+    let log = TestLog::of_size(5).await;
+    *log.store.server_run.lock().unwrap() = Some(ServerRun(1));
+    log.append_one().await.unwrap();
+    let standby = log.world.backup();
+    let other = log.world.open().await.unwrap();
+    other.append_many(3).await;
+    log.world.restore(&standby);
+    *log.store.server_run.lock().unwrap() = run;
+    (log, other.status().tree)
+}
+
+#[tokio::test]
+async fn a_standby_that_was_behind_is_noticed_before_anything_is_written_to_it() {
+    for run in [Some(ServerRun(2)), None] {
+        let (log, released) = fail_over_to_a_stale_standby(run).await;
+        let refusal = refused(&log).await;
+        let AppendError::Halted(reason) = &refusal else {
+            panic!("{refusal}");
+        };
+        assert!(reason.contains("rolled back"), "{reason}");
+        check_reason(reason, &[&log.status().tree, &released]);
+        assert_eq!(log.world.stored_entries(), 6, "it wrote to what was behind");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_started_again_with_all_it_had_is_taken() {
+    let log = TestLog::of_size(5).await;
+    for run in 1..4 {
+        *log.store.server_run.lock().unwrap() = Some(ServerRun(run));
+        let other = log.world.open().await.unwrap();
+        other.append_many(2).await;
+        log.append_one().await.unwrap();
+        log.append_one().await.unwrap();
+    }
+    assert_eq!(log.check_log().await.leaves.len(), 5 + 3 * 4);
+}
+
+#[tokio::test]
+async fn a_new_server_waits_for_the_guard() {
+    let log = TestLog::of_size(5).await;
+    *log.store.server_run.lock().unwrap() = Some(ServerRun(1));
+    log.guard.fail_next(&[GuardFault::Unreachable]);
+    assert!(matches!(refused(&log).await, AppendError::Unavailable(_)));
+    assert_eq!(log.world.stored_entries(), 5);
+    log.append_one().await.unwrap();
 }
