@@ -72,8 +72,8 @@ impl Store {
                 Arc::new(postgres::connect(options).await.map_err(refused)?)
             }
             url::Target::Sqlite(path) => {
-                let lock = sqlite::claim(path, options)?;
-                Arc::new(sqlite::connect(path, lock).await.map_err(refused)?)
+                let claim = sqlite::claim(path, options)?;
+                Arc::new(sqlite::connect(path, claim).await.map_err(refused)?)
             }
         };
         Ok(Self {

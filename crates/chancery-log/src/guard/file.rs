@@ -12,7 +12,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
@@ -36,6 +36,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct FileGuard {
     id: String,
+    path: PathBuf,
     // The file's lock is between processes: threads of one process share the open file, and with
     // it the lock.
     file: Arc<Mutex<Opened>>,
@@ -113,6 +114,7 @@ impl FileGuard {
 
         Ok(Self {
             id,
+            path: path.to_owned(),
             file: Opened::shared(file),
         })
     }
@@ -130,6 +132,7 @@ impl FileGuard {
             .ok_or_else(|| OpenGuardError::Damaged(path.to_owned()))?;
         Ok(Self {
             id: newest.id,
+            path: path.to_owned(),
             file: Opened::shared(file),
         })
     }
@@ -141,6 +144,7 @@ impl FileGuard {
     ) -> Result<T, GuardError> {
         let opened = Arc::clone(&self.file);
         let id = self.id.clone();
+        let path = self.path.clone();
         // The caller may leave meanwhile; the closure then runs to its end, under both locks.
         let outcome = tokio::task::spawn_blocking(move || {
             let mut opened = retry(|| match opened.try_lock() {
@@ -153,7 +157,8 @@ impl FileGuard {
                 Err(fs::TryLockError::WouldBlock) => Ok(None),
                 Err(fs::TryLockError::Error(e)) => Err(e),
             })?;
-            let result = act_on_newest(&mut opened, &id, act);
+            let result =
+                in_place(&opened.file, &path).and_then(|()| act_on_newest(&mut opened, &id, act));
             opened.file.unlock()?;
             result
         })
@@ -168,6 +173,18 @@ impl FileGuard {
             Err(e) => Err(GuardError::Unavailable(io::Error::other(e))),
         }
     }
+}
+
+/// Refuses a file that no longer stands at its path: the next process would find another, or none.
+fn in_place(file: &File, path: &Path) -> io::Result<()> {
+    let (here, there) = (file.metadata()?, fs::metadata(path));
+    if there.is_ok_and(|there| (there.dev(), there.ino()) == (here.dev(), here.ino())) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "{} was deleted or replaced while this process had it open; put it back",
+        path.display()
+    )))
 }
 
 /// Repeats `attempt` until it gets what it wants, for [`LOCK_WAIT`] at most.

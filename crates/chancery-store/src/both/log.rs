@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{
-    Delivery, Head, LogReader, LogStore, Plan, SequenceError, StoreError, StoredTerm, Tip,
+    Delivery, Head, LogReader, LogStore, Plan, SequenceError, ServerRun, StoreError, StoredTerm,
+    Tip,
 };
 use chancery_tlog::{RightEdge, TileId, TreeHead};
 
@@ -28,6 +29,7 @@ pub(super) struct Log {
 pub(super) struct LockedHead {
     pub(super) row: Option<rows::HeadRow>,
     pub(super) database_time_ms: Option<i64>,
+    pub(super) server_run: Option<ServerRun>,
 }
 
 #[async_trait]
@@ -221,6 +223,7 @@ impl Log {
             head,
             edge_tiles,
             database_time_ms,
+            server_run: locked.server_run,
         })
     }
 

@@ -6,14 +6,13 @@
 //! sqlx pool would reuse it, and would ping it before and after each transaction.
 
 use std::fmt;
-use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chancery_log::StoreError;
 use sqlx::{ConnectOptions, Connection as _, Executor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Connection, Options, WRITERS, begin_session};
+use super::{Claim, Connection, Options, WRITERS, begin_session, durability};
 use crate::limits::{ACQUIRE, timed_out, within};
 
 /// Up to [`WRITERS`] connections.
@@ -21,8 +20,8 @@ pub(super) struct Writers {
     options: Options,
     permits: Semaphore,
     idle: Mutex<Vec<Connection>>,
-    /// The lock on an SQLite file: held as long as anybody can write.
-    _lock: Option<File>,
+    /// Held as long as anybody can write.
+    claim: Claim,
 }
 
 /// A connection on loan. Dropping it closes it.
@@ -35,17 +34,18 @@ pub(super) struct Loan<'a> {
 
 impl Writers {
     /// Opens the first connection.
-    pub(super) async fn open(options: Options, lock: Option<File>) -> Result<Self, StoreError> {
+    pub(super) async fn open(options: Options, claim: Claim) -> Result<Self, StoreError> {
         let first = connect(&options).await?;
         Ok(Self {
             options,
             permits: Semaphore::new(WRITERS),
             idle: Mutex::new(vec![first]),
-            _lock: lock,
+            claim,
         })
     }
 
     pub(super) async fn lend(&self) -> Result<Loan<'_>, StoreError> {
+        self.claim.check()?;
         let permit = tokio::time::timeout(ACQUIRE, self.permits.acquire())
             .await
             .map_err(|_| timed_out(ACQUIRE))?
@@ -54,7 +54,7 @@ impl Writers {
         let reused = idle.is_some();
         let connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.options).await?,
+            None => reconnect(&self.options).await?,
         };
         Ok(Loan {
             writers: self,
@@ -88,6 +88,16 @@ async fn connect(options: &Options) -> Result<Connection, StoreError> {
     .await
 }
 
+/// Opens a connection to what may be another server than the first one's, or the same with other
+/// settings.
+async fn reconnect(options: &Options) -> Result<Connection, StoreError> {
+    let mut connection = connect(options).await?;
+    durability::check(&mut connection)
+        .await
+        .map_err(|e| StoreError::Unavailable(Box::new(e)))?;
+    Ok(connection)
+}
+
 impl Loan<'_> {
     pub(super) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
@@ -100,7 +110,7 @@ impl Loan<'_> {
 
     /// Puts a new connection in the place of a dead one.
     pub(super) async fn renew(&mut self) -> Result<(), StoreError> {
-        self.connection = connect(&self.writers.options).await?;
+        self.connection = reconnect(&self.writers.options).await?;
         self.reused = false;
         Ok(())
     }

@@ -56,12 +56,26 @@ const READERS: u32 = 8;
 /// How long a pooled connection may have been idle and still be taken for alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
 
+/// Servers keep their own files.
+struct Claim;
+
+impl Claim {
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "SQLite's can fail"
+    )]
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
 pub(crate) async fn connect(options: &Options) -> Result<Database, StoreError> {
     let options = options
         .clone()
         .application_name("chancery")
         .disable_statement_logging();
-    let writers = Writers::open(options.clone(), None).await?;
+    let writers = Writers::open(options.clone(), Claim).await?;
     let readers = PgPoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(ACQUIRE)

@@ -9,7 +9,9 @@ pub(super) use both::{
 };
 
 /// Locks a log's head and reads it. The clock is read outside the sub-select, thus after the lock
-/// was granted: a wait for it must not look like a clock that is behind.
+/// was granted: a wait for it must not look like a clock that is behind. When the server was started
+/// tells one run of it from another, and a standby from the primary before it, also through a
+/// connection pooler.
 pub(super) const LOCK_HEAD: &str = "\
     WITH head AS MATERIALIZED (
           SELECT tree_size, root_hash, timestamp_ms
@@ -17,7 +19,8 @@ pub(super) const LOCK_HEAD: &str = "\
            WHERE log = $1
              FOR UPDATE)
     SELECT tree_size, root_hash, timestamp_ms,
-           (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT
+           (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT,
+           (EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000000)::BIGINT
       FROM head";
 
 /// Hash tiles in the order asked for, NULL where there is none.

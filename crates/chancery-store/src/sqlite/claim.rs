@@ -8,14 +8,55 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use chancery_log::StoreError;
 
 use crate::{ConnectError, ConnectOptions};
 
-/// Claims the file, and makes it if that is asked for. The claim lasts as long as what is
-/// returned.
-pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<File, ConnectError> {
+/// A claim on an SQLite file. It lasts until it is dropped.
+pub(crate) struct Claim {
+    path: PathBuf,
+    /// Device and inode.
+    file: (u64, u64),
+    _lock: File,
+}
+
+impl Claim {
+    /// Refuses to go on if another file stands where the claimed one did, or none. SQLite would
+    /// write to the old one, whose contents are gone when this process ends.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        match identity(&self.path) {
+            Ok(found) if found == self.file => Ok(()),
+            Ok(_) => Err(unavailable(Displaced(self.path.clone()))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                Err(unavailable(Displaced(self.path.clone())))
+            }
+            Err(e) => Err(unavailable(e)),
+        }
+    }
+}
+
+/// The database file is not the one that was opened.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} was deleted or replaced while this process had it open; put it back, or stop this process \
+     and restore a backup", .0.display()
+)]
+struct Displaced(PathBuf);
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Claims the file, and makes it if that is asked for.
+pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<Claim, ConnectError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error| ConnectError::File(path, error)
@@ -38,7 +79,11 @@ pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<File, Connec
             .and_then(|_| sync_folder(path))
             .map_err(failed(path))?;
     }
-    Ok(lock)
+    Ok(Claim {
+        path: path.to_owned(),
+        file: identity(path).map_err(failed(path))?,
+        _lock: lock,
+    })
 }
 
 /// Opens a file, made for its owner alone if it is new. SQLite gives its other files the same mode.

@@ -21,7 +21,6 @@ mod used_tokens;
 #[path = "../both/writers.rs"]
 mod writers;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +30,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, SqliteConnection as Connection, SqlitePool as Pool};
 
-pub(crate) use self::claim::claim;
+pub(crate) use self::claim::{Claim, claim};
 use self::database::Database;
 use self::writers::Writers;
 use crate::limits::{ACQUIRE, STATEMENT};
@@ -56,7 +55,7 @@ const WRITERS: usize = 1;
 const READERS: u32 = 4;
 
 /// Opens a file that was [claimed](claim()).
-pub(crate) async fn connect(path: &Path, lock: File) -> Result<Database, StoreError> {
+pub(crate) async fn connect(path: &Path, claim: Claim) -> Result<Database, StoreError> {
     let options = Options::new()
         .filename(path)
         .foreign_keys(true)
@@ -72,7 +71,7 @@ pub(crate) async fn connect(path: &Path, lock: File) -> Result<Database, StoreEr
         // A statement of many rows keeps the pages that it changes, in case it fails half-way: in a
         // temporary file otherwise, which is a quarter of all that is written.
         .pragma("temp_store", "MEMORY");
-    let writers = Writers::open(writing, Some(lock)).await?;
+    let writers = Writers::open(writing, claim).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(ACQUIRE)

@@ -116,6 +116,29 @@ async fn a_database_that_does_not_wait_for_the_disk_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_gave_durability_up_meanwhile_is_not_written_to() {
+    on_postgres(|database| async move {
+        let log = database.store().await.log_store(LOG);
+        append(&*log, None, 1).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        for (setting, written) in [("off", false), ("on", true)] {
+            let set = "DO $$ BEGIN EXECUTE format(
+                'ALTER DATABASE %I SET synchronous_commit = ";
+            database
+                .execute(&format!(
+                    "{set}{setting}', current_database()); END $$; {end}"
+                ))
+                .await;
+            let appended = append(&*log, None, 1).await;
+            assert_eq!(appended.is_ok(), written, "{appended:?}");
+        }
+        check_log(&*log, 2).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_processes_that_create_at_once_create_one() {
     on_postgres(|database| async move {
         let (one, two) = (database.connect().await, database.connect().await);

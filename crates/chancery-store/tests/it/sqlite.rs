@@ -114,3 +114,25 @@ fn a_lost_setting_is_named_with_what_to_set() {
     assert!(error.to_string().contains("fsync = off"));
     assert!(error.to_string().contains("set it to on"));
 }
+
+#[tokio::test]
+async fn a_file_that_was_deleted_or_replaced_is_not_written_to() {
+    on_sqlite(|database| async move {
+        let log = database.store().await.log_store(LOG);
+        append(&*log, None, 1).await.unwrap();
+        let (path, aside) = (database.path(), database.path().with_extension("aside"));
+        std::fs::rename(path, &aside).unwrap();
+        append(&*log, None, 1).await.unwrap_err();
+        std::fs::copy(&aside, path).unwrap();
+        let refused = append(&*log, None, 1).await.unwrap_err();
+        let said = std::error::Error::source(&refused)
+            .and_then(std::error::Error::source)
+            .unwrap()
+            .to_string();
+        assert!(said.contains("deleted or replaced"), "{said}");
+        std::fs::rename(&aside, path).unwrap();
+        append(&*log, None, 1).await.unwrap();
+        assert_eq!(log.head().await.unwrap().tree.tree_size, 2);
+    })
+    .await;
+}

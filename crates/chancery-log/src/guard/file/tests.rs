@@ -104,3 +104,17 @@ fn a_guard_is_never_overwritten_and_never_made_by_opening() {
         Err(OpenGuardError::Io(..))
     ));
 }
+
+#[tokio::test]
+async fn a_file_that_was_deleted_or_replaced_guards_nothing_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("guard"), folder.path().join("aside"));
+    let guard = FileGuard::create(&path).unwrap();
+    fs::rename(&path, &aside).unwrap();
+    guard.advance(&TreeHead::EMPTY, &head(1)).await.unwrap_err();
+    fs::copy(&aside, &path).unwrap();
+    guard.read().await.unwrap_err();
+    fs::rename(&aside, &path).unwrap();
+    let moved = guard.advance(&TreeHead::EMPTY, &head(1)).await.unwrap();
+    assert_eq!(moved, Advance::Moved);
+}
