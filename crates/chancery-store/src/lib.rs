@@ -19,6 +19,7 @@ mod limits;
 mod migrate;
 mod postgres;
 mod rows;
+mod server;
 mod sqlite;
 mod url;
 
@@ -30,6 +31,7 @@ use chancery_log::{LogStore, StoreError};
 
 pub use error::{ConnectError, CreateError, DurabilityError, SchemaError};
 pub use instance::{Instance, NewInstance, NewLog, Purpose, Readers, RecordedLog};
+pub use server::{DatabaseServer, ServerChange};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
 /// How to open a database.
@@ -52,6 +54,7 @@ trait Database: Send + Sync {
     async fn migrate(&self) -> Result<(), SchemaError>;
     async fn check_schema(&self) -> Result<(), SchemaError>;
     async fn check_durability(&self) -> Result<(), DurabilityError>;
+    async fn note_server(&self) -> Result<Option<ServerChange>, StoreError>;
     async fn create_instance(&self, new: &NewInstance) -> Result<(), CreateError>;
     async fn instance(&self) -> Result<Option<Instance>, StoreError>;
     async fn claim_token(&self, digest: &[u8; 32], expires_ms: u64) -> Result<bool, StoreError>;
@@ -95,6 +98,12 @@ impl Store {
     /// Refuses a database that can lose what it has committed.
     pub async fn check_durability(&self) -> Result<(), DurabilityError> {
         self.database.check_durability().await
+    }
+
+    /// Notes the server that holds the database, and returns how it differs from the one that was
+    /// noted last.
+    pub async fn note_server(&self) -> Result<Option<ServerChange>, StoreError> {
+        self.database.note_server().await
     }
 
     /// Records a new installation and its empty log, in one transaction. There can be one only.

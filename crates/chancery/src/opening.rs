@@ -58,6 +58,7 @@ pub(crate) async fn open(
     store.check_durability().await.map_err(configuration)?;
     let instance = bound_instance(&store, purpose).await?;
     let number = files.bind(config, &instance)?.log;
+    warn_of_another_server(&store).await?;
     let Files {
         issuer,
         origin,
@@ -93,6 +94,20 @@ pub(crate) async fn open(
         instance,
         store,
     })
+}
+
+/// Says that the database was restored or failed over since the last start. The guard is asked next,
+/// and refuses if anything that was released is missing.
+async fn warn_of_another_server(store: &Store) -> Result<(), Failure> {
+    if let Some(change) = store.note_server().await.map_err(Failure::from_error)? {
+        tracing::warn!(
+            before = %change.before,
+            now = %change.now,
+            "the database is on another server or timeline than at the last start; holding it \
+             against the guard"
+        );
+    }
+    Ok(())
 }
 
 /// Holds the files that `config` names against what `database` recorded, and opens nothing.

@@ -11,10 +11,11 @@ use sqlx::migrate::Migrator;
 
 use super::log::Log;
 use super::writers::Writers;
-use super::{BEGIN, Connection, Pool, durability, sql, tables_exist, used_tokens};
+use super::{BEGIN, Connection, Pool, durability, server, sql, tables_exist, used_tokens};
 use crate::error::{CreateError, DurabilityError, SchemaError};
 use crate::instance::{Instance, NewInstance, Purpose, Readers, RecordedLog};
 use crate::limits::{COMMIT, OPERATION, within};
+use crate::server::ServerChange;
 use crate::{migrate, rows};
 
 /// The number of the log that an installation begins with.
@@ -51,6 +52,13 @@ impl crate::Database for Database {
         durability::check(loan.connection()).await?;
         loan.give_back();
         Ok(())
+    }
+
+    async fn note_server(&self) -> Result<Option<ServerChange>, StoreError> {
+        let mut loan = self.writers.lend().await?;
+        let change = within(OPERATION, server::note(loan.connection())).await?;
+        loan.give_back();
+        Ok(change)
     }
 
     async fn create_instance(&self, new: &NewInstance) -> Result<(), CreateError> {

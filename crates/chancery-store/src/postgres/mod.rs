@@ -6,6 +6,7 @@
 //! time-outs.
 
 mod durability;
+mod server;
 mod sql;
 mod tiles;
 mod write;
@@ -44,6 +45,11 @@ const MIGRATIONS: &[Embedded] = &[
         2,
         "used_token",
         include_str!("../../../../migrations/postgres/0002_used_token.sql"),
+    ),
+    (
+        3,
+        "database_server",
+        include_str!("../../../../migrations/postgres/0003_database_server.sql"),
     ),
 ];
 

@@ -74,6 +74,28 @@ pub(super) const CLAIM_TOKEN: &str = "\
         ON CONFLICT (digest) DO NOTHING
  RETURNING expires_ms";
 
+/// Notes the server that answers, and returns the one noted before with it. The timeline is the
+/// first part of the name of the WAL file that is being written: `pg_control_checkpoint` knows a
+/// promotion only after the next checkpoint.
+pub(super) const NOTE_SERVER: &str = "\
+    WITH now AS MATERIALIZED (
+          SELECT system_identifier::TEXT AS system_identifier,
+                 ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::BIT(32)::BIGINT AS timeline
+            FROM pg_control_system()),
+         before AS MATERIALIZED (
+          SELECT system_identifier, timeline
+            FROM database_server
+           WHERE id = 1),
+         noted AS (
+          INSERT INTO database_server (id, system_identifier, timeline)
+          SELECT 1, system_identifier, timeline
+            FROM now
+              ON CONFLICT (id) DO UPDATE
+             SET system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline)
+    SELECT before.system_identifier, before.timeline, now.system_identifier, now.timeline
+      FROM now
+      LEFT JOIN before ON TRUE";
+
 /// Whether any migration has been here.
 pub(super) const TABLES_EXIST: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
 

@@ -8,6 +8,7 @@
 
 mod claim;
 mod durability;
+mod server;
 mod sql;
 mod tiles;
 mod write;
@@ -46,6 +47,11 @@ const MIGRATIONS: &[Embedded] = &[
         2,
         "used_token",
         include_str!("../../../../migrations/sqlite/0002_used_token.sql"),
+    ),
+    (
+        3,
+        "database_server",
+        include_str!("../../../../migrations/sqlite/0003_database_server.sql"),
     ),
 ];
 

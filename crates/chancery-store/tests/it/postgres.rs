@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chancery_log::{PlanRefused, SequenceError, StoreError, Tip};
 use chancery_store::{ConnectOptions, DatabaseUrl, DurabilityError, Store};
-use sqlx::{Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 
 use crate::harness::{LOG, on_postgres};
 use crate::test_log::{append, check_log};
@@ -134,6 +134,42 @@ async fn a_server_that_gave_durability_up_meanwhile_is_not_written_to() {
             assert_eq!(appended.is_ok(), written, "{appended:?}");
         }
         check_log(&*log, 2).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_server_or_timeline_is_noticed_once_by_any_role() {
+    on_postgres(|database| async move {
+        let store = database.store().await;
+        assert_eq!(store.note_server().await.unwrap(), None);
+        assert_eq!(store.note_server().await.unwrap(), None);
+        database
+            .execute("UPDATE database_server SET timeline = timeline + 1")
+            .await;
+        let change = store.note_server().await.unwrap().unwrap();
+        assert_eq!(change.before.timeline, change.now.timeline + 1);
+        assert_eq!(store.note_server().await.unwrap(), None);
+
+        // Nothing of this is for superusers only.
+        let role = format!("chancery_test_{:016x}", rand::random::<u64>());
+        database.execute(&format!("CREATE ROLE {role}")).await;
+        let mut session = database.postgres_session().await;
+        let become_it = AssertSqlSafe(format!("SET ROLE {role}"));
+        sqlx::raw_sql(become_it)
+            .execute(&mut session)
+            .await
+            .unwrap();
+        let asked = session
+            .fetch_one(
+                "SELECT pg_walfile_name(pg_current_wal_lsn()), pg_postmaster_start_time()::TEXT,
+                        system_identifier
+                   FROM pg_control_system()",
+            )
+            .await;
+        session.execute("RESET ROLE").await.unwrap();
+        database.execute(&format!("DROP ROLE {role}")).await;
+        asked.unwrap();
     })
     .await;
 }

@@ -56,7 +56,10 @@ async fn a_newer_schema_is_refused(database: TestDatabase) {
 async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase) {
     let store = database.store().await;
     database
-        .execute("DELETE FROM _sqlx_migrations WHERE version > 1; DROP TABLE used_token")
+        .execute(
+            "DELETE FROM _sqlx_migrations WHERE version > 1;
+             DROP TABLE used_token; DROP TABLE database_server",
+        )
         .await;
     let refused = store.check_schema().await;
     assert!(

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use crate::harness::{assert_refused, chancery, init_with};
 use crate::production::Production;
 
-/// What the second migration made.
-const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1; DROP TABLE used_token";
+/// What the migrations after the first made.
+const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
+     DROP TABLE used_token; DROP TABLE database_server";
 
 const SERVE: [&str; 5] = [
     "serve",
