@@ -14,6 +14,7 @@ use chancery_log::{Delivery, IndexTerm, Sequenced};
 use chancery_tlog::TreeHead;
 
 use crate::authority::{Authority, AuthorityParts};
+use crate::entry_terms::index_terms;
 use crate::error::IssueError;
 use crate::issuer::IssuingCa;
 use crate::possession::{PossessionRequest, ProvenKey};
@@ -68,7 +69,7 @@ impl Authority {
 
         let entry = Box::new(issuer.entry(&precertificate)?);
         let sequenced = log
-            .append(entry, terms(&principal, &precertificate))
+            .append(entry, terms_of(&principal, &precertificate))
             .await?;
         let logged = watch.lap();
 
@@ -130,22 +131,11 @@ fn check_time(precertificate: &Precertificate, logged: &Sequenced) -> Result<(),
     }
 }
 
-/// Returns what auditors can find the entry by.
-fn terms(principal: &Principal, precertificate: &Precertificate) -> Vec<IndexTerm> {
-    vec![
-        IndexTerm {
-            name: "serial",
-            value: precertificate.serial().to_string(),
-        },
-        IndexTerm {
-            name: "san",
-            value: principal.san().to_string(),
-        },
-        IndexTerm {
-            name: "issuer",
-            value: principal.issuer().to_owned(),
-        },
-    ]
+/// Returns what auditors can find the entry by. The issuer is the one that the certificate names:
+/// what is not in the entry could not be brought back from it.
+fn terms_of(principal: &Principal, precertificate: &Precertificate) -> Vec<IndexTerm> {
+    let issuer = &principal.extensions().issuer;
+    index_terms(precertificate.serial(), principal.san(), issuer)
 }
 
 fn delivery(sequenced: &Sequenced, certificate: &SigningCertificate) -> Delivery {

@@ -14,6 +14,7 @@
 
 mod authority;
 pub mod ceremony;
+mod entry_terms;
 mod error;
 mod issue;
 mod issuer;
@@ -25,6 +26,7 @@ mod reason_code;
 mod used_tokens;
 
 pub use authority::{Authority, AuthorityParts};
+pub use entry_terms::{EntryTermsError, entry_terms};
 pub use error::{Class, IssueError};
 pub use issue::{IssueRequest, Issued};
 pub use issuer::{IssuingCa, IssuingCaError};

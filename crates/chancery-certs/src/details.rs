@@ -8,7 +8,7 @@ use x509_cert::time::Validity;
 
 use crate::extensions::{FulcioExtensions, ReadExtensionsError};
 use crate::oid;
-use crate::raw::{RawCertificate, RawError};
+use crate::raw::{RawCertificate, RawError, RawTbs};
 use crate::serial::SerialNumber;
 use crate::subject::{ReadSubjectError, SubjectAlternativeName};
 use crate::tbs::TbsParts;
@@ -72,7 +72,19 @@ impl CertificateDetails {
     /// # Errors
     /// Bytes that are not a certificate of Fulcio's kind.
     pub fn from_der(der: &[u8]) -> Result<Self, ReadCertificateError> {
-        let tbs = RawCertificate::parse(der)?.tbs;
+        Self::from_tbs(&RawCertificate::parse(der)?.tbs)
+    }
+
+    /// Reads a to-be-signed certificate in DER, such as the one that a log hashes. Nothing is
+    /// verified.
+    ///
+    /// # Errors
+    /// Bytes that are not the to-be-signed part of a certificate of Fulcio's kind.
+    pub fn from_tbs_der(der: &[u8]) -> Result<Self, ReadCertificateError> {
+        Self::from_tbs(&RawTbs::parse(der)?)
+    }
+
+    fn from_tbs(tbs: &RawTbs<'_>) -> Result<Self, ReadCertificateError> {
         let malformed = |field| move |_: der::Error| ReadCertificateError::Field(field);
         let issuer = Name::from_der(tbs.issuer).map_err(malformed("issuer"))?;
         let validity = Validity::<x509_cert::certificate::Rfc5280>::from_der(tbs.validity)
@@ -88,7 +100,7 @@ impl CertificateDetails {
             _ => return Err(ReadCertificateError::Field("SCT list")),
         };
         Ok(Self {
-            identity: SubjectAlternativeName::from_tbs(&tbs)?,
+            identity: SubjectAlternativeName::from_tbs(tbs)?,
             extensions: FulcioExtensions::from_extensions(&tbs.extensions)?,
             issuer_name: issuer.to_string(),
             serial: SerialNumber::from_integer_der(tbs.serial_number)
