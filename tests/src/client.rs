@@ -41,9 +41,14 @@ pub struct Answer {
 impl Client {
     /// Makes a client with connections of its own.
     pub fn new(url: &str) -> anyhow::Result<Self> {
+        Self::with_timeout(url, std::time::Duration::from_secs(30))
+    }
+
+    /// Makes a client with connections of its own that waits for an answer no longer than this.
+    pub fn with_timeout(url: &str, timeout: std::time::Duration) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .no_proxy()
-            .timeout(std::time::Duration::from_secs(30))
+            .timeout(timeout)
             .build()?;
         Ok(Self {
             http,

@@ -1,6 +1,7 @@
 //! What whole-service tests and benchmarks share: a signing client, a server in a process of its
 //! own, load, and the cryptographic floor.
 
+pub mod chaos;
 pub mod client;
 pub mod floor;
 pub mod issuer;

@@ -1,0 +1,151 @@
+//! A process that is killed, and one that is asked to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use tokio::task::JoinSet;
+
+use super::super::stage::{RECOVERY, Stage};
+use super::super::wire::{Ended, Wire};
+use super::super::{Options, Outcome};
+use super::{DATABASE, cluster};
+use crate::client::Identity;
+
+const CLIENTS: usize = 16;
+
+pub(super) async fn kill_on_sqlite(options: &Options) -> anyhow::Result<Outcome> {
+    kill(options, None).await
+}
+
+pub(super) async fn kill_on_postgres(options: &Options) -> anyhow::Result<Outcome> {
+    let cluster = cluster(options).await?;
+    kill(options, Some(&cluster.url(DATABASE))).await
+}
+
+/// `kill -9` at random moments under 16 clients, and a start on what was left.
+async fn kill(options: &Options, database: Option<&str>) -> anyhow::Result<Outcome> {
+    let mut stage = Stage::set(options).await?;
+    let launch = stage.found(database)?;
+    let mut process = stage.start(&[launch.clone()]).await?.remove(0);
+    let patience = Duration::from_secs(10);
+    let crowd = stage.crowd(CLIENTS, &[launch.clone()], patience).await?;
+    let rounds = options.either(100, 5);
+    for _ in 0..rounds {
+        let moment = stage.random.random_range(50..2_000);
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        process.kill()?;
+        let started = Instant::now();
+        process = launch.start()?;
+        stage
+            .expect_recovery(started, RECOVERY, "a start after kill -9")
+            .await?;
+    }
+    crowd.stop().await?;
+    stage.row.notes.push(format!("killed {rounds} times"));
+    stage.judge(&launch.url()).await.map(Outcome::Ran)
+}
+
+/// What SIGTERM did to requests.
+#[derive(Debug, Default)]
+struct Losses {
+    /// Sent on a connection of their own, and not answered.
+    lost: AtomicU64,
+    /// Sent on a connection that had been idle, and the server closed that at the same moment:
+    /// nothing of the answer came, so clients send such a request again (RFC 9112, 9.3.1).
+    met_a_close: AtomicU64,
+    answered: AtomicU64,
+}
+
+/// SIGTERM under load: what was sent is answered, and the exit code is 0.
+pub(super) async fn terminate(options: &Options) -> anyhow::Result<Outcome> {
+    let mut stage = Stage::set(options).await?;
+    let launch = stage.found(None)?;
+    let mut process = stage.start(&[launch.clone()]).await?.remove(0);
+    let identities = stage.identities(CLIENTS).await?;
+    let rounds = options.either(20, 3);
+    let losses = Arc::new(Losses::default());
+    for _ in 0..rounds {
+        let mut clients = JoinSet::new();
+        for (number, identity) in identities.iter().enumerate() {
+            let client = UntilRefused {
+                port: launch.port,
+                identity: identity.clone(),
+                reuse: number % 2 == 0,
+                losses: Arc::clone(&losses),
+                recorder: Arc::clone(&stage.recorder),
+            };
+            clients.spawn(client.ask_on());
+        }
+        let moment = stage.random.random_range(300..1_300);
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        process.signal("TERM")?;
+        let status = process.end(Duration::from_secs(40)).await?;
+        stage.row.hold(status.code() == Some(0), || {
+            format!("it ended with {status}")
+        });
+        while let Some(client) = clients.join_next().await {
+            client??;
+        }
+        let started = Instant::now();
+        process = launch.start()?;
+        process.ready().await?;
+        stage.row.recovered(started.elapsed());
+    }
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (lost, answered) = (count(&losses.lost), count(&losses.answered));
+    stage
+        .row
+        .hold(lost == 0, || format!("{lost} requests were lost"));
+    stage.row.notes.push(format!(
+        "{rounds} times; {lost} of {answered} requests lost; {} more met the close of an idle \
+         connection",
+        count(&losses.met_a_close)
+    ));
+    stage.judge(&launch.url()).await.map(Outcome::Ran)
+}
+
+/// A client that asks until nobody listens any more.
+struct UntilRefused {
+    port: u16,
+    identity: Identity,
+    /// Whether it keeps its connection.
+    reuse: bool,
+    losses: Arc<Losses>,
+    recorder: Arc<super::super::recorder::Recorder>,
+}
+
+impl UntilRefused {
+    async fn ask_on(self) -> anyhow::Result<()> {
+        let limit = Duration::from_secs(30);
+        while let Some(mut wire) = Wire::connect(self.port).await? {
+            let mut used = false;
+            loop {
+                let asked = Instant::now();
+                match wire.ask(&self.identity, limit).await {
+                    Ended::Answered(answer) => {
+                        self.losses.answered.fetch_add(1, Ordering::Relaxed);
+                        let took = asked.elapsed();
+                        self.recorder.answered(0, &answer, took).await?;
+                    }
+                    Ended::Lost(why) => {
+                        let counter = if used {
+                            &self.losses.met_a_close
+                        } else {
+                            eprintln!("lost: {why}");
+                            &self.losses.lost
+                        };
+                        counter.fetch_add(1, Ordering::Relaxed);
+                        break;
+                    }
+                }
+                used = true;
+                if !self.reuse || wire.is_closing() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

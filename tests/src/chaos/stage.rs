@@ -1,0 +1,199 @@
+//! What every scenario begins and ends with: a folder, an issuer, recorder, archive and verdict.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::Options;
+use super::archive::Archive;
+use super::crowd::{Crowd, identity};
+use super::instance::{Guard, Maker};
+use super::oracle;
+use super::process::{Launch, Process};
+use super::recorder::Recorder;
+use super::report::Row;
+use super::trust::Trust;
+use crate::client::{Client, Identity};
+use crate::issuer::Issuer;
+
+/// The goal for the first certificate after a start or the end of a fault.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(3);
+
+/// After which a scenario gives up waiting for a certificate.
+pub(crate) const HOPELESS: Duration = Duration::from_secs(30);
+
+/// A scenario under way.
+#[derive(Debug)]
+pub(crate) struct Stage<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) random: StdRng,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) row: Row,
+    folder: tempfile::TempDir,
+    issuer: Issuer,
+    watch: Option<(Arc<Trust>, Archive)>,
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) async fn set(options: &'a Options) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("chancery-chaos-")
+            .tempdir()?;
+        Ok(Self {
+            options,
+            random: StdRng::seed_from_u64(options.seed),
+            recorder: Arc::new(Recorder::start(folder.path())?),
+            row: Row::default(),
+            issuer: Issuer::start().await?,
+            folder,
+            watch: None,
+        })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    fn maker(&self) -> Maker<'_> {
+        Maker {
+            options: self.options,
+            issuer: &self.issuer,
+            guard: Guard::File,
+        }
+    }
+
+    /// Makes a new instance.
+    pub(crate) fn found(&self, database: Option<&str>) -> anyhow::Result<Launch> {
+        self.maker().found(&self.path("replica0"), database)
+    }
+
+    /// Makes a new instance in a folder elsewhere.
+    pub(crate) fn found_in(&self, folder: &Path) -> anyhow::Result<Launch> {
+        self.maker().found(folder, None)
+    }
+
+    /// Makes another replica.
+    pub(crate) fn join(&self, number: usize, database: &str) -> anyhow::Result<Launch> {
+        let folder = self.path(&format!("replica{number}"));
+        self.maker().join(&self.path("replica0"), &folder, database)
+    }
+
+    /// Starts replicas, takes their trust root and begins to collect their checkpoints.
+    pub(crate) async fn start(&mut self, launches: &[Launch]) -> anyhow::Result<Vec<Process>> {
+        let mut processes = Vec::new();
+        for launch in launches {
+            let mut process = launch.start()?;
+            process.ready().await?;
+            processes.push(process);
+        }
+        self.watch(launches).await?;
+        Ok(processes)
+    }
+
+    /// Takes the trust root of replicas that run, and begins to collect their checkpoints.
+    pub(crate) async fn watch(&mut self, launches: &[Launch]) -> anyhow::Result<()> {
+        let urls: Vec<String> = launches.iter().map(Launch::url).collect();
+        let trust = Arc::new(Trust::fetch(urls.first().context("no replica")?).await?);
+        let archive = Archive::start(&trust, &urls)?;
+        self.watch = Some((trust, archive));
+        Ok(())
+    }
+
+    /// Makes identities.
+    pub(crate) async fn identities(&self, count: usize) -> anyhow::Result<Vec<Identity>> {
+        let mut identities = Vec::with_capacity(count);
+        for number in 0..count {
+            identities.push(identity(&self.issuer, &format!("c{number}@example.com")).await?);
+        }
+        Ok(identities)
+    }
+
+    /// Starts clients, and waits until there are certificates.
+    pub(crate) async fn crowd(
+        &self,
+        clients: usize,
+        launches: &[Launch],
+        patience: Duration,
+    ) -> anyhow::Result<Crowd> {
+        let urls: Vec<String> = launches.iter().map(Launch::url).collect();
+        let identities = self.identities(clients).await?;
+        let begun = Instant::now();
+        let crowd = Crowd::start(&self.recorder, &identities, &urls, patience)?;
+        self.recorder
+            .good_after(begun, HOPELESS, |_| true)
+            .await
+            .context("no certificate was issued at all")?;
+        Ok(crowd)
+    }
+
+    /// Waits for a certificate after `since`, notes how long it took, and demands that it is no
+    /// longer than `goal`. The short form runs beside other work and is not held to it.
+    pub(crate) async fn expect_recovery(
+        &mut self,
+        since: Instant,
+        goal: Duration,
+        what: &str,
+    ) -> anyhow::Result<()> {
+        let took = self.recorder.good_after(since, HOPELESS, |_| true).await;
+        let took = took.with_context(|| format!("no certificate any more after {what}"))?;
+        self.row.recovered(took);
+        let goal = if self.options.short { HOPELESS } else { goal };
+        self.row.hold(took <= goal, || {
+            format!(
+                "after {what}, the next certificate took {:.2} s",
+                took.as_secs_f64()
+            )
+        });
+        Ok(())
+    }
+
+    /// Gets one more certificate from the replica at `url`, and judges the log as it publishes it.
+    pub(crate) async fn judge(self, url: &str) -> anyhow::Result<Row> {
+        self.one_more(url).await?;
+        self.judge_as_it_is(url).await
+    }
+
+    /// Judges the log as the replica at `url` publishes it.
+    pub(crate) async fn judge_as_it_is(mut self, url: &str) -> anyhow::Result<Row> {
+        let (trust, archive) = self.watch.take().context("nothing was watched")?;
+        let found = archive.close(self.folder.path()).await?;
+        self.recorder.fill(&mut self.row);
+        let received = self.recorder.read_back()?;
+        oracle::judge(&mut self.row, url, &trust, &received, &found).await?;
+        if !self.row.failures.is_empty() {
+            let kept = self.folder.keep();
+            self.row
+                .notes
+                .push(format!("all is left in {}", kept.display()));
+        }
+        Ok(self.row)
+    }
+
+    async fn one_more(&self, url: &str) -> anyhow::Result<()> {
+        let client = Client::new(url)?;
+        let identity = identity(&self.issuer, "last@example.com").await?;
+        let deadline = Instant::now() + HOPELESS;
+        loop {
+            let asked = Instant::now();
+            let answer = client.signing_cert(&identity).await?;
+            self.recorder.answered(0, &answer, asked.elapsed()).await?;
+            if answer.status == 200 {
+                return Ok(());
+            }
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "the last request: {}",
+                answer.body
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}

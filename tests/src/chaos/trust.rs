@@ -1,0 +1,71 @@
+//! What an outsider trusts, taken from the instance once before any fault: the log's key and the
+//! issuing certificate.
+
+use anyhow::{Context, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_certs::IssuingCertificate;
+use chancery_keys::PublicKey;
+use chancery_tlog::ct::LogId;
+use chancery_tlog::{
+    Checkpoint, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_key_id, rfc6962_signature_input,
+};
+use serde_json::Value;
+
+use super::instance::LOG;
+use crate::client::Client;
+
+/// Keys and names that no fault may change.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    pub(crate) log_key: PublicKey,
+    pub(crate) log_id: LogId,
+    pub(crate) issuer_key_hash: [u8; 32],
+    origin: String,
+}
+
+/// A checkpoint whose signature was verified.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) head: TreeHead,
+    pub(crate) timestamp_ms: u64,
+}
+
+impl Trust {
+    pub(crate) async fn fetch(url: &str) -> anyhow::Result<Self> {
+        let answer = Client::new(url)?.get("/trusted_root.json").await?;
+        let root: Value = serde_json::from_str(&answer.body)?;
+        let bytes = |pointer: &str| {
+            let text = root.pointer(pointer).and_then(Value::as_str);
+            anyhow::Ok(STANDARD.decode(text.with_context(|| format!("no {pointer}"))?)?)
+        };
+        let spki = bytes("/ctlogs/0/publicKey/rawBytes")?;
+        let issuing = bytes("/certificateAuthorities/0/certChain/certificates/0/rawBytes")?;
+        Ok(Self {
+            log_key: PublicKey::from_spki_der(&spki)?,
+            log_id: LogId::of_spki(&spki),
+            issuer_key_hash: IssuingCertificate::from_der(&issuing)?.issuer_key_hash(),
+            origin: format!("ca.example.org/ct/{LOG}"),
+        })
+    }
+
+    /// Verifies a checkpoint as the log's.
+    pub(crate) fn checkpoint(&self, bytes: &[u8]) -> anyhow::Result<Seen> {
+        let note = SignedNote::parse(bytes)?;
+        let checkpoint = Checkpoint::parse(note.text())?;
+        let origin = &checkpoint.origin;
+        ensure!(origin.as_str() == self.origin, "it is {origin}'s");
+        let key_id = rfc6962_key_id(origin, &self.log_id);
+        let line = note
+            .signature_by(origin.key_name(), key_id)
+            .context("it is not signed by the log")?;
+        let signature = Rfc6962NoteSignature::parse(&line.signature)?;
+        let signed = rfc6962_signature_input(&checkpoint.head, signature.timestamp_ms);
+        self.log_key
+            .verify(&signed, signature.signature.signature_der())?;
+        Ok(Seen {
+            head: checkpoint.head,
+            timestamp_ms: signature.timestamp_ms,
+        })
+    }
+}
