@@ -46,12 +46,18 @@ impl Client {
 
     /// Makes a client with connections of its own that waits for an answer no longer than this.
     pub fn with_timeout(url: &str, timeout: std::time::Duration) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(timeout)
-            .build()?;
+        Self::build(url, reqwest::Client::builder().timeout(timeout))
+    }
+
+    /// Makes a client with one connection of HTTP/2, on which many requests can be under way.
+    pub fn over_http2(url: &str) -> anyhow::Result<Self> {
+        let builder = reqwest::Client::builder().http2_prior_knowledge();
+        Self::build(url, builder.timeout(std::time::Duration::from_secs(60)))
+    }
+
+    fn build(url: &str, builder: reqwest::ClientBuilder) -> anyhow::Result<Self> {
         Ok(Self {
-            http,
+            http: builder.no_proxy().build()?,
             url: url.trim_end_matches('/').to_owned(),
         })
     }
