@@ -18,12 +18,14 @@
 
 mod seats;
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{HeaderValue, Version, header};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -45,9 +47,12 @@ use crate::tls::{HTTP_2, Tls};
 /// descriptors; connections that end meanwhile give some back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a connection that was accepted before the shutdown signal may take to begin its first
-/// request: its client has no way to know that it came late.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long a connection that was open at the shutdown signal may take to begin a request: its
+/// client has no way to know that it comes late. The answer then says that it was the last.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Says that an answer is the connection's last.
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// What one listener grants its peers.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -121,8 +126,8 @@ impl ServeLimits {
 /// Serves `router` on `listener`, over TLS if there is any, until `shutdown` is cancelled, then
 /// drains.
 ///
-/// After the signal no connection is accepted, requests in flight are finished and idle connections
-/// closed. What is still open when [`ServeLimits::drain`] is over is cut off. The function returns
+/// After the signal no connection is accepted, requests in flight are finished, and connections that
+/// stay idle closed. What is still open when [`ServeLimits::drain`] is over is cut off. The function returns
 /// when no connection is left.
 ///
 /// # Errors
@@ -151,9 +156,11 @@ pub async fn serve(
     while let Some((stream, seat)) = next(&listener, &seats, &shutdown).await {
         connections.spawn(Arc::clone(&server).drive(stream, seat));
     }
-    // What the kernel has already accepted for us would be reset when the listener closes.
+    // What the kernel has already accepted for us would be reset when the listener closes. It is
+    // asked directly: the runtime may not have heard of the newest yet.
+    let listener = listener.into_std()?;
     for _ in 0..server.limits.max_connections {
-        let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await else {
+        let Some(stream) = accept_waiting(&listener) else {
             break;
         };
         let Some(seat) = seats.free() else {
@@ -200,6 +207,20 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 tracing::warn!(%error, "cannot accept connections, waiting");
                 sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+}
+
+/// Accepts a connection that waits in the kernel's queue, if one does.
+fn accept_waiting(listener: &std::net::TcpListener) -> Option<TcpStream> {
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true).ok()?;
+                return TcpStream::from_std(stream).ok();
+            }
+            Err(error) if is_the_peers(&error) || error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
         }
     }
 }
@@ -263,7 +284,7 @@ impl Server {
     async fn shake_hands(&self, tls: &Tls, stream: Timed, by: Instant) -> Option<TlsStream<Timed>> {
         let drain = async {
             self.shutdown.cancelled().await;
-            sleep(FRESH).await;
+            sleep(GRACE).await;
         };
         tokio::select! {
             biased;
@@ -286,15 +307,22 @@ impl Server {
         let begun = CancellationToken::new();
         let service = service_fn({
             let (begun, router) = (begun.clone(), self.router.clone());
+            let shutdown = self.shutdown.clone();
             let seat = Arc::clone(seat);
             move |request: Request<Incoming>| {
                 begun.cancel();
                 let (head, body) = request.into_parts();
                 let (body, work) = seat.watch(body);
+                let over_http_1 = head.version < Version::HTTP_2;
                 let answer = router.clone().call(Request::from_parts(head, body));
+                let shutdown = shutdown.clone();
                 async move {
                     let _until_answered = work;
-                    answer.await
+                    let mut answer = answer.await?;
+                    if over_http_1 && shutdown.is_cancelled() {
+                        answer.headers_mut().insert(header::CONNECTION, CLOSE);
+                    }
+                    Ok::<_, Infallible>(answer)
                 }
             }
         });
@@ -303,7 +331,8 @@ impl Server {
         let first_head = sleep_until(first_head_by);
         let drain = async {
             self.shutdown.cancelled().await;
-            let _ = timeout(FRESH, begun.cancelled()).await;
+            // Closing an idle connection at once could meet a request that is on its way.
+            sleep(GRACE).await;
         };
         tokio::pin!(connection, first_head, drain);
         let (mut head_awaited, mut draining) = (true, false);

@@ -229,7 +229,7 @@ async fn a_shutdown_finishes_what_is_in_flight_and_accepts_no_more() {
         .await;
     server.begun.notified().await;
     server.shutdown.cancel();
-    // An idle connection is closed at once, which also shows that the signal has arrived.
+    // An idle connection is closed, which also shows that the signal has arrived.
     assert_eq!(read_all(idle).await, "");
     while TcpStream::connect(server.address).await.is_ok() {
         tokio::task::yield_now().await;
@@ -259,6 +259,40 @@ async fn a_request_that_comes_late_on_an_accepted_connection_is_answered() {
     assert!(read_all(fresh).await.ends_with("hello"));
     server.go_on.notify_one();
     assert!(read_all(busy).await.ends_with("finished"));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_request_that_comes_late_on_an_idle_connection_is_answered_as_its_last() {
+    let server = Server::start(ServeLimits::default()).await;
+    let mut idle = server.connect("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut first = [0; 1024];
+    assert_ne!(idle.read(&mut first).await.unwrap(), 0);
+    server.shutdown.cancel();
+    while TcpStream::connect(server.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let request = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    idle.write_all(request.as_bytes()).await.unwrap();
+    let answer = read_all(idle).await;
+    assert!(
+        answer.contains("connection: close") && answer.ends_with("hello"),
+        "{answer}"
+    );
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_the_kernel_accepted_before_a_shutdown_is_served() {
+    // One thread: the runtime hears of no connection while this test does not wait.
+    let server = Server::start(ServeLimits::default()).await;
+    tokio::task::yield_now().await;
+    let mut waiting = std::net::TcpStream::connect(server.address).unwrap();
+    server.shutdown.cancel();
+    std::io::Write::write_all(&mut waiting, closing("/").as_bytes()).unwrap();
+    waiting.set_nonblocking(true).unwrap();
+    let waiting = TcpStream::from_std(waiting).unwrap();
+    assert!(read_all(waiting).await.ends_with("hello"));
     server.ended().await;
 }
 
