@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod blocked_output;
 mod clients;
 mod configuration;
 mod demo;
