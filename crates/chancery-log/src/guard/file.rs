@@ -1,11 +1,7 @@
 //! A guard in a file, for processes on one machine.
 //!
 //! The file has two slots of one disk block each; every move overwrites the older one and syncs,
-//! so a torn write leaves the other. A slot is one line of text, padded with spaces:
-//!
-//! ```text
-//! chancery-guard/1 <id> <sequence> <tree size> <root hash> <first 16 hex digits of SHA-256 of all before>
-//! ```
+//! so a torn write leaves the other. A slot is the line of a [`Record`], padded with spaces.
 //!
 //! A snapshot of the whole machine rolls back database and file together: only a guard elsewhere
 //! sees that.
@@ -18,13 +14,10 @@ use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chancery_tlog::{Hash, TreeHead};
-use rand::RngExt;
-use sha2::{Digest, Sha256};
+use chancery_tlog::TreeHead;
 
-use super::{Advance, Guard, GuardError};
+use super::{Advance, Guard, GuardError, Record};
 
-const MAGIC: &str = "chancery-guard/1";
 const SLOT_LEN: usize = 4096;
 
 /// How long a move waits for another's. A process that is frozen while it holds the lock must not
@@ -84,6 +77,12 @@ pub enum OpenGuardError {
 impl FileGuard {
     /// Makes a guard for an empty log, with a random id, durable when this returns.
     pub fn create(path: &Path) -> Result<Self, CreateGuardError> {
+        Self::create_at(path, &TreeHead::EMPTY)
+    }
+
+    /// Makes a guard that stands at `head` from the beginning: for a log whose guard was lost. It
+    /// notices nothing of what happened before, so whoever calls this vouches for `head`.
+    pub fn create_at(path: &Path, head: &TreeHead) -> Result<Self, CreateGuardError> {
         let failed = |e: io::Error| match e.kind() {
             io::ErrorKind::AlreadyExists => CreateGuardError::Exists(path.to_owned()),
             _ => CreateGuardError::Io(path.to_owned(), e),
@@ -97,13 +96,8 @@ impl FileGuard {
             .open(path)
             .map_err(failed)?;
 
-        let id = hex::encode(rand::rng().random::<[u8; 16]>());
-        let first = Slot {
-            id: id.clone(),
-            sequence: 0,
-            head: TreeHead::EMPTY,
-        };
-        let mut contents = first.encode();
+        let first = Record::first(head);
+        let mut contents = slot(&first);
         contents.resize(2 * SLOT_LEN, b' ');
         (&file).write_all(&contents).map_err(failed)?;
         file.sync_all().map_err(failed)?;
@@ -113,7 +107,7 @@ impl FileGuard {
             .map_err(failed)?;
 
         Ok(Self {
-            id,
+            id: first.id,
             path: path.to_owned(),
             file: Opened::shared(file),
         })
@@ -140,7 +134,7 @@ impl FileGuard {
     /// Runs `act` under the file's lock, off the async threads, with the newest slot.
     async fn locked<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&File, u64, Slot) -> io::Result<T> + Send + 'static,
+        act: impl FnOnce(&File, u64, Record) -> io::Result<T> + Send + 'static,
     ) -> Result<T, GuardError> {
         let opened = Arc::clone(&self.file);
         let id = self.id.clone();
@@ -208,7 +202,7 @@ fn retry<T>(mut attempt: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T>
 fn act_on_newest<T>(
     opened: &mut Opened,
     id: &str,
-    act: impl FnOnce(&File, u64, Slot) -> io::Result<T>,
+    act: impl FnOnce(&File, u64, Record) -> io::Result<T>,
 ) -> io::Result<Option<T>> {
     let Some((position, newest)) = read_newest(&opened.file, Some(id))? else {
         return Ok(None);
@@ -223,8 +217,8 @@ fn act_on_newest<T>(
     result.map(Some)
 }
 
-fn write_slot(file: &File, position: u64, slot: &Slot) -> io::Result<()> {
-    file.write_all_at(&slot.encode(), position * SLOT_LEN as u64)?;
+fn write_slot(file: &File, position: u64, record: &Record) -> io::Result<()> {
+    file.write_all_at(&slot(record), position * SLOT_LEN as u64)?;
     file.sync_data()
 }
 
@@ -244,12 +238,7 @@ impl Guard for FileGuard {
             if newest.head != from {
                 return Ok(Advance::StandsAt(newest.head));
             }
-            let next = Slot {
-                id: newest.id,
-                sequence: newest.sequence + 1,
-                head: to,
-            };
-            write_slot(file, 1 - position, &next)?;
+            write_slot(file, 1 - position, &newest.moved_to(&to))?;
             Ok(Advance::Moved)
         })
         .await
@@ -257,7 +246,7 @@ impl Guard for FileGuard {
 }
 
 /// Returns the newest readable slot and its position, 0 or 1.
-fn read_newest(file: &File, id: Option<&str>) -> io::Result<Option<(u64, Slot)>> {
+fn read_newest(file: &File, id: Option<&str>) -> io::Result<Option<(u64, Record)>> {
     let mut contents = vec![0; 2 * SLOT_LEN];
     match file.read_exact_at(&mut contents, 0) {
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -266,58 +255,16 @@ fn read_newest(file: &File, id: Option<&str>) -> io::Result<Option<(u64, Slot)>>
     Ok(contents
         .chunks(SLOT_LEN)
         .zip(0..)
-        .filter_map(|(bytes, position)| Some((position, Slot::decode(bytes)?)))
-        .filter(|(_, slot)| id.is_none_or(|id| id == slot.id))
-        .max_by_key(|(_, slot)| slot.sequence))
+        .filter_map(|(bytes, position)| Some((position, Record::parse(bytes)?)))
+        .filter(|(_, record)| id.is_none_or(|id| id == record.id))
+        .max_by_key(|(_, record)| record.sequence))
 }
 
-#[derive(Debug)]
-struct Slot {
-    id: String,
-    sequence: u64,
-    head: TreeHead,
-}
-
-impl Slot {
-    fn encode(&self) -> Vec<u8> {
-        let TreeHead {
-            tree_size,
-            root_hash,
-        } = &self.head;
-        let text = format!(
-            "{MAGIC} {} {} {tree_size} {root_hash}",
-            self.id, self.sequence
-        );
-        let mut line = format!("{text} {}\n", checksum(&text)).into_bytes();
-        line.resize(SLOT_LEN, b' ');
-        line
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let line = std::str::from_utf8(bytes).ok()?.lines().next()?;
-        let (text, sum) = line.rsplit_once(' ')?;
-        let mut fields = text.split(' ');
-        if sum != checksum(text) || fields.next()? != MAGIC {
-            return None;
-        }
-        let id = fields.next()?.to_owned();
-        let sequence = fields.next()?.parse().ok()?;
-        let tree_size = fields.next()?.parse().ok()?;
-        let root = hex::decode(fields.next()?).ok()?;
-        let root_hash = Hash::try_from(root.as_slice()).ok()?;
-        Some(Self {
-            id,
-            sequence,
-            head: TreeHead {
-                tree_size,
-                root_hash,
-            },
-        })
-    }
-}
-
-fn checksum(text: &str) -> String {
-    hex::encode(&Sha256::digest(text.as_bytes())[..8])
+/// The line and its padding: what one write puts in place.
+fn slot(record: &Record) -> Vec<u8> {
+    let mut line = format!("{record}\n").into_bytes();
+    line.resize(SLOT_LEN, b' ');
+    line
 }
 
 #[cfg(test)]

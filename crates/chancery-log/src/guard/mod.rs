@@ -6,7 +6,10 @@
 //! A guard hinders accidents. Whoever holds the log's key can sign past it; such a fork is visible
 //! to witnesses and monitors only.
 
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance;
 pub mod file;
+pub mod record;
 
 use std::fmt::Debug;
 
@@ -14,6 +17,7 @@ use async_trait::async_trait;
 use chancery_tlog::TreeHead;
 
 pub use file::{CreateGuardError, FileGuard, OpenGuardError};
+pub use record::Record;
 
 /// A durable high-water mark with compare-and-swap.
 #[async_trait]

@@ -14,6 +14,7 @@ mod commit_faults;
 mod damage;
 mod deliveries;
 mod faulty;
+mod file_guard;
 mod guard_faults;
 mod histories;
 mod pool;
