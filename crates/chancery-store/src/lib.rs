@@ -14,6 +14,7 @@
 )]
 
 mod error;
+mod guard;
 mod instance;
 mod limits;
 mod migrate;
@@ -30,6 +31,7 @@ use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
 
 pub use error::{ConnectError, CreateError, DurabilityError, SchemaError};
+pub use guard::{DatabaseGuard, GuardDatabaseError, OpenDatabaseGuardError, Separation};
 pub use instance::{Instance, NewInstance, NewLog, Purpose, Readers, RecordedLog};
 pub use server::{DatabaseServer, ServerChange};
 pub use url::{DatabaseUrl, DatabaseUrlError};
@@ -57,6 +59,7 @@ trait Database: Send + Sync {
     async fn note_server(&self) -> Result<Option<ServerChange>, StoreError>;
     async fn create_instance(&self, new: &NewInstance) -> Result<(), CreateError>;
     async fn instance(&self) -> Result<Option<Instance>, StoreError>;
+    async fn place(&self) -> Result<guard::Place, StoreError>;
     async fn claim_token(&self, digest: &[u8; 32], expires_ms: u64) -> Result<bool, StoreError>;
     fn log_store(&self, log: i64) -> Arc<dyn LogStore>;
     async fn close(&self);
@@ -130,6 +133,11 @@ impl Store {
     /// Returns the store of a log, by its [`RecordedLog::log`].
     pub fn log_store(&self, log: i64) -> Arc<dyn LogStore> {
         self.database.log_store(log)
+    }
+
+    /// Returns what tells this database from others.
+    pub(crate) async fn place(&self) -> Result<guard::Place, StoreError> {
+        self.database.place().await
     }
 
     /// Closes the connections. What is under way comes to its end; later calls fail.

@@ -11,8 +11,9 @@ use sqlx::migrate::Migrator;
 
 use super::log::Log;
 use super::writers::Writers;
-use super::{BEGIN, Connection, Pool, durability, server, sql, tables_exist, used_tokens};
+use super::{BEGIN, Connection, Pool, durability, place, server, sql, tables_exist, used_tokens};
 use crate::error::{CreateError, DurabilityError, SchemaError};
+use crate::guard::Place;
 use crate::instance::{Instance, NewInstance, Purpose, Readers, RecordedLog};
 use crate::limits::{COMMIT, OPERATION, within};
 use crate::server::ServerChange;
@@ -86,6 +87,13 @@ impl crate::Database for Database {
             Some(instance) => read_instance(instance, chain, logs).map(Some),
             None => Ok(None),
         })
+    }
+
+    async fn place(&self) -> Result<Place, StoreError> {
+        let mut loan = self.writers.lend().await?;
+        let found = within(OPERATION, place::of(loan.connection())).await?;
+        loan.give_back();
+        Ok(found)
     }
 
     async fn claim_token(&self, digest: &[u8; 32], expires_ms: u64) -> Result<bool, StoreError> {

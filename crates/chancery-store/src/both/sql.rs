@@ -80,6 +80,23 @@ pub(crate) const AUTHORITIES: &str = "\
       FROM authority
      ORDER BY position";
 
+/// A new guard.
+pub(crate) const INSERT_GUARD: &str = "\
+    INSERT INTO chancery_guard (id, tree_size, root_hash, checksum)
+    VALUES ($1, $2, $3, $4)";
+
+/// Where a guard stands.
+pub(crate) const GUARD: &str = "\
+    SELECT tree_size, root_hash, checksum
+      FROM chancery_guard
+     WHERE id = $1";
+
+/// A guard's compare-and-swap: changes no row if it stands elsewhere.
+pub(crate) const MOVE_GUARD: &str = "\
+    UPDATE chancery_guard
+       SET tree_size = $5, root_hash = $6, checksum = $7
+     WHERE id = $1 AND tree_size = $2 AND root_hash = $3 AND checksum = $4";
+
 /// All logs.
 pub(crate) const LOGS: &str = "\
     SELECT log, name, origin, log_id, public_key, witness_key, readers, created_ms

@@ -20,8 +20,8 @@ pub(super) struct Writers {
     options: Options,
     permits: Semaphore,
     idle: Mutex<Vec<Connection>>,
-    /// Held as long as anybody can write.
-    claim: Claim,
+    /// The claim on an SQLite file of one process alone: held as long as anybody can write.
+    claim: Option<Claim>,
 }
 
 /// A connection on loan. Dropping it closes it.
@@ -34,7 +34,7 @@ pub(super) struct Loan<'a> {
 
 impl Writers {
     /// Opens the first connection.
-    pub(super) async fn open(options: Options, claim: Claim) -> Result<Self, StoreError> {
+    pub(super) async fn open(options: Options, claim: Option<Claim>) -> Result<Self, StoreError> {
         let first = connect(&options).await?;
         Ok(Self {
             options,
@@ -45,7 +45,9 @@ impl Writers {
     }
 
     pub(super) async fn lend(&self) -> Result<Loan<'_>, StoreError> {
-        self.claim.check()?;
+        if let Some(claim) = &self.claim {
+            claim.check()?;
+        }
         let permit = tokio::time::timeout(ACQUIRE, self.permits.acquire())
             .await
             .map_err(|_| timed_out(ACQUIRE))?

@@ -6,6 +6,7 @@
 //! time-outs.
 
 mod durability;
+mod place;
 mod server;
 mod sql;
 mod tiles;
@@ -13,6 +14,8 @@ mod write;
 
 #[path = "../both/database.rs"]
 mod database;
+#[path = "../both/guard.rs"]
+mod guard;
 #[path = "../both/log.rs"]
 mod log;
 #[path = "../both/used_tokens.rs"]
@@ -31,6 +34,7 @@ use sqlx::{
 };
 
 use self::database::Database;
+use self::guard::GuardRows;
 use self::writers::Writers;
 use crate::limits::{ACQUIRE, STATEMENT};
 use crate::migrate::{Embedded, migrator};
@@ -53,6 +57,12 @@ const MIGRATIONS: &[Embedded] = &[
     ),
 ];
 
+const GUARD_MIGRATIONS: &[Embedded] = &[(
+    1,
+    "guard",
+    include_str!("../../../../migrations/guard/postgres/0001_guard.sql"),
+)];
+
 const BEGIN: &str = "BEGIN";
 
 /// One log's sequencer needs one connection; the other is for a second log.
@@ -62,26 +72,18 @@ const READERS: u32 = 8;
 /// How long a pooled connection may have been idle and still be taken for alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
 
-/// Servers keep their own files.
-struct Claim;
+/// Nobody claims a database of a server.
+enum Claim {}
 
 impl Claim {
-    #[expect(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "SQLite's can fail"
-    )]
     fn check(&self) -> Result<(), StoreError> {
-        Ok(())
+        match *self {}
     }
 }
 
 pub(crate) async fn connect(options: &Options) -> Result<Database, StoreError> {
-    let options = options
-        .clone()
-        .application_name("chancery")
-        .disable_statement_logging();
-    let writers = Writers::open(options.clone(), Claim).await?;
+    let options = named(options);
+    let writers = Writers::open(options.clone(), None).await?;
     let readers = PgPoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(ACQUIRE)
@@ -101,6 +103,19 @@ pub(crate) async fn connect(options: &Options) -> Result<Database, StoreError> {
         readers,
         writers: Arc::new(writers),
     })
+}
+
+/// Opens a database for guards.
+pub(crate) async fn guard_rows(options: &Options) -> Result<GuardRows, StoreError> {
+    let writers = Writers::open(named(options), None).await?;
+    Ok(GuardRows::new(migrator(GUARD_MIGRATIONS), writers))
+}
+
+fn named(options: &Options) -> Options {
+    options
+        .clone()
+        .application_name("chancery")
+        .disable_statement_logging()
 }
 
 /// Bounds what a session can hold, also when its process or machine is gone. Set by statement, not

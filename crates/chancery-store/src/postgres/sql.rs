@@ -4,8 +4,8 @@
 mod both;
 
 pub(super) use both::{
-    AUTHORITIES, DELIVERIES, ENTRIES, HEAD, INSERT_AUTHORITY, INSERT_HEAD, INSERT_INSTANCE,
-    INSERT_ISSUER, INSERT_LOG, INSTANCE, ISSUER, ISSUERS, LOGS, TERMS,
+    AUTHORITIES, DELIVERIES, ENTRIES, GUARD, HEAD, INSERT_AUTHORITY, INSERT_GUARD, INSERT_HEAD,
+    INSERT_INSTANCE, INSERT_ISSUER, INSERT_LOG, INSTANCE, ISSUER, ISSUERS, LOGS, MOVE_GUARD, TERMS,
 };
 
 /// Locks a log's head and reads it. The clock is read outside the sub-select, thus after the lock
@@ -105,3 +105,12 @@ pub(super) const DURABILITY: &str = "\
            current_setting('fsync'),
            current_setting('full_page_writes'),
            current_setting('synchronous_commit')";
+
+/// Whether any migration of guards has been here.
+pub(super) const GUARD_TABLES_EXIST: &str =
+    "SELECT to_regclass('chancery_guard_migrations') IS NOT NULL";
+
+/// The server's identity, and the database's.
+pub(super) const PLACE: &str = "\
+    SELECT system_identifier, (SELECT oid::BIGINT FROM pg_database WHERE datname = current_database())
+      FROM pg_control_system()";

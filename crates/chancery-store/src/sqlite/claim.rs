@@ -75,15 +75,19 @@ pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<Claim, Conne
         Err(TryLockError::Error(error)) => return Err(ConnectError::File(lock_path, error)),
     }
     if !exists {
-        open(path)
-            .and_then(|_| sync_folder(path))
-            .map_err(failed(path))?;
+        make(path).map_err(failed(path))?;
     }
     Ok(Claim {
         path: path.to_owned(),
         file: identity(path).map_err(failed(path))?,
         _lock: lock,
     })
+}
+
+/// Makes a file if there is none, name and all.
+pub(crate) fn make(path: &Path) -> io::Result<()> {
+    open(path)?;
+    sync_folder(path)
 }
 
 /// Opens a file, made for its owner alone if it is new. SQLite gives its other files the same mode.

@@ -8,6 +8,7 @@
 
 mod claim;
 mod durability;
+mod place;
 mod server;
 mod sql;
 mod tiles;
@@ -15,6 +16,8 @@ mod write;
 
 #[path = "../both/database.rs"]
 mod database;
+#[path = "../both/guard.rs"]
+mod guard;
 #[path = "../both/log.rs"]
 mod log;
 #[path = "../both/used_tokens.rs"]
@@ -31,8 +34,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, SqliteConnection as Connection, SqlitePool as Pool};
 
-pub(crate) use self::claim::{Claim, claim};
+pub(crate) use self::claim::{Claim, claim, make};
 use self::database::Database;
+use self::guard::GuardRows;
+pub(crate) use self::place::at as place_at;
 use self::writers::Writers;
 use crate::limits::{ACQUIRE, STATEMENT};
 use crate::migrate::{Embedded, migrator};
@@ -55,6 +60,12 @@ const MIGRATIONS: &[Embedded] = &[
     ),
 ];
 
+const GUARD_MIGRATIONS: &[Embedded] = &[(
+    1,
+    "guard",
+    include_str!("../../../../migrations/guard/sqlite/0001_guard.sql"),
+)];
+
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 const WRITERS: usize = 1;
@@ -62,22 +73,8 @@ const READERS: u32 = 4;
 
 /// Opens a file that was [claimed](claim()).
 pub(crate) async fn connect(path: &Path, claim: Claim) -> Result<Database, StoreError> {
-    let options = Options::new()
-        .filename(path)
-        .foreign_keys(true)
-        .busy_timeout(STATEMENT)
-        .disable_statement_logging();
-    let writing = options
-        .clone()
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        // macOS: fsync alone leaves the data in the disk's own cache.
-        .pragma("fullfsync", "1")
-        .pragma("checkpoint_fullfsync", "1")
-        // A statement of many rows keeps the pages that it changes, in case it fails half-way: in a
-        // temporary file otherwise, which is a quarter of all that is written.
-        .pragma("temp_store", "MEMORY");
-    let writers = Writers::open(writing, claim).await?;
+    let options = options(path);
+    let writers = Writers::open(writing(options.clone()), Some(claim)).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(ACQUIRE)
@@ -88,6 +85,32 @@ pub(crate) async fn connect(path: &Path, claim: Claim) -> Result<Database, Store
         readers,
         writers: Arc::new(writers),
     })
+}
+
+/// Opens a file for guards. Nobody claims it: several processes may move one guard.
+pub(crate) async fn guard_rows(path: &Path) -> Result<GuardRows, StoreError> {
+    let writers = Writers::open(writing(options(path)), None).await?;
+    Ok(GuardRows::new(migrator(GUARD_MIGRATIONS), writers))
+}
+
+fn options(path: &Path) -> Options {
+    Options::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(STATEMENT)
+        .disable_statement_logging()
+}
+
+fn writing(options: Options) -> Options {
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // macOS: fsync alone leaves the data in the disk's own cache.
+        .pragma("fullfsync", "1")
+        .pragma("checkpoint_fullfsync", "1")
+        // A statement of many rows keeps the pages that it changes, in case it fails half-way: in a
+        // temporary file otherwise, which is a quarter of all that is written.
+        .pragma("temp_store", "MEMORY")
 }
 
 /// SQLite's sessions are all in their options.

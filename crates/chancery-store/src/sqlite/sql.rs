@@ -4,8 +4,8 @@
 mod both;
 
 pub(super) use both::{
-    AUTHORITIES, DELIVERIES, ENTRIES, HEAD, INSERT_AUTHORITY, INSERT_HEAD, INSERT_INSTANCE,
-    INSERT_ISSUER, INSERT_LOG, INSTANCE, ISSUER, ISSUERS, LOGS, TERMS,
+    AUTHORITIES, DELIVERIES, ENTRIES, GUARD, HEAD, INSERT_AUTHORITY, INSERT_GUARD, INSERT_HEAD,
+    INSERT_INSTANCE, INSERT_ISSUER, INSERT_LOG, INSTANCE, ISSUER, ISSUERS, LOGS, MOVE_GUARD, TERMS,
 };
 
 /// Begins a transaction that holds the write lock, and reads a log's head.
@@ -42,3 +42,10 @@ pub(super) const CLAIM_TOKEN: &str = "\
 /// Whether any migration has been here.
 pub(super) const TABLES_EXIST: &str =
     "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')";
+
+/// Whether any migration of guards has been here.
+pub(super) const GUARD_TABLES_EXIST: &str = "\
+    SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'chancery_guard_migrations')";
+
+/// The file.
+pub(super) const PLACE: &str = "SELECT file FROM pragma_database_list WHERE name = 'main'";

@@ -146,26 +146,53 @@ impl TestDatabase {
 
     /// Reads one column of text behind the store's back.
     pub(crate) async fn column(&self, query: &str) -> Vec<String> {
+        self.try_column(query).await.unwrap()
+    }
+
+    /// As [`TestDatabase::column`], for a query that may fail.
+    pub(crate) async fn try_column(&self, query: &str) -> sqlx::Result<Vec<String>> {
         let query = AssertSqlSafe(query.to_owned());
         match &self.place {
             Place::Sqlite { path, .. } => {
                 let options = SqliteConnectOptions::new().filename(path);
-                let mut connection = options.connect().await.unwrap();
-                let column = sqlx::query_scalar(query)
-                    .fetch_all(&mut connection)
-                    .await
-                    .unwrap();
-                connection.close().await.unwrap();
-                column
+                let mut connection = options.connect().await?;
+                sqlx::query_scalar(query).fetch_all(&mut connection).await
             }
             Place::Postgres { url } => {
                 let mut connection = self.session(url).await;
-                sqlx::query_scalar(query)
-                    .fetch_all(&mut connection)
-                    .await
-                    .unwrap()
+                sqlx::query_scalar(query).fetch_all(&mut connection).await
             }
         }
+    }
+
+    /// Ends every session of the PostgreSQL database and lets none in.
+    pub(crate) async fn go_away(&self) {
+        self.administer("ALTER DATABASE {} ALLOW_CONNECTIONS false")
+            .await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'";
+        self.administer(end).await;
+    }
+
+    /// Lets sessions in again.
+    pub(crate) async fn come_back(&self) {
+        self.administer("ALTER DATABASE {} ALLOW_CONNECTIONS true")
+            .await;
+    }
+
+    /// Runs a statement in another database of the server, with this one's name for `{}`.
+    async fn administer(&self, statement: &str) {
+        let Place::Postgres { url } = &self.place else {
+            panic!("SQLite has no server");
+        };
+        let url = Url::parse(url).unwrap();
+        let statement = statement.replace("{}", url.path().trim_start_matches('/'));
+        let mut admin = PgConnection::connect(&postgres_server().unwrap())
+            .await
+            .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut admin)
+            .await
+            .unwrap();
     }
 
     /// A PostgreSQL session of the test's own.

@@ -25,6 +25,7 @@ macro_rules! on_both_databases {
 mod append;
 mod cut_off;
 mod damage;
+mod guard;
 mod harness;
 mod instance;
 mod postgres;
