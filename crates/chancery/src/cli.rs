@@ -112,13 +112,44 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) root_passphrase_file: Option<PathBuf>,
     /// Configure another replica: the folder already holds copies of ca/, log/ and secrets/ of the
-    /// first; nothing is made but the configuration. Wants --guard.
+    /// first; nothing is made but the configuration. Wants the instance's guard itself, not a copy:
+    /// two guards would each miss what the other saw.
     #[arg(long)]
     pub(crate) join: bool,
-    /// With --join: the instance's guard itself, not a copy. Two guards would each miss what the
-    /// other saw.
-    #[arg(long, value_name = "FILE", requires = "join")]
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+}
+
+/// Where the guard is, or is to be made; by default a file in the folder.
+#[derive(Args, Debug)]
+pub(crate) struct GuardArgs {
+    /// The guard is this file. Only processes of one machine can share it.
+    #[arg(long, value_name = "FILE", group = "guard-place")]
     pub(crate) guard: Option<PathBuf>,
+    /// The guard is in this second database, better on another server: postgres://… or sqlite:PATH.
+    /// A URL with a password is refused here: use --guard-database-file.
+    #[arg(long, value_name = "URL", group = "guard-place")]
+    pub(crate) guard_database: Option<String>,
+    /// The guard is in the second database whose URL is in this file; the configuration will name
+    /// the file.
+    #[arg(long, value_name = "FILE", group = "guard-place")]
+    pub(crate) guard_database_file: Option<PathBuf>,
+    /// The guard is an object in this bucket: `s3://BUCKET/PREFIX`. Credentials come from the
+    /// environment (`AWS_ACCESS_KEY_ID`, …) or from --guard-credentials-file.
+    #[arg(long, value_name = "URL", group = "guard-place")]
+    pub(crate) guard_objects: Option<String>,
+    /// With --guard-objects: the service, unless it is AWS.
+    #[arg(long, value_name = "URL", requires = "guard_objects")]
+    pub(crate) guard_endpoint: Option<String>,
+    /// With --guard-objects: the region.
+    #[arg(long, value_name = "REGION", requires = "guard_objects")]
+    pub(crate) guard_region: Option<String>,
+    /// With --guard-objects: a file of lines such as `AWS_ACCESS_KEY_ID=…`.
+    #[arg(long, value_name = "FILE", requires = "guard_objects")]
+    pub(crate) guard_credentials_file: Option<PathBuf>,
+    /// With --join and a guard that is no file: its id, from the first replica's chancery.yaml.
+    #[arg(long, value_name = "ID", requires = "join")]
+    pub(crate) guard_id: Option<String>,
 }
 
 #[derive(Args, Debug)]

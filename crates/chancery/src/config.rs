@@ -1,5 +1,6 @@
 //! `chancery.yaml`: what `init` writes and `serve` reads.
 
+mod guard;
 mod load;
 #[cfg(test)]
 mod schema;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use chancery_store::Readers;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace};
 pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
@@ -133,15 +135,6 @@ pub(crate) enum LogRead {
     Open,
     /// Nobody over HTTP: data tiles are refused. Checkpoints and hash tiles stay open.
     Restricted,
-}
-
-/// The guard against rollback of the database.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct GuardConfig {
-    /// The guard's file, on another disk than the database if there is one.
-    pub(crate) file: PathBuf,
 }
 
 /// What every configuration has to say; the rest has defaults.

@@ -8,14 +8,14 @@ use std::time::SystemTime;
 
 use chancery_ca::ceremony::Ceremony;
 use chancery_keys::{KeyType, Passphrase, Signer};
-use chancery_log::Guard;
 use chancery_log::clock::unix_ms;
-use chancery_log::guard::FileGuard;
 use chancery_store::{ConnectOptions, DatabaseUrl, NewInstance, NewLog, Purpose, Readers, Store};
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
 
+use crate::config::GuardPlace;
 use crate::failure::{Causes, Failure};
+use crate::guarding::{self, OpenedGuard};
 use crate::keys;
 use crate::layout::Layout;
 
@@ -29,6 +29,7 @@ pub(crate) struct Founding<'a> {
     pub(crate) log_name: &'a str,
     pub(crate) origin: &'a Origin,
     pub(crate) readers: Readers,
+    pub(crate) guard: &'a GuardPlace,
     pub(crate) passphrase: &'a Passphrase,
     pub(crate) root_passphrase: &'a Passphrase,
 }
@@ -51,9 +52,9 @@ pub(crate) async fn empty_database(url: &DatabaseUrl) -> Result<Store, Failure> 
 }
 
 impl Founding<'_> {
-    /// Makes everything in the folder, then records it in the database. Nothing that exists is
-    /// overwritten.
-    pub(crate) async fn found(&self, store: Store) -> Result<(), Failure> {
+    /// Makes everything in the folder, and the guard, then records it in the database. Nothing that
+    /// exists is overwritten.
+    pub(crate) async fn found(&self, store: Store) -> Result<OpenedGuard, Failure> {
         let now = SystemTime::now();
         let [root, issuing, log, witness] = keys::make([
             (self.layout.root_key(), KeyType::P384, self.root_passphrase),
@@ -71,12 +72,12 @@ impl Founding<'_> {
             .map_err(Failure::from_error)?;
         let pem = format!("{}\n", chain.pems().join("\n"));
         write_new(&self.layout.chain(), pem.as_bytes(), 0o644)?;
-        let guard = FileGuard::create(&self.layout.guard()).map_err(Failure::from_error)?;
+        let made = guarding::create(self.guard, &store).await?;
 
         let public_key = log.public_key().spki_der().to_vec();
         let instance = NewInstance {
             purpose: self.purpose,
-            guard_id: guard.id().to_owned(),
+            guard_id: made.guard.id().to_owned(),
             url: self.url.to_owned(),
             chain: chain.ders().to_vec(),
             log: NewLog {
@@ -94,7 +95,7 @@ impl Founding<'_> {
             .await
             .map_err(Failure::from_error)?;
         store.close().await;
-        Ok(())
+        Ok(made)
     }
 }
 

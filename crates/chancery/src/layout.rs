@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{CaConfig, GuardConfig, LogConfig, LogRead};
+use crate::config::{CaConfig, GuardConfig, GuardPlace, LogConfig, LogRead};
 use crate::failure::Failure;
 
 /// A file that marks a folder as one of `chancery dev`, which alone may be thrown away.
@@ -105,7 +105,8 @@ impl Layout {
             ca,
             log,
             GuardConfig {
-                file: relative(self.guard()),
+                place: GuardPlace::File(relative(self.guard())),
+                id: None,
             },
         )
     }

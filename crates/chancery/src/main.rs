@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod failure;
 mod founding;
+mod guarding;
 mod identity;
 mod keys;
 mod layout;

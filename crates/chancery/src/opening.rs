@@ -11,10 +11,7 @@ use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
 use chancery_log::clock::{Clock, SystemClock};
-use chancery_log::guard::FileGuard;
-use chancery_log::{
-    Guard, Log, LogParts, OpenLogError, PoolLimits, PublishError, ReadError, StoreError,
-};
+use chancery_log::{Log, LogParts, OpenLogError, PoolLimits, PublishError, ReadError, StoreError};
 use chancery_store::{
     ConnectError, ConnectOptions, DatabaseUrl, Instance, Purpose, RecordedLog, SchemaError, Store,
 };
@@ -23,6 +20,7 @@ use chancery_tlog::ct::LogId;
 
 use crate::config::{Config, parse_url, read_text_of};
 use crate::failure::{Causes, Failure};
+use crate::guarding::{self, OpenedGuard};
 use crate::keys;
 use crate::used_tokens::StoredTokens;
 
@@ -57,13 +55,16 @@ pub(crate) async fn open(
     };
     store.check_durability().await.map_err(configuration)?;
     let instance = bound_instance(&store, purpose).await?;
-    let number = files.bind(config, &instance)?.log;
+    let OpenedGuard { guard, warning } = guarding::open(&config.guard, &store).await?;
+    let number = files.bind(config, &instance, guard.id())?.log;
+    if let Some(warning) = warning {
+        tracing::warn!(guard.id = guard.id(), "{warning}");
+    }
     warn_of_another_server(&store).await?;
     let Files {
         issuer,
         origin,
         profile,
-        guard,
         log_key,
         ..
     } = files;
@@ -73,7 +74,7 @@ pub(crate) async fn open(
         name: config.log.name.clone(),
         origin,
         store: store.log_store(number),
-        guard: Arc::new(guard),
+        guard,
         signer: Arc::new(log_key),
         clock: Arc::clone(&clock),
         limits: PoolLimits::default(),
@@ -110,13 +111,21 @@ async fn warn_of_another_server(store: &Store) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Holds the files that `config` names against what `database` recorded, and opens nothing.
-pub(crate) async fn verify(config: &Config, database: &DatabaseUrl) -> Result<(), Failure> {
+/// Holds the files and the guard that `config` names against what `database` recorded, and opens
+/// nothing. Returns what the guard will not notice.
+pub(crate) async fn verify(
+    config: &Config,
+    database: &DatabaseUrl,
+) -> Result<Option<&'static str>, Failure> {
     let files = Files::read(config)?;
     let store = current(database).await?;
     store.check_durability().await.map_err(configuration)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
-    let bound = files.bind(config, &instance).map(drop);
+    let opened = guarding::open(&config.guard, &store).await;
+    let bound = opened.and_then(|opened| {
+        files.bind(config, &instance, opened.guard.id())?;
+        Ok(opened.warning)
+    });
     store.close().await;
     bound
 }
@@ -126,7 +135,6 @@ struct Files {
     issuer: IssuingCa,
     origin: Origin,
     profile: Profile,
-    guard: FileGuard,
     log_key: LocalKey,
     witness_key: PublicKey,
 }
@@ -140,7 +148,6 @@ impl Files {
             issuer: issuing_ca(config, issuing_key)?,
             origin: origin(config)?,
             profile: profile(config)?,
-            guard: FileGuard::open(&config.guard.file).map_err(configuration)?,
             log_key,
             witness_key: witness_key.public_key().clone(),
         })
@@ -162,7 +169,6 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
     };
     let log_key = load(&config.log.key).map(drop);
     let witness_key = load(&config.log.witness_key).map(drop);
-    let guard = FileGuard::open(&config.guard.file).map(drop);
     vec![
         ("url", parse_url(&config.url).map(drop)),
         ("passphrase", passphrase.map(drop)),
@@ -171,7 +177,7 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         ("log.key", log_key),
         ("log.witness-key", witness_key),
         ("log.origin", origin(config).map(drop)),
-        ("guard", guard.map_err(configuration)),
+        ("guard", guarding::check(&config.guard)),
         ("client keys", key_policy(config).map(drop)),
     ]
 }
@@ -347,6 +353,7 @@ impl Files {
         &self,
         config: &Config,
         recorded: &'i Instance,
+        guard_id: &str,
     ) -> Result<&'i RecordedLog, Failure> {
         let log_id = LogId::of_spki(self.log_key.public_key().spki_der());
         let name = &config.log.name;
@@ -366,7 +373,7 @@ impl Files {
             ("the log's origin", log.origin != self.origin.as_str()),
             ("log.read", log.readers != config.log.read.readers()),
             ("the CA chain", recorded.chain != self.issuer.chain().ders()),
-            ("the guard", recorded.guard_id != self.guard.id()),
+            ("the guard", recorded.guard_id != guard_id),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             None => Ok(log),

@@ -6,7 +6,7 @@ use crate::process::run_quietly;
 use crate::workspace;
 
 /// Each crate of the product and the ones of ours that it may depend on.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("chancery-tlog", &[]),
     ("chancery-certs", &[]),
     ("chancery-keys", &[]),
@@ -27,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "chancery-tlog",
         ],
     ),
+    ("chancery-objects", &["chancery-log", "chancery-tlog"]),
     ("chancery-proto", &[]),
     ("chancery-store", &["chancery-log", "chancery-tlog"]),
     (
@@ -49,6 +50,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "chancery-identity",
             "chancery-keys",
             "chancery-log",
+            "chancery-objects",
             "chancery-server",
             "chancery-store",
             "chancery-tlog",
@@ -61,9 +63,10 @@ const PURE: [&str; 3] = ["chancery-tlog", "chancery-certs", "chancery-template"]
 const IMPURE: [&str; 6] = ["axum", "hyper", "reqwest", "rustls", "sqlx", "tokio"];
 
 /// Libraries that only some crates of ours may name.
-const CONFINED: [(&str, &[&str]); 5] = [
+const CONFINED: [(&str, &[&str]); 6] = [
     ("axum", &["chancery-server", "chancery-tests"]),
     ("clap", &["chancery", "chancery-tests", "xtask"]),
+    ("object_store", &["chancery-objects"]),
     ("openidconnect", &["chancery"]),
     ("sqlx", &["chancery-store", "chancery-tests"]),
     (

@@ -1,9 +1,5 @@
 //! What every guard must do, whatever keeps it: called by the tests of each back end.
-#![expect(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "a check that cannot go on has failed"
-)]
+#![expect(clippy::expect_used, reason = "a check that cannot go on has failed")]
 
 use std::collections::HashMap;
 use std::sync::Arc;

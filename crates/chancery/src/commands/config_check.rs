@@ -138,11 +138,18 @@ async fn check_database(config: &Config, report: &mut Report) {
         return;
     }
     let checked = match opening::database_url(config) {
-        Ok(url) => opening::verify(config, &url).await.map(|()| url),
+        Ok(url) => opening::verify(config, &url)
+            .await
+            .map(|warning| (url, warning)),
         Err(failure) => Err(failure),
     };
     match checked {
-        Ok(url) => report.add(NAME, Status::Passed, url),
+        Ok((url, warning)) => {
+            report.add(NAME, Status::Passed, url);
+            if let Some(warning) = warning {
+                report.add("guard", Status::Warning, warning);
+            }
+        }
         // `serve` would fail as well, and be started again until the database is there.
         Err(failure) if !failure.is_configuration() => report.add(NAME, Status::Warning, failure),
         Err(failure) => report.add(NAME, Status::Failed, failure),

@@ -185,11 +185,13 @@ impl Development {
             log_name: LOG_NAME,
             origin: &origin,
             readers: config.log.read.readers(),
+            guard: &config.guard.place,
             passphrase: &passphrase,
             root_passphrase: &root_passphrase,
         }
         .found(store)
         .await
+        .map(drop)
     }
 
     fn refuse_production(&self) -> Result<(), Failure> {

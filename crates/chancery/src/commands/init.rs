@@ -10,9 +10,11 @@ use chancery_tlog::Origin;
 use time::OffsetDateTime;
 use url::Url;
 
-use crate::cli::InitArgs;
+use crate::cli::{GuardArgs, InitArgs};
 use crate::commands::serve::given_database;
-use crate::config::{Config, LogRead, Required, parse_url};
+use crate::config::{
+    Config, GuardConfig, GuardPlace, LogRead, ObjectStorePlace, Required, parse_url,
+};
 use crate::failure::{Causes, Failure};
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::layout::Layout;
@@ -37,7 +39,7 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
     if args.join {
         return join(&args, &layout, &url).await;
     }
-    let setup = Setup::choose(&args, &layout, &url)?;
+    let mut setup = Setup::choose(&args, &layout, &url)?;
     layout.make()?;
     let store = empty_database(&setup.database).await?;
     let passphrase = take_passphrase(args.passphrase_file.as_deref(), &layout.passphrase())?;
@@ -45,7 +47,9 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
         args.root_passphrase_file.as_deref(),
         &layout.root_passphrase(),
     )?;
-    Founding {
+    let mut guard = setup.config.guard.place.clone();
+    guard.resolve(layout.folder());
+    let made = Founding {
         layout: &layout,
         purpose: Purpose::Production,
         url: &setup.config.url,
@@ -53,11 +57,15 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
         log_name: &setup.config.log.name,
         origin: &setup.origin,
         readers: setup.config.log.read.readers(),
+        guard: &guard,
         passphrase: &passphrase,
         root_passphrase: &root_passphrase,
     }
     .found(store)
     .await?;
+    if !matches!(guard, GuardPlace::File(_)) {
+        setup.config.guard.id = Some(made.guard.id().to_owned());
+    }
     if !layout.identity_config().exists() {
         write_new(
             &layout.identity_config(),
@@ -67,6 +75,7 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
     }
     write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
     say_what_next(&layout, &setup.config);
+    warn(made.warning);
     Ok(())
 }
 
@@ -105,7 +114,11 @@ impl Setup {
             Some(read) => read,
             None => ask_who_may_read()?,
         };
-        let (ca, log, guard) = layout.sections(&name, origin.as_str(), read);
+        let (ca, log, in_folder) = layout.sections(&name, origin.as_str(), read);
+        let guard = GuardConfig {
+            place: guard_place(&args.guard)?.unwrap_or(in_folder.place),
+            id: args.guard.guard_id.clone(),
+        };
         let given = given_database(args.database.clone())?;
         let mut config = Config::new(Required {
             url: url.origin().ascii_serialization(),
@@ -145,14 +158,25 @@ impl Setup {
 
 /// Writes the configuration of another replica, after holding its files against the database.
 async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure> {
-    let guard = args.guard.as_deref().ok_or_else(|| {
-        Failure::usage("--join needs --guard: all processes of an instance share one guard")
-    })?;
-    let mut setup = Setup::choose(args, layout, url)?;
-    setup.config.guard.file = absolute(guard)?;
+    let is_file = match guard_place(&args.guard)? {
+        Some(place) => matches!(place, GuardPlace::File(_)),
+        None => {
+            return Err(Failure::usage(
+                "--join needs --guard, --guard-database, --guard-database-file or \
+                 --guard-objects: all processes of an instance share one guard",
+            ));
+        }
+    };
+    if !is_file && args.guard.guard_id.is_none() {
+        return Err(Failure::usage(
+            "--join with this guard needs --guard-id: it stands in the first replica's \
+             chancery.yaml, as guard.id",
+        ));
+    }
+    let setup = Setup::choose(args, layout, url)?;
     let mut resolved = setup.config.clone();
     resolved.resolve(layout.folder());
-    opening::verify(&resolved, &setup.database).await?;
+    let warning = opening::verify(&resolved, &setup.database).await?;
     if !layout.identity_config().exists() {
         write_new(
             &layout.identity_config(),
@@ -163,7 +187,42 @@ async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure
     write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
     println!("This replica fits the instance. Give it the same identity.yaml, then:");
     println!("  chancery serve --config {}", layout.config().display());
+    warn(warning);
     Ok(())
+}
+
+/// Takes the guard's place from the arguments, if they name one.
+fn guard_place(args: &GuardArgs) -> Result<Option<GuardPlace>, Failure> {
+    let place = if let Some(path) = &args.guard {
+        GuardPlace::File(absolute(path)?)
+    } else if let Some(url) = &args.guard_database {
+        GuardPlace::Database(absolute_sqlite(url.clone())?)
+    } else if let Some(path) = &args.guard_database_file {
+        GuardPlace::DatabaseFile(absolute(path)?)
+    } else if let Some(url) = &args.guard_objects {
+        let credentials_file = args.guard_credentials_file.as_deref();
+        GuardPlace::ObjectStore(ObjectStorePlace {
+            url: url.clone(),
+            endpoint: args.guard_endpoint.clone(),
+            region: args.guard_region.clone(),
+            credentials_file: credentials_file.map(absolute).transpose()?,
+        })
+    } else {
+        return Ok(None);
+    };
+    if place.refuse_password().is_err() {
+        return Err(Failure::usage(
+            "a database URL with a password does not belong into an argument, where every process \
+             can read it; use --guard-database-file",
+        ));
+    }
+    Ok(Some(place))
+}
+
+fn warn(warning: Option<&str>) {
+    if let Some(warning) = warning {
+        eprintln!("chancery: warning: {warning}");
+    }
 }
 
 /// Makes a SQLite path absolute: it was typed in this folder, and is read from another.
@@ -238,6 +297,13 @@ fn half_year(now: SystemTime) -> String {
 }
 
 fn say_what_next(layout: &Layout, config: &Config) {
+    let guard = match &config.guard.place {
+        GuardPlace::File(_) => {
+            "If you can, move the guard to another disk than the database, and say where in \
+             chancery.yaml."
+        }
+        _ => "Keep chancery.yaml: it names the guard by its id.",
+    };
     let folder = layout.folder().display();
     println!(
         "\
@@ -247,7 +313,7 @@ Next:
  1. Say whose tokens it takes: edit {identity}
  2. Take offline/ off this machine: it holds the root key. It is needed again only to renew the
     intermediate. Keep its passphrase elsewhere.
- 3. If you can, move the guard to another disk than the database, and say where in chancery.yaml.
+ 3. {guard}
     Never restore the guard from a backup: it is what notices an old database.
  4. Put a TLS proxy in front of {listen} for {url}, or say tls in chancery.yaml
  5. chancery serve --config {config}

@@ -100,7 +100,6 @@ impl Config {
             &mut self.ca.key,
             &mut self.log.key,
             &mut self.log.witness_key,
-            &mut self.guard.file,
         ];
         let optional = [
             &mut self.database_file,
@@ -116,6 +115,7 @@ impl Config {
         {
             *path = folder.join(&*path);
         }
+        self.guard.place.resolve(folder);
         if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
             self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
         }
@@ -197,7 +197,7 @@ pub(crate) fn flat(tree: Value) -> BTreeMap<String, Value> {
 }
 
 /// Returns the path of a SQLite URL that names a relative one.
-fn relative_sqlite(url: &str) -> Option<&Path> {
+pub(super) fn relative_sqlite(url: &str) -> Option<&Path> {
     let path = Path::new(url.strip_prefix("sqlite:")?);
     (!path.is_absolute()).then_some(path)
 }
@@ -224,6 +224,7 @@ fn explain(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::GuardPlace;
 
     fn load(text: &str) -> Result<Config, Failure> {
         let dir = tempfile::tempdir().unwrap();
@@ -278,6 +279,6 @@ mod tests {
     fn paths_are_relative_to_the_file() {
         let config = load(include_str!("../../../../config/chancery.example.yaml")).unwrap();
         assert!(config.ca.chain.is_absolute());
-        assert!(config.guard.file.is_absolute());
+        assert!(matches!(&config.guard.place, GuardPlace::File(path) if path.is_absolute()));
     }
 }

@@ -10,6 +10,7 @@ mod dev;
 mod documents;
 mod explain;
 mod grpc;
+mod guards;
 mod harness;
 mod hostile;
 mod issuer_test;

@@ -139,6 +139,15 @@ impl Production {
         assert!(sent.unwrap().success());
     }
 
+    /// Asks it to stop, waits until it has, and returns its folder.
+    pub(crate) fn stop(mut self) -> TempDir {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     /// Returns the value of a metric.
     pub(crate) async fn metric(&self, name: &str) -> String {
         let admin = Client::new(&format!("http://127.0.0.1:{}", self.admin)).unwrap();

@@ -1,0 +1,232 @@
+//! Where the guard is: one of several back ends, and the id that chooses among the guards in it.
+//!
+//! The id stands in the configuration, not only in the database: an older database may name an older
+//! guard, which would have seen nothing of what came after.
+
+use std::path::{Path, PathBuf};
+
+use chancery_store::DatabaseUrl;
+use serde::{Deserialize, Serialize};
+
+use super::load::relative_sqlite;
+
+/// The guard against rollback of the database.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "GuardSettings", into = "GuardSettings")]
+#[cfg_attr(test, schemars(with = "GuardSettings"))]
+pub(crate) struct GuardConfig {
+    pub(crate) place: GuardPlace,
+    /// The guard's id. Without one, the place holds one guard only, as a file does.
+    pub(crate) id: Option<String>,
+}
+
+/// Where a guard is kept.
+#[derive(Clone, Debug)]
+pub(crate) enum GuardPlace {
+    /// A file of its own.
+    File(PathBuf),
+    /// A second database, by its URL, which holds no password.
+    Database(String),
+    /// A second database, by a file that holds the URL.
+    DatabaseFile(PathBuf),
+    /// A bucket of an object store.
+    ObjectStore(ObjectStorePlace),
+}
+
+/// A bucket of an object store, and how to reach it.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectStorePlace {
+    /// `s3://BUCKET/PREFIX`.
+    pub(crate) url: String,
+    /// The service, unless it is AWS's own.
+    pub(crate) endpoint: Option<String>,
+    /// The region.
+    pub(crate) region: Option<String>,
+    /// A file of `AWS_…=…` lines, instead of the environment.
+    pub(crate) credentials_file: Option<PathBuf>,
+}
+
+/// The guard against rollback of the database: exactly one of `file`, `database`, `database-file` and
+/// `object-store`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct GuardSettings {
+    /// The guard's file, on another disk than the database if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+    /// A second database, on another server: `postgres://…` or `sqlite:PATH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    /// A file that holds the URL of a second database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_file: Option<PathBuf>,
+    /// A bucket: `s3://BUCKET/PREFIX`. Its store must have conditional writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_store: Option<String>,
+    /// The URL of the object store's service, unless it is AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    /// The object store's region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    /// A file of lines such as `AWS_ACCESS_KEY_ID=…`, instead of the environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_file: Option<PathBuf>,
+    /// The guard's id, as `init` wrote it. Needed everywhere but with `file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+}
+
+/// Why a guard's section makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GuardConfigError {
+    #[error("guard: say exactly one of file, database, database-file and object-store")]
+    NotOne,
+    #[error("guard: {0} belongs to object-store")]
+    NotHere(&'static str),
+    #[error("guard: say the guard's id, which `chancery init` wrote beside its place")]
+    NoId,
+    #[error(
+        "guard: a database URL with a password belongs into a file of mode 0600: say database-file"
+    )]
+    Password,
+}
+
+impl TryFrom<GuardSettings> for GuardConfig {
+    type Error = GuardConfigError;
+
+    fn try_from(settings: GuardSettings) -> Result<Self, Self::Error> {
+        let GuardSettings {
+            file,
+            database,
+            database_file,
+            object_store,
+            endpoint,
+            region,
+            credentials_file,
+            id,
+        } = settings;
+        let of_objects = [
+            ("endpoint", endpoint.is_some()),
+            ("region", region.is_some()),
+            ("credentials-file", credentials_file.is_some()),
+        ];
+        let place = match (file, database, database_file, object_store) {
+            (Some(path), None, None, None) => GuardPlace::File(path),
+            (None, Some(url), None, None) => GuardPlace::Database(url),
+            (None, None, Some(path), None) => GuardPlace::DatabaseFile(path),
+            (None, None, None, Some(url)) => GuardPlace::ObjectStore(ObjectStorePlace {
+                url,
+                endpoint,
+                region,
+                credentials_file,
+            }),
+            _ => return Err(GuardConfigError::NotOne),
+        };
+        let is_object_store = matches!(place, GuardPlace::ObjectStore(_));
+        if let Some((name, _)) = of_objects.into_iter().find(|(_, given)| *given)
+            && !is_object_store
+        {
+            return Err(GuardConfigError::NotHere(name));
+        }
+        if id.is_none() && !matches!(place, GuardPlace::File(_)) {
+            return Err(GuardConfigError::NoId);
+        }
+        place.refuse_password()?;
+        Ok(Self { place, id })
+    }
+}
+
+impl From<GuardConfig> for GuardSettings {
+    fn from(config: GuardConfig) -> Self {
+        let mut settings = Self {
+            id: config.id,
+            ..Self::default()
+        };
+        match config.place {
+            GuardPlace::File(path) => settings.file = Some(path),
+            GuardPlace::Database(url) => settings.database = Some(url),
+            GuardPlace::DatabaseFile(path) => settings.database_file = Some(path),
+            GuardPlace::ObjectStore(place) => {
+                settings.object_store = Some(place.url);
+                settings.endpoint = place.endpoint;
+                settings.region = place.region;
+                settings.credentials_file = place.credentials_file;
+            }
+        }
+        settings
+    }
+}
+
+impl GuardPlace {
+    /// Makes its paths those of files in `folder`.
+    pub(crate) fn resolve(&mut self, folder: &Path) {
+        match self {
+            Self::File(path) | Self::DatabaseFile(path) => *path = folder.join(&*path),
+            Self::Database(url) => {
+                if let Some(relative) = relative_sqlite(url) {
+                    *url = format!("sqlite:{}", folder.join(relative).display());
+                }
+            }
+            Self::ObjectStore(place) => {
+                if let Some(path) = &mut place.credentials_file {
+                    *path = folder.join(&*path);
+                }
+            }
+        }
+    }
+
+    /// Refuses a password where everybody who reads the configuration sees it.
+    pub(crate) fn refuse_password(&self) -> Result<(), GuardConfigError> {
+        match self {
+            Self::Database(url) if DatabaseUrl::parse(url).is_ok_and(|url| url.has_password()) => {
+                Err(GuardConfigError::Password)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<GuardConfig, String> {
+        yaml_serde::from_str(text).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn each_back_end_reads_back_as_it_was_written() {
+        for text in [
+            "file: guard\n",
+            "database: postgres://u@h/d\nid: '0f'\n",
+            "database-file: secrets/guard-url\nid: '0f'\n",
+            "object-store: s3://b/p\nendpoint: https://s3.example.org\nregion: x\nid: '0f'\n",
+        ] {
+            let config = read(text).unwrap();
+            assert_eq!(yaml_serde::to_string(&config).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_reason() {
+        for (text, reason) in [
+            ("{}", "exactly one"),
+            ("{file: a, database: 'sqlite:b', id: x}", "exactly one"),
+            ("{database: 'sqlite:b'}", "the guard's id"),
+            ("{object-store: 's3://b/p'}", "the guard's id"),
+            ("{file: a, region: x}", "region belongs to object-store"),
+            (
+                "{database: 'postgres://u:hunter2@h/d', id: x}",
+                "database-file",
+            ),
+            ("{fil: a}", "unknown field"),
+        ] {
+            let refused = read(text).unwrap_err();
+            assert!(refused.contains(reason), "{text}: {refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+    }
+}
