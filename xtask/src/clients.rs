@@ -4,6 +4,7 @@
 //! under `tests/outside`; this side builds the clients and runs the service.
 
 mod broken_log;
+mod s3_guard;
 mod service;
 mod tools;
 
@@ -25,13 +26,14 @@ pub(crate) struct Arguments {
     checks: Vec<String>,
 }
 
-const CHECKS: [Step; 8] = [
+const CHECKS: [Step; 9] = [
     ("cosign", cosign),
     ("sigstore-python", sigstore_python),
     ("merge-delay", merge_delay),
     ("every-type", every_type),
     ("fulcio", fulcio),
     ("grpc", grpc),
+    ("s3-guard", s3_guard::check),
     ("ctfsck-sqlite", broken_log::on_sqlite),
     ("ctfsck-postgres", broken_log::on_postgres),
 ];

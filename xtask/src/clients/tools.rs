@@ -11,6 +11,7 @@ use crate::process::{run, run_quietly};
 use crate::workspace;
 
 const SIGSTORE_VERSION: &str = "4.5.1";
+const MOTO_VERSION: &str = "5.2.5";
 
 /// Names the folder with ctfsck's source, if it is not beside the workspace.
 const CTFSCK_VARIABLE: &str = "CHANCERY_CTFSCK";
@@ -106,27 +107,42 @@ fn build_go(name: &str, source: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// A Python with sigstore-python, and with the `cryptography` that our own scripts use.
+/// A Python with packages of its own.
 pub(super) struct Python {
     program: PathBuf,
 }
 
 impl Python {
-    /// Makes the virtual environment, or finds it finished.
+    /// With sigstore-python, and with the `cryptography` that our own scripts use.
     pub(super) fn with_sigstore() -> Result<Self> {
-        let folder = clients().join(format!("sigstore-{SIGSTORE_VERSION}"));
-        let requirements = outside().join("requirements.txt");
+        Self::with(&format!("sigstore-{SIGSTORE_VERSION}"), "requirements.txt")
+    }
+
+    /// With moto, which speaks S3.
+    pub(super) fn with_moto() -> Result<Self> {
+        Self::with(&format!("moto-{MOTO_VERSION}"), "moto-requirements.txt")
+    }
+
+    /// Makes the virtual environment, or finds it finished.
+    fn with(name: &str, requirements: &str) -> Result<Self> {
+        let folder = clients().join(name);
+        let requirements = outside().join(requirements);
         let wanted = fs::read(&requirements).context("cannot read the Python requirements")?;
         let installed = folder.join("installed.txt");
         let program = folder.join("bin/python");
         if fs::read(&installed).ok().as_ref() != Some(&wanted) {
-            println!("installing sigstore-python {SIGSTORE_VERSION}");
+            println!("installing {name}");
             make_environment(&folder, &requirements)
-                .context("sigstore-python cannot be installed; it needs Python 3.10 or newer")?;
+                .with_context(|| format!("{name} cannot be installed; it needs Python 3.10"))?;
             // Written last: without it the environment counts as unfinished.
             fs::write(&installed, wanted)?;
         }
         Ok(Self { program })
+    }
+
+    /// Returns the path of a program that a package brought along.
+    pub(super) fn sibling(&self, name: &str) -> PathBuf {
+        self.program.with_file_name(name)
     }
 
     /// Returns a command that runs a script.
