@@ -114,17 +114,14 @@ impl Bucket {
             builder = builder.with_region(region);
         }
         if let Some(endpoint) = &config.endpoint {
-            builder = builder
-                .with_allow_http(endpoint.starts_with("http:"))
-                .with_endpoint(endpoint);
+            builder = builder.with_endpoint(endpoint);
         }
+        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
         // These last: no setting may take a bound or a condition away.
-        let mut options = ClientOptions::new()
+        let options = ClientOptions::new()
             .with_timeout(REQUEST)
-            .with_connect_timeout(CONNECT);
-        if let Some(endpoint) = &config.endpoint {
-            options = options.with_allow_http(endpoint.starts_with("http:"));
-        }
+            .with_connect_timeout(CONNECT)
+            .with_allow_http(endpoint.is_some_and(|url| url.starts_with("http:")));
         let store = builder
             .with_bucket_name(&config.url.bucket)
             .with_conditional_put(S3ConditionalPut::ETagMatch)
