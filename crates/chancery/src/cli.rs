@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Runs a throw-away CA with a test identity provider on this machine. NOT FOR PRODUCTION.
     Dev(DevArgs),
     /// Makes keys, CA, log and configuration for a real instance.
-    Init(InitArgs),
+    Init(Box<InitArgs>),
     /// Brings the database to what this version needs. Stop every replica of an older version first.
     Migrate(MigrateArgs),
     /// Runs an instance that `init` made.

@@ -56,6 +56,11 @@ impl Founding<'_> {
     /// exists is overwritten.
     pub(crate) async fn found(&self, store: Store) -> Result<OpenedGuard, Failure> {
         let now = SystemTime::now();
+        // A guard elsewhere comes before any key: much can go wrong there.
+        let elsewhere = match self.guard {
+            GuardPlace::File(_) => None,
+            place => Some(guarding::create(place, &store).await?),
+        };
         let [root, issuing, log, witness] = keys::make([
             (self.layout.root_key(), KeyType::P384, self.root_passphrase),
             (self.layout.issuing_key(), KeyType::P256, self.passphrase),
@@ -72,7 +77,10 @@ impl Founding<'_> {
             .map_err(Failure::from_error)?;
         let pem = format!("{}\n", chain.pems().join("\n"));
         write_new(&self.layout.chain(), pem.as_bytes(), 0o644)?;
-        let made = guarding::create(self.guard, &store).await?;
+        let made = match elsewhere {
+            Some(made) => made,
+            None => guarding::create(self.guard, &store).await?,
+        };
 
         let public_key = log.public_key().spki_der().to_vec();
         let instance = NewInstance {

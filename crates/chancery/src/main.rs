@@ -57,7 +57,7 @@ async fn begin(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => commands::demo::run(args).await,
         Command::Dev(args) => commands::dev::run(args).await,
-        Command::Init(args) => commands::init::run(args).await,
+        Command::Init(args) => commands::init::run(*args).await,
         Command::Migrate(args) => commands::migrate::run(args).await,
         Command::Serve(args) => commands::serve::run(args).await,
         Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,

@@ -51,6 +51,12 @@ pub(crate) struct ObjectStorePlace {
 /// `object-store`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("oneOf" = [
+    {"required": ["file"]},
+    {"required": ["database", "id"]},
+    {"required": ["database-file", "id"]},
+    {"required": ["object-store", "id"]},
+])))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct GuardSettings {
     /// The guard's file, on another disk than the database if there is one.
@@ -201,9 +207,10 @@ mod tests {
     fn each_back_end_reads_back_as_it_was_written() {
         for text in [
             "file: guard\n",
-            "database: postgres://u@h/d\nid: '0f'\n",
-            "database-file: secrets/guard-url\nid: '0f'\n",
-            "object-store: s3://b/p\nendpoint: https://s3.example.org\nregion: x\nid: '0f'\n",
+            "database: postgres://u@h/d\nid: 0f\n",
+            // Digits alone are a text all the same, and so is what could be 10 to the power of 3.
+            "database-file: secrets/guard-url\nid: '12'\n",
+            "object-store: s3://b/p\nendpoint: https://s3.example.org\nregion: x\nid: '1e3'\n",
         ] {
             let config = read(text).unwrap();
             assert_eq!(yaml_serde::to_string(&config).unwrap(), text);

@@ -228,6 +228,7 @@ fn what_cannot_be_a_guard_is_refused_before_there_is_a_configuration() {
     let refused = init(&["--guard-database", "sqlite:chancery.db"]);
     assert_refused(&refused, 3, &["is the database that is to be guarded"]);
     assert!(!folder.path().join("chancery.yaml").exists());
+    assert!(!folder.path().join("ca/issuing.key.pem").exists());
     let refused = init(&["--join", "--guard-database", "sqlite:guards.db"]);
     assert_refused(&refused, 2, &["--guard-id"]);
     assert!(!folder.path().join("guards.db").exists());
