@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::steps::{Step, Steps};
-use crate::{clients, deny, process, rules, test, workspace};
+use crate::{chaos, clients, deny, process, rules, test, workspace};
 
 /// What `cargo xtask ci` can be told.
 #[derive(clap::Args)]
@@ -17,12 +17,13 @@ pub(crate) struct Arguments {
 }
 
 /// The steps after the tests, cheap ones first.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("fmt", fmt),
     ("rules", rules::check),
     ("deny", deny::check),
     ("clippy", clippy),
     ("doc", doc),
+    ("chaos", chaos::short),
     ("clients", clients::check_all),
 ];
 

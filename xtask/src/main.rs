@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask <command>`.
 
 mod bench;
+mod chaos;
 mod ci;
 mod clients;
 mod deny;
@@ -34,6 +35,8 @@ enum Chore {
     Test(test::Arguments),
     /// Measures what a certificate costs, on SQLite and PostgreSQL
     Bench(bench::Arguments),
+    /// Kills, freezes and starves replicas under load, then verifies the whole log
+    Chaos(chaos::Arguments),
     /// Runs a command beside a throw-away PostgreSQL server
     Postgres(postgres::Arguments),
     /// Runs everything that must hold before a change lands
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Chaos(arguments) => chaos::run(&arguments),
         Chore::Postgres(arguments) => postgres::run(&arguments),
         Chore::Ci(arguments) => ci::run(&arguments),
         Chore::Clients(arguments) => clients::run(&arguments),

@@ -79,10 +79,6 @@ impl Launch {
 }
 
 impl Process {
-    pub(crate) fn launch(&self) -> &Launch {
-        &self.launch
-    }
-
     /// Waits until it answers.
     pub(crate) async fn ready(&mut self) -> anyhow::Result<()> {
         let client = crate::client::Client::new(&self.launch.url())?;
@@ -132,6 +128,19 @@ impl Process {
             .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
             .context("no VmRSS")?;
         Ok(kib / 1024.0)
+    }
+}
+
+impl Process {
+    /// Returns the processor time that its threads have used.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let mut nanoseconds = 0u64;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let stat = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            let its = stat.split(' ').next().and_then(|n| n.parse::<u64>().ok());
+            nanoseconds += its.unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(nanoseconds))
     }
 }
 

@@ -51,11 +51,6 @@ impl Row {
         }
     }
 
-    /// Returns how many answers had this status.
-    pub(crate) fn refused(&self, status: u16) -> u64 {
-        self.refused.get(&status).map_or(0, |(count, _)| *count)
-    }
-
     fn refusals(&self) -> String {
         let mut text = String::new();
         for (status, (count, _)) in &self.refused {

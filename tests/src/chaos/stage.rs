@@ -58,10 +58,6 @@ impl<'a> Stage<'a> {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn issuer(&self) -> &Issuer {
-        &self.issuer
-    }
-
     fn maker(&self) -> Maker<'_> {
         Maker {
             options: self.options,

@@ -73,6 +73,11 @@ impl Binaries {
         }
     }
 
+    /// Returns the folder that holds the programs.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the account that the server runs as, if it is another than ours.
     pub(crate) fn account(&self) -> Option<Account> {
         self.account

@@ -50,11 +50,10 @@ async fn kill(options: &Options, database: Option<&str>) -> anyhow::Result<Outco
 /// What SIGTERM did to requests.
 #[derive(Debug, Default)]
 struct Losses {
-    /// Sent on a connection of their own, and not answered.
-    lost: AtomicU64,
-    /// Sent on a connection that had been idle, and the server closed that at the same moment:
-    /// nothing of the answer came, so clients send such a request again (RFC 9112, 9.3.1).
-    met_a_close: AtomicU64,
+    /// Sent as the first request of a connection, and not answered.
+    first: AtomicU64,
+    /// Sent on a connection that had carried others, and not answered.
+    later: AtomicU64,
     answered: AtomicU64,
 }
 
@@ -94,14 +93,14 @@ pub(super) async fn terminate(options: &Options) -> anyhow::Result<Outcome> {
         stage.row.recovered(started.elapsed());
     }
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let (lost, answered) = (count(&losses.lost), count(&losses.answered));
-    stage
-        .row
-        .hold(lost == 0, || format!("{lost} requests were lost"));
+    let (first, later) = (count(&losses.first), count(&losses.later));
+    let answered = count(&losses.answered);
+    stage.row.hold(first + later == 0, || {
+        format!("{first} requests were lost on new connections, {later} on old ones")
+    });
     stage.row.notes.push(format!(
-        "{rounds} times; {lost} of {answered} requests lost; {} more met the close of an idle \
-         connection",
-        count(&losses.met_a_close)
+        "{rounds} times; {} of {answered} requests lost",
+        first + later
     ));
     stage.judge(&launch.url()).await.map(Outcome::Ran)
 }
@@ -130,11 +129,10 @@ impl UntilRefused {
                         self.recorder.answered(0, &answer, took).await?;
                     }
                     Ended::Lost(why) => {
-                        let counter = if used {
-                            &self.losses.met_a_close
-                        } else {
-                            eprintln!("lost: {why}");
-                            &self.losses.lost
+                        eprintln!("lost: {why}");
+                        let counter = match used {
+                            true => &self.losses.later,
+                            false => &self.losses.first,
                         };
                         counter.fetch_add(1, Ordering::Relaxed);
                         break;

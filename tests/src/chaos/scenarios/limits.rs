@@ -36,7 +36,16 @@ pub(super) async fn output_blocked(options: &Options) -> anyhow::Result<Outcome>
         format!("issuance stood still after {issued} certificates: nobody read its events")
     });
     crowd.stop().await?;
-    // Read on, so that even a process that stood still can be judged.
+    process.signal("TERM")?;
+    let ended = process.end(HOPELESS).await;
+    let clean = ended.as_ref().is_ok_and(|status| status.code() == Some(0));
+    stage
+        .row
+        .hold(clean, || format!("SIGTERM with nobody reading: {ended:?}"));
+    let (mut next, writer) = std::io::pipe()?;
+    std::mem::swap(&mut reader, &mut next);
+    process = launch.start_saying_to(writer.into())?;
+    process.ready().await?;
     std::thread::spawn(move || {
         let mut events = vec![0; 64 * 1024];
         while matches!(reader.read(&mut events), Ok(1..)) {}

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::super::process::Process;
 use super::super::recorder::Recorder;
 use super::super::stage::Stage;
 use super::super::{Options, Outcome};
@@ -36,16 +37,27 @@ pub(super) async fn three_times_the_peak(options: &Options) -> anyhow::Result<Ou
         .crowd(AT_PEAK, &[launch.clone()], Duration::from_secs(30))
         .await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let before = stage.recorder.tally().issued;
+    let before = (
+        stage.recorder.tally().issued,
+        processes[0].processor_time()?,
+    );
     tokio::time::sleep(window).await;
-    let peak = (stage.recorder.tally().issued - before) as f64 / window.as_secs_f64();
+    let at_peak = (processes[0].processor_time()? - before.1).as_secs_f64() / window.as_secs_f64();
+    let peak = (stage.recorder.tally().issued - before.0) as f64 / window.as_secs_f64();
     crowd.stop().await?;
 
     let memory = processes[0].resident_mib()?;
     let identities = stage.identities(CONNECTIONS).await?;
     let load = Duration::from_secs(options.either(60, 6));
-    let offered =
-        Offered::run(&stage.recorder, &launch.url(), identities, 3.0 * peak, load).await?;
+    let offered = Offered::run(
+        &stage.recorder,
+        &processes[0],
+        &launch.url(),
+        identities,
+        3.0 * peak,
+        load,
+    )
+    .await?;
     let most = processes[0].resident_mib()?;
 
     stage.row.hold(offered.goodput >= GOODPUT * peak, || {
@@ -55,9 +67,10 @@ pub(super) async fn three_times_the_peak(options: &Options) -> anyhow::Result<Ou
         format!("memory grew from {memory:.0} to {most:.0} MiB")
     });
     stage.row.notes.push(format!(
-        "peak {peak:.0}/s; offered {:.0}/s ({} not sent, since {OUTSTANDING} waited); goodput \
+        "peak {peak:.0}/s with {at_peak:.2} processors for the server, {:.2} under load; offered {:.0}/s ({} not sent, since {OUTSTANDING} waited); goodput \
          {:.0}/s, {:.0} % of the peak; p99 of certificates {:.2} s; memory {memory:.0} MiB before, \
          {most:.0} MiB under load",
+        offered.processors,
         offered.sent as f64 / load.as_secs_f64(),
         offered.held_back,
         offered.goodput,
@@ -73,12 +86,15 @@ struct Offered {
     held_back: u64,
     /// Certificates a second while requests were offered.
     goodput: f64,
+    /// Processors that the server used meanwhile.
+    processors: f64,
     p99: Duration,
 }
 
 impl Offered {
     async fn run(
         recorder: &Arc<Recorder>,
+        process: &Process,
         url: &str,
         identities: Vec<Identity>,
         rate: f64,
@@ -89,6 +105,7 @@ impl Offered {
             .map(|identity| anyhow::Ok((Client::over_http2(url)?, identity)))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let before = recorder.tally().issued;
+        let used = process.processor_time()?;
         let outstanding = Arc::new(AtomicU64::new(0));
         let mut requests = JoinSet::new();
         let (mut sent, mut held_back) = (0, 0);
@@ -114,6 +131,7 @@ impl Offered {
             }
         }
         let goodput = (recorder.tally().issued - before) as f64 / load.as_secs_f64();
+        let used = process.processor_time()? - used;
         let mut times = Vec::new();
         while let Some(taken) = requests.join_next().await {
             times.extend(taken??);
@@ -124,6 +142,7 @@ impl Offered {
             sent,
             held_back,
             goodput,
+            processors: used.as_secs_f64() / load.as_secs_f64(),
             p99: p99.unwrap_or_default(),
         })
     }
