@@ -191,3 +191,6 @@ impl PublishedLog {
         Ok(index)
     }
 }
+
+#[cfg(test)]
+mod tests;

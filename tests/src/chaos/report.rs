@@ -90,7 +90,7 @@ pub fn print_table(seed: u64, outcomes: &[(&str, Outcome)]) -> bool {
         };
         let recovery = row
             .worst_recovery
-            .map_or("-".to_owned(), |t| format!("{:.2} s", t.as_secs_f64()));
+            .map_or_else(|| "-".to_owned(), |t| format!("{:.2} s", t.as_secs_f64()));
         let verdict = if row.failures.is_empty() {
             "ok"
         } else {

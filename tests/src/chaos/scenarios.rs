@@ -34,12 +34,11 @@ pub const NAMES: [&str; 15] = [
 ];
 
 /// Those that are worth a minute in every run of `ci`.
-pub const SHORT: [&str; 8] = [
+pub const SHORT: [&str; 7] = [
     "kill9-sqlite",
     "kill9-postgres",
     "sigterm",
     "replicas",
-    "postgres-restart",
     "failover",
     "lost-commit",
     "disk-full",

@@ -1,5 +1,6 @@
 //! Answers to COMMIT that are lost or late, and a database that is slow.
 
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
@@ -23,11 +24,11 @@ pub(super) async fn lost(options: &Options) -> anyhow::Result<Outcome> {
     let url = Cluster::url_through(forwarder.port(), DATABASE);
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(Some(&url))?;
-    let _process = stage.start(&[launch.clone()]).await?;
+    let _process = stage.start(from_ref(&launch)).await?;
     let crowd = stage
-        .crowd(CLIENTS, &[launch.clone()], Duration::from_secs(15))
+        .crowd(CLIENTS, from_ref(&launch), Duration::from_secs(15))
         .await?;
-    for round in 0..options.either(100, 8) {
+    for round in 0..options.either(100, 5) {
         let moment = stage.random.random_range(20..300);
         tokio::time::sleep(Duration::from_millis(moment)).await;
         // Each in turn, then at random; sometimes the next one, too.
@@ -71,9 +72,9 @@ pub(super) async fn slow(options: &Options) -> anyhow::Result<Outcome> {
     let url = Cluster::url_through(forwarder.port(), DATABASE);
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(Some(&url))?;
-    let processes = stage.start(&[launch.clone()]).await?;
+    let processes = stage.start(from_ref(&launch)).await?;
     let crowd = stage
-        .crowd(CLIENTS, &[launch.clone()], Duration::from_secs(20))
+        .crowd(CLIENTS, from_ref(&launch), Duration::from_secs(20))
         .await?;
     let before = processes[0].resident_mib()?;
     forwarder.delay(Duration::from_secs(2));

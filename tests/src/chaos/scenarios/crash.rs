@@ -1,5 +1,6 @@
 //! A process that is killed, and one that is asked to stop.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -28,12 +29,12 @@ pub(super) async fn kill_on_postgres(options: &Options) -> anyhow::Result<Outcom
 async fn kill(options: &Options, database: Option<&str>) -> anyhow::Result<Outcome> {
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(database)?;
-    let mut process = stage.start(&[launch.clone()]).await?.remove(0);
+    let mut process = stage.start(from_ref(&launch)).await?.remove(0);
     let patience = Duration::from_secs(10);
-    let crowd = stage.crowd(CLIENTS, &[launch.clone()], patience).await?;
-    let rounds = options.either(100, 5);
+    let crowd = stage.crowd(CLIENTS, from_ref(&launch), patience).await?;
+    let (rounds, longest) = options.either((100, 2_000), (3, 1_000));
     for _ in 0..rounds {
-        let moment = stage.random.random_range(50..2_000);
+        let moment = stage.random.random_range(50..longest);
         tokio::time::sleep(Duration::from_millis(moment)).await;
         process.kill()?;
         let started = Instant::now();
@@ -61,7 +62,7 @@ struct Losses {
 pub(super) async fn terminate(options: &Options) -> anyhow::Result<Outcome> {
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(None)?;
-    let mut process = stage.start(&[launch.clone()]).await?.remove(0);
+    let mut process = stage.start(from_ref(&launch)).await?.remove(0);
     let identities = stage.identities(CLIENTS).await?;
     let rounds = options.either(20, 3);
     let losses = Arc::new(Losses::default());
@@ -77,7 +78,7 @@ pub(super) async fn terminate(options: &Options) -> anyhow::Result<Outcome> {
             };
             clients.spawn(client.ask_on());
         }
-        let moment = stage.random.random_range(300..1_300);
+        let moment = stage.random.random_range(300..1_000);
         tokio::time::sleep(Duration::from_millis(moment)).await;
         process.signal("TERM")?;
         let status = process.end(Duration::from_secs(40)).await?;

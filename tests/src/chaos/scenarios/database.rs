@@ -1,5 +1,6 @@
 //! PostgreSQL stopped and started, and frozen.
 
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use super::super::instance::LOG;
@@ -21,9 +22,9 @@ pub(super) async fn restarted(options: &Options) -> anyhow::Result<Outcome> {
     let mut cluster = cluster(options).await?;
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(Some(&cluster.url(DATABASE)))?;
-    let _process = stage.start(&[launch.clone()]).await?;
+    let _process = stage.start(from_ref(&launch)).await?;
     let crowd = stage
-        .crowd(CLIENTS, &[launch.clone()], Duration::from_secs(15))
+        .crowd(CLIENTS, from_ref(&launch), Duration::from_secs(15))
         .await?;
     let pauses: &[u64] = options.either(&[0, 2, 10], &[0, 2]);
     let rounds = options.either(3, 1);
@@ -56,9 +57,9 @@ pub(super) async fn paused(options: &Options) -> anyhow::Result<Outcome> {
     let cluster = cluster(options).await?;
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(Some(&cluster.url(DATABASE)))?;
-    let processes = stage.start(&[launch.clone()]).await?;
+    let processes = stage.start(from_ref(&launch)).await?;
     let crowd = stage
-        .crowd(CLIENTS, &[launch.clone()], Duration::from_secs(20))
+        .crowd(CLIENTS, from_ref(&launch), Duration::from_secs(20))
         .await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
 

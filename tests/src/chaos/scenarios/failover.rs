@@ -1,5 +1,6 @@
 //! The primary dies, and a standby that lags behind takes its place.
 
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -22,9 +23,9 @@ pub(super) async fn lagging_standby(options: &Options) -> anyhow::Result<Outcome
     let url = Cluster::url_through(forwarder.port(), DATABASE);
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(Some(&url))?;
-    let mut process = stage.start(&[launch.clone()]).await?.remove(0);
+    let mut process = stage.start(from_ref(&launch)).await?.remove(0);
     let crowd = stage
-        .crowd(CLIENTS, &[launch.clone()], Duration::from_secs(15))
+        .crowd(CLIENTS, from_ref(&launch), Duration::from_secs(15))
         .await?;
 
     let client = Client::new(&launch.url())?;

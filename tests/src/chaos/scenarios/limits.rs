@@ -1,6 +1,7 @@
 //! What a process has too little of: a reader of its events, and descriptors.
 
 use std::io::Read;
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -22,9 +23,9 @@ pub(super) async fn output_blocked(options: &Options) -> anyhow::Result<Outcome>
     let (mut reader, writer) = std::io::pipe()?;
     let mut process = launch.start_saying_to(writer.into())?;
     process.ready().await?;
-    stage.watch(&[launch.clone()]).await?;
+    stage.watch(from_ref(&launch)).await?;
     let patience = Duration::from_secs(5);
-    let crowd = stage.crowd(CLIENTS, &[launch.clone()], patience).await?;
+    let crowd = stage.crowd(CLIENTS, from_ref(&launch), patience).await?;
     let wanted = options.either(5_000, 600);
     let deadline = Instant::now() + Duration::from_secs(options.either(120, 30));
     let mut issued = 0;
@@ -62,9 +63,9 @@ pub(super) async fn descriptors(options: &Options) -> anyhow::Result<Outcome> {
         "prlimit".into(),
         format!("--nofile={DESCRIPTORS}:{DESCRIPTORS}").into(),
     ];
-    let _process = stage.start(&[launch.clone()]).await?;
+    let _process = stage.start(from_ref(&launch)).await?;
     let patience = Duration::from_secs(15);
-    let crowd = stage.crowd(CLIENTS, &[launch.clone()], patience).await?;
+    let crowd = stage.crowd(CLIENTS, from_ref(&launch), patience).await?;
     let mut idle = Vec::new();
     for _ in 0..IDLE {
         idle.push(TcpStream::connect(("127.0.0.1", launch.port)).await?);
@@ -91,7 +92,7 @@ pub(super) async fn descriptors(options: &Options) -> anyhow::Result<Outcome> {
         .await?;
     crowd.stop().await?;
     // Another crowd, whose connections are new.
-    let crowd = stage.crowd(CLIENTS, &[launch.clone()], HOPELESS).await?;
+    let crowd = stage.crowd(CLIENTS, from_ref(&launch), HOPELESS).await?;
     crowd.stop().await?;
     stage.judge(&launch.url()).await.map(Outcome::Ran)
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -86,12 +87,12 @@ pub(super) async fn disk_full(options: &Options) -> anyhow::Result<Outcome> {
         ));
     };
     let launch = stage.found_in(&disk.0)?;
-    let processes = stage.start(&[launch.clone()]).await?;
+    let processes = stage.start(from_ref(&launch)).await?;
     if options.short {
         disk.fill(SHORT_FREE)?;
     }
     let patience = Duration::from_secs(15);
-    let crowd = stage.crowd(CLIENTS, &[launch.clone()], patience).await?;
+    let crowd = stage.crowd(CLIENTS, from_ref(&launch), patience).await?;
     let deadline = Instant::now() + Duration::from_secs(options.either(300, 30));
     let refusals = |stage: &Stage<'_>| {
         let tally = stage.recorder.tally();
@@ -142,9 +143,9 @@ pub(super) async fn clock_jump(options: &Options) -> anyhow::Result<Outcome> {
     let Some(clock) = FakeClock::for_launch(&mut launch)? else {
         return Ok(Outcome::LeftOut(NO_FAKETIME.to_owned()));
     };
-    let _process = stage.start(&[launch.clone()]).await?;
+    let _process = stage.start(from_ref(&launch)).await?;
     let patience = Duration::from_secs(15);
-    let crowd = stage.crowd(CLIENTS, &[launch.clone()], patience).await?;
+    let crowd = stage.crowd(CLIENTS, from_ref(&launch), patience).await?;
     let while_wrong = Duration::from_secs(options.either(10, 2));
     let certificates = |stage: &Stage<'_>| stage.recorder.tally().issued;
 

@@ -1,5 +1,6 @@
 //! Three times the load that it can take.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -31,10 +32,10 @@ const GROWTH_MIB: f64 = 96.0;
 pub(super) async fn three_times_the_peak(options: &Options) -> anyhow::Result<Outcome> {
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(None)?;
-    let processes = stage.start(&[launch.clone()]).await?;
+    let processes = stage.start(from_ref(&launch)).await?;
     let window = Duration::from_secs(options.either(15, 4));
     let crowd = stage
-        .crowd(AT_PEAK, &[launch.clone()], Duration::from_secs(30))
+        .crowd(AT_PEAK, from_ref(&launch), Duration::from_secs(30))
         .await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = (

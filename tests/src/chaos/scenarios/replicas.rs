@@ -37,8 +37,8 @@ pub(super) async fn frozen_holder(options: &Options) -> anyhow::Result<Outcome> 
     let patience = Duration::from_secs(3);
     let crowd = stage.crowd(CLIENTS, &launches, patience).await?;
 
-    let until = Instant::now() + Duration::from_secs(options.either(60, 8));
-    let longest = options.either(20_000, 3_000);
+    let until = Instant::now() + Duration::from_secs(options.either(60, 6));
+    let longest = options.either(20_000, 2_500);
     let (mut rounds, mut held) = (0, 0);
     while Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(stage.random.random_range(50..1_000))).await;
