@@ -17,6 +17,7 @@
 
 mod batch;
 pub mod clock;
+pub mod copy;
 pub mod guard;
 mod leaf;
 mod log;

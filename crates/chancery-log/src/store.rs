@@ -184,4 +184,12 @@ pub enum PlanRefused {
     /// The log has no room left (2^40 entries).
     #[error("the log is full")]
     Full,
+    /// Somebody else has appended meanwhile.
+    #[error("the stored tree has {stored} entries, not {expected}: another process writes to it")]
+    Moved {
+        /// The size of the stored tree.
+        stored: u64,
+        /// The size of the tree that the batch was made for.
+        expected: u64,
+    },
 }

@@ -11,6 +11,7 @@ mod appends;
 mod audit;
 mod clock;
 mod commit_faults;
+mod copy;
 mod damage;
 mod deliveries;
 mod faulty;

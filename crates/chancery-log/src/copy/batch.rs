@@ -1,0 +1,113 @@
+//! One batch of a copy: entries read, parsed strictly, and hashed.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use chancery_tlog::RightEdge;
+use chancery_tlog::ct::TileLeaf;
+use sha2::{Digest, Sha256};
+
+use super::{BATCH, CopyError, Copying, Side};
+use crate::leaf::Delivery;
+use crate::store::{Batch, Head, NewEntry};
+
+impl Copying<'_> {
+    /// Makes the batch that follows `head`, and appends it to `edge`. Nothing is written.
+    pub(super) async fn next_batch(
+        &self,
+        edge: &mut RightEdge,
+        head: &Head,
+        issuers: &HashSet<[u8; 32]>,
+    ) -> Result<Batch, CopyError> {
+        let begin = head.tree.tree_size;
+        let leaves = self.next_leaves(begin).await?;
+        let mut timestamp_ms = head.timestamp_ms + 1;
+        let mut hashes = Vec::with_capacity(leaves.len());
+        let mut entries = Vec::with_capacity(leaves.len());
+        for (leaf_index, (leaf, tile_leaf)) in (begin..).zip(leaves) {
+            let foreign = |what: String| CopyError::Entry { leaf_index, what };
+            let chain = leaf.chain_fingerprints();
+            if let Some(unknown) = chain.iter().find(|issuer| !issuers.contains(*issuer)) {
+                let unknown = hex::encode(unknown);
+                return Err(foreign(format!("it names the unknown issuer {unknown}")));
+            }
+            let terms = (self.terms)(leaf.entry()).map_err(|e| foreign(e.to_string()))?;
+            timestamp_ms = timestamp_ms.max(leaf.timestamp_ms());
+            hashes.push(leaf.leaf_hash());
+            entries.push(NewEntry {
+                leaf_index,
+                tile_leaf,
+                terms,
+            });
+        }
+        let tiles = edge.append(&hashes);
+        let tree = edge.tree_head();
+        if tree.tree_size == self.to.tree.tree_size {
+            timestamp_ms = timestamp_ms.max(self.to.timestamp_ms);
+        }
+        Ok(Batch {
+            head: Head { tree, timestamp_ms },
+            entries,
+            tiles,
+            deliveries: self.deliveries(begin..tree.tree_size).await?,
+        })
+    }
+
+    /// Reads the next entries from the source: at least one, and no more than a batch. They end
+    /// where a batch of the source did, if that can be seen, so that heads get the times they had.
+    async fn next_leaves(&self, begin: u64) -> Result<Vec<(TileLeaf, Vec<u8>)>, CopyError> {
+        let end = self.to.tree.tree_size.min(begin.saturating_add(BATCH));
+        let stored = self.source.entries(begin..end).await;
+        let stored = stored.map_err(CopyError::source)?;
+        let mut leaves = Vec::with_capacity(stored.len());
+        for (leaf_index, bytes) in (begin..end).zip(stored) {
+            leaves.push((parse(leaf_index, &bytes)?, bytes));
+        }
+        let Some((last, _)) = leaves.last() else {
+            return Err(CopyError::Damaged {
+                side: Side::Source,
+                what: format!("entry {begin} is missing"),
+            });
+        };
+        let last_ms = last.timestamp_ms();
+        if begin + (leaves.len() as u64) < self.to.tree.tree_size {
+            let earlier = |(leaf, _): &(TileLeaf, _)| leaf.timestamp_ms() != last_ms;
+            if let Some(place) = leaves.iter().rposition(earlier) {
+                leaves.truncate(place + 1);
+            }
+        }
+        Ok(leaves)
+    }
+
+    pub(super) async fn deliveries(&self, range: Range<u64>) -> Result<Vec<Delivery>, CopyError> {
+        let Some(source) = self.deliveries else {
+            return Ok(Vec::new());
+        };
+        let found = source.deliveries(range).await.map_err(CopyError::source)?;
+        let altered = |delivery: &&Delivery| *Sha256::digest(&delivery.body) != delivery.sha256;
+        match found.iter().find(altered) {
+            None => Ok(found),
+            Some(delivery) => Err(CopyError::Damaged {
+                side: Side::Source,
+                what: format!(
+                    "the certificate recorded for entry {} does not have the digest beside it",
+                    delivery.leaf_index
+                ),
+            }),
+        }
+    }
+}
+
+/// Parses an entry as a data tile holds it: nothing may follow, and it stands in its place.
+pub(super) fn parse(leaf_index: u64, bytes: &[u8]) -> Result<TileLeaf, CopyError> {
+    let wrong = |what: String| CopyError::Entry { leaf_index, what };
+    let (leaf, rest) = TileLeaf::parse(bytes).map_err(|e| wrong(e.to_string()))?;
+    if !rest.is_empty() {
+        return Err(wrong(format!("{} bytes follow it", rest.len())));
+    }
+    if leaf.leaf_index().get() != leaf_index {
+        let claimed = leaf.leaf_index().get();
+        return Err(wrong(format!("it says that it is entry {claimed}")));
+    }
+    Ok(leaf)
+}
