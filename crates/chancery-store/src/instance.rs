@@ -76,6 +76,20 @@ pub struct Instance {
     pub chain: Vec<Vec<u8>>,
     /// Its logs, oldest first.
     pub logs: Vec<RecordedLog>,
+    /// What kind of copy the database is; `None` if it is the installation's own.
+    pub copy: Option<CopyState>,
+}
+
+/// What kind of copy of an installation's database a database is. Nobody may issue from one: the
+/// original may be in use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CopyState {
+    /// A finished backup.
+    Backup,
+    /// A backup that broke off, or is under way.
+    UnfinishedBackup,
+    /// A database into which a backup is being restored, or was in part.
+    UnfinishedRestore,
 }
 
 /// A log as it is recorded.
@@ -97,6 +111,29 @@ pub struct RecordedLog {
     pub readers: Readers,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub created_ms: u64,
+    /// Since when it takes no entries, in milliseconds since the Unix epoch.
+    pub retired_ms: Option<u64>,
+}
+
+impl CopyState {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::UnfinishedBackup => "unfinished backup",
+            Self::UnfinishedRestore => "unfinished restore",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        match text {
+            "backup" => Ok(Self::Backup),
+            "unfinished backup" => Ok(Self::UnfinishedBackup),
+            "unfinished restore" => Ok(Self::UnfinishedRestore),
+            _ => Err(StoreError::Inconsistent(format!(
+                "a copy's state is {text:?}"
+            ))),
+        }
+    }
 }
 
 impl Purpose {

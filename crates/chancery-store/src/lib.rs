@@ -32,7 +32,7 @@ use chancery_log::{LogStore, StoreError};
 
 pub use error::{ConnectError, CreateError, DurabilityError, SchemaError};
 pub use guard::{DatabaseGuard, GuardDatabaseError, OpenDatabaseGuardError, Separation};
-pub use instance::{Instance, NewInstance, NewLog, Purpose, Readers, RecordedLog};
+pub use instance::{CopyState, Instance, NewInstance, NewLog, Purpose, Readers, RecordedLog};
 pub use server::{DatabaseServer, ServerChange};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
@@ -41,6 +41,36 @@ pub use url::{DatabaseUrl, DatabaseUrlError};
 pub struct ConnectOptions {
     /// Makes the SQLite file if there is none. A PostgreSQL database must exist in any case.
     pub create: bool,
+    /// What may be done with it.
+    pub access: Access,
+}
+
+/// What may be done with a database.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Access {
+    /// Everything. An SQLite file belongs to one process then.
+    #[default]
+    ReadWrite,
+    /// Reading, also while another process writes, and from a standby. Whatever writes fails.
+    ReadOnly,
+}
+
+/// The certificates that one log's entries may name in their chains.
+#[derive(Clone, Debug)]
+pub struct Issuers {
+    /// The log's number.
+    pub log: i64,
+    /// Each with its SHA-256.
+    pub certificates: Vec<([u8; 32], Vec<u8>)>,
+}
+
+/// The use of a token that may be used once only.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UsedToken {
+    /// As [`Store::claim_token`] got it.
+    pub digest: [u8; 32],
+    /// When the token is refused anyway, in milliseconds since the Unix epoch.
+    pub expires_ms: u64,
 }
 
 /// An open database.
@@ -61,25 +91,44 @@ trait Database: Send + Sync {
     async fn instance(&self) -> Result<Option<Instance>, StoreError>;
     async fn place(&self) -> Result<guard::Place, StoreError>;
     async fn claim_token(&self, digest: &[u8; 32], expires_ms: u64) -> Result<bool, StoreError>;
+    async fn create_copy(
+        &self,
+        of: &Instance,
+        issuers: &[Issuers],
+        state: CopyState,
+        begun_ms: u64,
+    ) -> Result<(), CreateError>;
+    async fn finish_copy(&self, state: CopyState) -> Result<bool, StoreError>;
+    async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError>;
+    async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError>;
+    async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError>;
+    async fn put_used_tokens(&self, tokens: &[UsedToken]) -> Result<(), StoreError>;
+    async fn seal(&self) -> Result<(), StoreError>;
     fn log_store(&self, log: i64) -> Arc<dyn LogStore>;
     async fn close(&self);
 }
 
 impl Store {
-    /// Opens a database. An SQLite file is locked against other processes until the store and all
-    /// that came from it are dropped.
+    /// Opens a database. An SQLite file is locked against other processes that write until the store
+    /// and all that came from it are dropped, unless it is only read.
     pub async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Result<Self, ConnectError> {
         let refused = |source| ConnectError::Refused {
             url: url.to_string(),
             source,
         };
         let database: Arc<dyn Database> = match url.target() {
-            url::Target::Postgres(options) => {
-                Arc::new(postgres::connect(options).await.map_err(refused)?)
-            }
+            url::Target::Postgres(target) => Arc::new(
+                postgres::connect(target, options.access)
+                    .await
+                    .map_err(refused)?,
+            ),
             url::Target::Sqlite(path) => {
                 let claim = sqlite::claim(path, options)?;
-                Arc::new(sqlite::connect(path, claim).await.map_err(refused)?)
+                Arc::new(
+                    sqlite::connect(path, claim, options.access)
+                        .await
+                        .map_err(refused)?,
+                )
             }
         };
         Ok(Self {
@@ -128,6 +177,62 @@ impl Store {
     /// An error leaves open whether the use was recorded.
     pub async fn claim_token(&self, digest: [u8; 32], expires_ms: u64) -> Result<bool, StoreError> {
         self.database.claim_token(&digest, expires_ms).await
+    }
+
+    /// Records a copy of another database's installation, with its logs empty, in one transaction.
+    /// Until [`Store::finish_copy`] says that it is whole, and for ever in a backup, nobody may issue
+    /// from it. `begun_ms` is now, in milliseconds since the Unix epoch.
+    pub async fn create_copy(
+        &self,
+        of: &Instance,
+        issuers: &[Issuers],
+        state: CopyState,
+        begun_ms: u64,
+    ) -> Result<(), CreateError> {
+        self.database
+            .create_copy(of, issuers, state, begun_ms)
+            .await
+    }
+
+    /// Makes an unfinished backup a backup, and an unfinished restore the installation's own
+    /// database. Returns `false` if the database is in no such state.
+    pub async fn finish_copy(&self, state: CopyState) -> Result<bool, StoreError> {
+        self.database.finish_copy(state).await
+    }
+
+    /// Records that a log takes no entries any more, from `now_ms` on, in milliseconds since the
+    /// Unix epoch. Returns `false` if that is recorded already.
+    pub async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError> {
+        self.database.retire_log(log, now_ms).await
+    }
+
+    /// Puts another guard in the place of the one that is recorded. Returns `false` if that is not
+    /// `from`.
+    pub async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError> {
+        self.database.replace_guard(from, to).await
+    }
+
+    /// Reads at most `limit` uses of tokens in the order of their digests, from the first after
+    /// `after`.
+    pub async fn used_tokens(
+        &self,
+        after: Option<&UsedToken>,
+        limit: u32,
+    ) -> Result<Vec<UsedToken>, StoreError> {
+        let after = after.map(|token| token.digest);
+        let after = after.as_ref().map_or(&[][..], |digest| &digest[..]);
+        self.database.used_tokens(after, limit).await
+    }
+
+    /// Records uses of tokens that another database knows of: a few hundred at once.
+    pub async fn put_used_tokens(&self, tokens: &[UsedToken]) -> Result<(), StoreError> {
+        self.database.put_used_tokens(tokens).await
+    }
+
+    /// Moves all that an SQLite database holds into its one file. Nothing else is done with the
+    /// store after this but closing it.
+    pub async fn seal(&self) -> Result<(), StoreError> {
+        self.database.seal().await
     }
 
     /// Returns the store of a log, by its [`RecordedLog::log`].

@@ -37,7 +37,10 @@ pub(crate) struct Founding<'a> {
 /// Connects to a database that holds no instance yet, and gives it its tables. Comes first: most
 /// that can go wrong goes wrong here, and no key is made yet.
 pub(crate) async fn empty_database(url: &DatabaseUrl) -> Result<Store, Failure> {
-    let options = ConnectOptions { create: true };
+    let options = ConnectOptions {
+        create: true,
+        ..ConnectOptions::default()
+    };
     let store = Store::connect(url, options)
         .await
         .map_err(Failure::from_error)?;

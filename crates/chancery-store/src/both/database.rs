@@ -11,13 +11,16 @@ use sqlx::migrate::Migrator;
 
 use super::log::Log;
 use super::writers::Writers;
-use super::{BEGIN, Connection, Pool, durability, place, server, sql, tables_exist, used_tokens};
+use super::{
+    BEGIN, Connection, Pool, copies, durability, one_file, place, server, sql, tables_exist,
+    used_tokens,
+};
 use crate::error::{CreateError, DurabilityError, SchemaError};
 use crate::guard::Place;
-use crate::instance::{Instance, NewInstance, Purpose, Readers, RecordedLog};
+use crate::instance::{CopyState, Instance, NewInstance, Purpose, Readers, RecordedLog};
 use crate::limits::{COMMIT, OPERATION, within};
 use crate::server::ServerChange;
-use crate::{migrate, rows};
+use crate::{Issuers, UsedToken, migrate, rows};
 
 /// The number of the log that an installation begins with.
 const FIRST_LOG: i64 = 1;
@@ -80,11 +83,14 @@ impl crate::Database for Database {
                 .fetch_all(&self.readers)
                 .await?;
             let logs = sqlx::query_as(sql::LOGS).fetch_all(&self.readers).await?;
-            Ok((instance, chain, logs))
+            let copy = sqlx::query_scalar(sql::COPY)
+                .fetch_optional(&self.readers)
+                .await?;
+            Ok((instance, chain, logs, copy))
         })
         .await
-        .and_then(|(instance, chain, logs)| match instance {
-            Some(instance) => read_instance(instance, chain, logs).map(Some),
+        .and_then(|(instance, chain, logs, copy)| match instance {
+            Some(instance) => read_instance(instance, chain, logs, copy).map(Some),
             None => Ok(None),
         })
     }
@@ -98,6 +104,70 @@ impl crate::Database for Database {
 
     async fn claim_token(&self, digest: &[u8; 32], expires_ms: u64) -> Result<bool, StoreError> {
         used_tokens::claim(&self.writers, digest, expires_ms).await
+    }
+
+    async fn create_copy(
+        &self,
+        of: &Instance,
+        issuers: &[Issuers],
+        state: CopyState,
+        begun_ms: u64,
+    ) -> Result<(), CreateError> {
+        let mut loan = self.writers.lend().await?;
+        let inserted = copies::insert(loan.connection(), of, issuers, state, begun_ms);
+        if within(OPERATION, inserted).await? {
+            return Ok(within(COMMIT, loan.commit()).await?);
+        }
+        loan.roll_back().await;
+        Err(CreateError::Exists)
+    }
+
+    async fn finish_copy(&self, state: CopyState) -> Result<bool, StoreError> {
+        let statement = match state {
+            CopyState::UnfinishedRestore => sql::FINISH_RESTORE,
+            CopyState::UnfinishedBackup | CopyState::Backup => sql::FINISH_BACKUP,
+        };
+        copies::change(&self.writers, sqlx::query(statement)).await
+    }
+
+    async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError> {
+        let query = sqlx::query(sql::RETIRE_LOG)
+            .bind(log)
+            .bind(now_ms.cast_signed());
+        copies::change(&self.writers, query).await
+    }
+
+    async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query(sql::REPLACE_GUARD)
+            .bind(from.to_owned())
+            .bind(to.to_owned());
+        copies::change(&self.writers, query).await
+    }
+
+    async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError> {
+        let query = sqlx::query_as::<_, (Vec<u8>, i64)>(sql::USED_TOKENS)
+            .bind(after.to_vec())
+            .bind(i64::from(limit));
+        let found = within(OPERATION, query.fetch_all(&self.readers)).await?;
+        let read = |(digest, expires_ms)| {
+            Ok(UsedToken {
+                digest: rows::digest("digest", digest)?,
+                expires_ms: rows::unsigned("expires_ms", expires_ms)?,
+            })
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    async fn put_used_tokens(&self, tokens: &[UsedToken]) -> Result<(), StoreError> {
+        used_tokens::put(&self.writers, tokens).await
+    }
+
+    async fn seal(&self) -> Result<(), StoreError> {
+        let mut loan = self.writers.lend().await?;
+        self.readers.close().await;
+        within(OPERATION, one_file(loan.connection())).await?;
+        loan.give_back();
+        Ok(())
     }
 
     fn log_store(&self, log: i64) -> Arc<dyn LogStore> {
@@ -176,15 +246,28 @@ async fn insert_log(connection: &mut Connection, new: &NewInstance) -> sqlx::Res
 }
 
 type InstanceRow = (String, i64, String, String);
-type LogRow = (i64, String, String, Vec<u8>, Vec<u8>, Vec<u8>, String, i64);
+type LogRow = (
+    i64,
+    String,
+    String,
+    Vec<u8>,
+    Vec<u8>,
+    Vec<u8>,
+    String,
+    i64,
+    Option<i64>,
+);
 
 fn read_instance(
     (purpose, created_ms, guard_id, url): InstanceRow,
     chain: Vec<Vec<u8>>,
     logs: Vec<LogRow>,
+    copy: Option<String>,
 ) -> Result<Instance, StoreError> {
     let read_log = |row: LogRow| {
-        let (log, name, origin, log_id, public_key, witness_key, readers, created_ms) = row;
+        let (log, name, origin, log_id, public_key, witness_key, readers, created_ms, retired_ms) =
+            row;
+        let retired_ms = retired_ms.map(|time| rows::unsigned("retired_ms", time));
         Ok(RecordedLog {
             log,
             name,
@@ -194,6 +277,7 @@ fn read_instance(
             witness_key,
             readers: Readers::parse(&readers)?,
             created_ms: rows::unsigned("created_ms", created_ms)?,
+            retired_ms: retired_ms.transpose()?,
         })
     };
     Ok(Instance {
@@ -206,5 +290,6 @@ fn read_instance(
             .into_iter()
             .map(read_log)
             .collect::<Result<_, StoreError>>()?,
+        copy: copy.map(|state| CopyState::parse(&state)).transpose()?,
     })
 }

@@ -99,6 +99,55 @@ pub(crate) const MOVE_GUARD: &str = "\
 
 /// All logs.
 pub(crate) const LOGS: &str = "\
-    SELECT log, name, origin, log_id, public_key, witness_key, readers, created_ms
+    SELECT log, name, origin, log_id, public_key, witness_key, readers, created_ms,
+           retired_ms
       FROM log
      ORDER BY log";
+
+/// What kind of copy the database is.
+pub(crate) const COPY: &str = "\
+    SELECT state, begun_ms
+      FROM database_copy
+     WHERE id = 1";
+
+/// Marks the database as a copy.
+pub(crate) const INSERT_COPY: &str = "\
+    INSERT INTO database_copy (id, state, begun_ms)
+    VALUES (1, $1, $2)";
+
+/// Says that a backup has all that it should.
+pub(crate) const FINISH_BACKUP: &str = "\
+    UPDATE database_copy
+       SET state = 'backup'
+     WHERE state = 'unfinished backup'";
+
+/// Makes a restored database the installation's own.
+pub(crate) const FINISH_RESTORE: &str = "\
+    DELETE FROM database_copy
+     WHERE state = 'unfinished restore'";
+
+/// Takes a log out of use. Changes no row if it is already.
+pub(crate) const RETIRE_LOG: &str = "\
+    UPDATE log
+       SET retired_ms = $2
+     WHERE log = $1 AND retired_ms IS NULL";
+
+/// Puts another guard in the place of the one that is recorded.
+pub(crate) const REPLACE_GUARD: &str = "\
+    UPDATE instance
+       SET guard_id = $2
+     WHERE id = 1 AND guard_id = $1";
+
+/// A stretch of the used tokens.
+pub(crate) const USED_TOKENS: &str = "\
+    SELECT digest, expires_ms
+      FROM used_token
+     WHERE digest > $1
+     ORDER BY digest
+     LIMIT $2";
+
+/// Records the use of a token that another database knows of.
+pub(crate) const INSERT_USED_TOKEN: &str = "\
+    INSERT INTO used_token (digest, expires_ms)
+    VALUES ($1, $2)
+        ON CONFLICT (digest) DO NOTHING";

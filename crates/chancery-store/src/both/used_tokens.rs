@@ -5,6 +5,7 @@ use sqlx::Executor;
 
 use super::writers::{Loan, Writers};
 use super::{BEGIN, sql};
+use crate::UsedToken;
 use crate::error::{connection_lost, store_error};
 use crate::limits::{BEFORE_COMMIT, COMMIT, timed_out, within};
 
@@ -31,9 +32,28 @@ pub(super) async fn claim(
     Ok(is_first)
 }
 
+/// Records the uses of tokens that another database knows of, in one transaction.
+pub(super) async fn put(writers: &Writers, tokens: &[UsedToken]) -> Result<(), StoreError> {
+    let loan = tokio::time::timeout(BEFORE_COMMIT, async {
+        let mut loan = begin(writers).await?;
+        for token in tokens {
+            sqlx::query(sql::INSERT_USED_TOKEN)
+                .bind(token.digest.as_slice())
+                .bind(i64::try_from(token.expires_ms).unwrap_or(i64::MAX))
+                .execute(loan.connection())
+                .await
+                .map_err(store_error)?;
+        }
+        Ok(loan)
+    })
+    .await
+    .map_err(|_| timed_out(BEFORE_COMMIT))??;
+    within(COMMIT, loan.commit()).await
+}
+
 /// Begins a transaction. An idle connection that has died since its last use is replaced: nothing
 /// has been asked of it yet.
-async fn begin(writers: &Writers) -> Result<Loan<'_>, StoreError> {
+pub(super) async fn begin(writers: &Writers) -> Result<Loan<'_>, StoreError> {
     let mut loan = writers.lend().await?;
     match loan.connection().execute(BEGIN).await {
         Err(error) if loan.reused() && connection_lost(&error) => {

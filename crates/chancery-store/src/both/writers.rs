@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, Connection as _, Executor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Claim, Connection, Options, WRITERS, begin_session, durability};
+use crate::Access;
 use crate::limits::{ACQUIRE, timed_out, within};
 
 /// Up to [`WRITERS`] connections.
@@ -22,6 +23,7 @@ pub(super) struct Writers {
     idle: Mutex<Vec<Connection>>,
     /// The claim on an SQLite file of one process alone: held as long as anybody can write.
     claim: Option<Claim>,
+    access: Access,
 }
 
 /// A connection on loan. Dropping it closes it.
@@ -34,13 +36,18 @@ pub(super) struct Loan<'a> {
 
 impl Writers {
     /// Opens the first connection.
-    pub(super) async fn open(options: Options, claim: Option<Claim>) -> Result<Self, StoreError> {
-        let first = connect(&options).await?;
+    pub(super) async fn open(
+        options: Options,
+        claim: Option<Claim>,
+        access: Access,
+    ) -> Result<Self, StoreError> {
+        let first = connect(&options, access).await?;
         Ok(Self {
             options,
             permits: Semaphore::new(WRITERS),
             idle: Mutex::new(vec![first]),
             claim,
+            access,
         })
     }
 
@@ -56,7 +63,7 @@ impl Writers {
         let reused = idle.is_some();
         let connection = match idle {
             Some(connection) => connection,
-            None => reconnect(&self.options).await?,
+            None => self.reconnect().await?,
         };
         Ok(Loan {
             writers: self,
@@ -64,6 +71,18 @@ impl Writers {
             reused,
             _permit: permit,
         })
+    }
+
+    /// Opens a connection to what may be another server than the first one's, or the same with
+    /// other settings.
+    async fn reconnect(&self) -> Result<Connection, StoreError> {
+        let mut connection = connect(&self.options, self.access).await?;
+        if self.access == Access::ReadWrite {
+            durability::check(&mut connection)
+                .await
+                .map_err(|e| StoreError::Unavailable(Box::new(e)))?;
+        }
+        Ok(connection)
     }
 
     /// Closes what is idle, and lends nothing any more.
@@ -81,23 +100,13 @@ impl Writers {
     }
 }
 
-async fn connect(options: &Options) -> Result<Connection, StoreError> {
+async fn connect(options: &Options, access: Access) -> Result<Connection, StoreError> {
     within(ACQUIRE, async {
         let mut connection = options.connect().await?;
-        begin_session(&mut connection).await?;
+        begin_session(&mut connection, access).await?;
         Ok(connection)
     })
     .await
-}
-
-/// Opens a connection to what may be another server than the first one's, or the same with other
-/// settings.
-async fn reconnect(options: &Options) -> Result<Connection, StoreError> {
-    let mut connection = connect(options).await?;
-    durability::check(&mut connection)
-        .await
-        .map_err(|e| StoreError::Unavailable(Box::new(e)))?;
-    Ok(connection)
 }
 
 impl Loan<'_> {
@@ -112,7 +121,7 @@ impl Loan<'_> {
 
     /// Puts a new connection in the place of a dead one.
     pub(super) async fn renew(&mut self) -> Result<(), StoreError> {
-        self.connection = reconnect(&self.writers.options).await?;
+        self.connection = self.writers.reconnect().await?;
         self.reused = false;
         Ok(())
     }

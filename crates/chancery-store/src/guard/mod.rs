@@ -84,7 +84,15 @@ impl DatabaseGuard {
         guarded: &Store,
         head: &TreeHead,
     ) -> Result<Self, GuardDatabaseError> {
-        let (rows, separation) = connect(url, guarded, ConnectOptions { create: true }).await?;
+        let (rows, separation) = connect(
+            url,
+            guarded,
+            ConnectOptions {
+                create: true,
+                ..ConnectOptions::default()
+            },
+        )
+        .await?;
         rows.migrate().await?;
         let id = random_id();
         rows.insert(&id, row(&id, head)).await?;
@@ -102,7 +110,7 @@ impl DatabaseGuard {
         id: &str,
         guarded: &Store,
     ) -> Result<Self, OpenDatabaseGuardError> {
-        let (rows, separation) = connect(url, guarded, ConnectOptions { create: false }).await?;
+        let (rows, separation) = connect(url, guarded, ConnectOptions::default()).await?;
         rows.check_schema()
             .await
             .map_err(GuardDatabaseError::Schema)?;

@@ -12,6 +12,8 @@ mod sql;
 mod tiles;
 mod write;
 
+#[path = "../both/copies.rs"]
+mod copies;
 #[path = "../both/database.rs"]
 mod database;
 #[path = "../both/guard.rs"]
@@ -27,15 +29,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_log::StoreError;
-use sqlx::postgres::{PgConnectOptions as Options, PgPoolOptions};
+use sqlx::postgres::{PgArguments as Arguments, PgConnectOptions as Options, PgPoolOptions};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor, PgConnection as Connection,
-    PgPool as Pool,
+    PgPool as Pool, Postgres as Driver,
 };
 
 use self::database::Database;
 use self::guard::GuardRows;
 use self::writers::Writers;
+use crate::Access;
 use crate::limits::{ACQUIRE, STATEMENT};
 use crate::migrate::{Embedded, migrator};
 
@@ -54,6 +57,11 @@ const MIGRATIONS: &[Embedded] = &[
         3,
         "database_server",
         include_str!("../../../../migrations/postgres/0003_database_server.sql"),
+    ),
+    (
+        4,
+        "recovery",
+        include_str!("../../../../migrations/postgres/0004_recovery.sql"),
     ),
 ];
 
@@ -81,9 +89,9 @@ impl Claim {
     }
 }
 
-pub(crate) async fn connect(options: &Options) -> Result<Database, StoreError> {
+pub(crate) async fn connect(options: &Options, access: Access) -> Result<Database, StoreError> {
     let options = named(options);
-    let writers = Writers::open(options.clone(), None).await?;
+    let writers = Writers::open(options.clone(), None, access).await?;
     let readers = PgPoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(ACQUIRE)
@@ -96,7 +104,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Database, StoreError> {
                 Ok(true)
             })
         })
-        .after_connect(|connection, _| Box::pin(begin_session(connection)))
+        .after_connect(move |connection, _| Box::pin(begin_session(connection, access)))
         .connect_lazy_with(options);
     Ok(Database {
         migrator: migrator(MIGRATIONS),
@@ -107,7 +115,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Database, StoreError> {
 
 /// Opens a database for guards.
 pub(crate) async fn guard_rows(options: &Options) -> Result<GuardRows, StoreError> {
-    let writers = Writers::open(named(options), None).await?;
+    let writers = Writers::open(named(options), None, Access::ReadWrite).await?;
     Ok(GuardRows::new(migrator(GUARD_MIGRATIONS), writers))
 }
 
@@ -120,7 +128,7 @@ fn named(options: &Options) -> Options {
 
 /// Bounds what a session can hold, also when its process or machine is gone. Set by statement, not
 /// as a connection parameter, which connection poolers refuse.
-async fn begin_session(connection: &mut Connection) -> sqlx::Result<()> {
+async fn begin_session(connection: &mut Connection, access: Access) -> sqlx::Result<()> {
     let (ms, s) = (STATEMENT.as_millis(), STATEMENT.as_secs());
     let statements = format!(
         "SET default_transaction_isolation = 'read committed';
@@ -133,6 +141,15 @@ async fn begin_session(connection: &mut Connection) -> sqlx::Result<()> {
          SET tcp_keepalives_count = 2"
     );
     connection.execute(AssertSqlSafe(statements)).await?;
+    if access == Access::ReadOnly {
+        let read_only = "SET default_transaction_read_only = on";
+        connection.execute(read_only).await?;
+    }
+    Ok(())
+}
+
+/// Servers keep their own files.
+async fn one_file(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 

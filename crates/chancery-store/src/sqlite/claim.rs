@@ -13,14 +13,15 @@ use std::path::{Path, PathBuf};
 
 use chancery_log::StoreError;
 
-use crate::{ConnectError, ConnectOptions};
+use crate::{Access, ConnectError, ConnectOptions};
 
 /// A claim on an SQLite file. It lasts until it is dropped.
 pub(crate) struct Claim {
     path: PathBuf,
     /// Device and inode.
     file: (u64, u64),
-    _lock: File,
+    /// None for one who only reads.
+    _lock: Option<File>,
 }
 
 impl Claim {
@@ -55,7 +56,8 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Claims the file, and makes it if that is asked for.
+/// Claims the file, and makes it if that is asked for. Whoever only reads needs no claim, and makes
+/// nothing.
 pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<Claim, ConnectError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -63,17 +65,14 @@ pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<Claim, Conne
     };
     // Before the lock file is made, so that a mistyped path leaves nothing behind.
     let exists = path.try_exists().map_err(failed(path))?;
-    if !exists && !options.create {
+    let may_make = options.create && options.access == Access::ReadWrite;
+    if !exists && !may_make {
         return Err(ConnectError::Missing(path.to_owned()));
     }
-
-    let lock_path = lock_path(path);
-    let lock = open(&lock_path).map_err(failed(&lock_path))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(ConnectError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => return Err(ConnectError::File(lock_path, error)),
-    }
+    let lock = match options.access {
+        Access::ReadOnly => None,
+        Access::ReadWrite => Some(lock(path)?),
+    };
     if !exists {
         make(path).map_err(failed(path))?;
     }
@@ -88,6 +87,17 @@ pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<Claim, Conne
 pub(crate) fn make(path: &Path) -> io::Result<()> {
     open(path)?;
     sync_folder(path)
+}
+
+/// Takes the lock beside the file, which no other process may have.
+fn lock(path: &Path) -> Result<File, ConnectError> {
+    let lock_path = lock_path(path);
+    let lock = open(&lock_path).map_err(|e| ConnectError::File(lock_path.clone(), e))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(ConnectError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(ConnectError::File(lock_path, error)),
+    }
 }
 
 /// Opens a file, made for its owner alone if it is new. SQLite gives its other files the same mode.

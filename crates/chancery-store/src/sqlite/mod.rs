@@ -14,6 +14,8 @@ mod sql;
 mod tiles;
 mod write;
 
+#[path = "../both/copies.rs"]
+mod copies;
 #[path = "../both/database.rs"]
 mod database;
 #[path = "../both/guard.rs"]
@@ -30,15 +32,20 @@ use std::sync::Arc;
 
 use chancery_log::StoreError;
 use sqlx::sqlite::{
-    SqliteConnectOptions as Options, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments as Arguments, SqliteConnectOptions as Options, SqliteJournalMode,
+    SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, SqliteConnection as Connection, SqlitePool as Pool};
+use sqlx::{
+    ConnectOptions as _, Executor, Sqlite as Driver, SqliteConnection as Connection,
+    SqlitePool as Pool,
+};
 
 pub(crate) use self::claim::{Claim, claim, make};
 use self::database::Database;
 use self::guard::GuardRows;
 pub(crate) use self::place::at as place_at;
 use self::writers::Writers;
+use crate::Access;
 use crate::limits::{ACQUIRE, STATEMENT};
 use crate::migrate::{Embedded, migrator};
 
@@ -58,6 +65,11 @@ const MIGRATIONS: &[Embedded] = &[
         "database_server",
         include_str!("../../../../migrations/sqlite/0003_database_server.sql"),
     ),
+    (
+        4,
+        "recovery",
+        include_str!("../../../../migrations/sqlite/0004_recovery.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(
@@ -72,9 +84,13 @@ const WRITERS: usize = 1;
 const READERS: u32 = 4;
 
 /// Opens a file that was [claimed](claim()).
-pub(crate) async fn connect(path: &Path, claim: Claim) -> Result<Database, StoreError> {
+pub(crate) async fn connect(
+    path: &Path,
+    claim: Claim,
+    access: Access,
+) -> Result<Database, StoreError> {
     let options = options(path);
-    let writers = Writers::open(writing(options.clone()), Some(claim)).await?;
+    let writers = Writers::open(writing(options.clone(), access), Some(claim), access).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(ACQUIRE)
@@ -89,7 +105,8 @@ pub(crate) async fn connect(path: &Path, claim: Claim) -> Result<Database, Store
 
 /// Opens a file for guards. Nobody claims it: several processes may move one guard.
 pub(crate) async fn guard_rows(path: &Path) -> Result<GuardRows, StoreError> {
-    let writers = Writers::open(writing(options(path)), None).await?;
+    let access = Access::ReadWrite;
+    let writers = Writers::open(writing(options(path), access), None, access).await?;
     Ok(GuardRows::new(migrator(GUARD_MIGRATIONS), writers))
 }
 
@@ -101,7 +118,11 @@ fn options(path: &Path) -> Options {
         .disable_statement_logging()
 }
 
-fn writing(options: Options) -> Options {
+/// Adds what a connection that writes needs. One that only reads takes the file as it is.
+fn writing(options: Options, access: Access) -> Options {
+    if access == Access::ReadOnly {
+        return options.read_only(true);
+    }
     options
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -113,8 +134,14 @@ fn writing(options: Options) -> Options {
         .pragma("temp_store", "MEMORY")
 }
 
+/// Moves all into the one file, which can then be copied, and read without a folder to write to.
+async fn one_file(connection: &mut Connection) -> sqlx::Result<()> {
+    connection.execute("PRAGMA journal_mode = DELETE").await?;
+    Ok(())
+}
+
 /// SQLite's sessions are all in their options.
-async fn begin_session(_: &mut Connection) -> sqlx::Result<()> {
+async fn begin_session(_: &mut Connection, _: Access) -> sqlx::Result<()> {
     Ok(())
 }
 

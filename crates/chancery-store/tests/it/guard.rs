@@ -38,9 +38,15 @@ impl Guards {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("instance.db").display());
         let url = DatabaseUrl::parse(&url).unwrap();
-        let instance = Store::connect(&url, ConnectOptions { create: true })
-            .await
-            .unwrap();
+        let instance = Store::connect(
+            &url,
+            ConnectOptions {
+                create: true,
+                ..ConnectOptions::default()
+            },
+        )
+        .await
+        .unwrap();
         Self {
             database,
             instance,

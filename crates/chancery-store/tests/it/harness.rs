@@ -92,9 +92,15 @@ fn postgres_server() -> Option<String> {
 impl TestDatabase {
     /// Opens the database, without tables.
     pub(crate) async fn connect(&self) -> Store {
-        Store::connect(&self.url, ConnectOptions { create: true })
-            .await
-            .unwrap()
+        Store::connect(
+            &self.url,
+            ConnectOptions {
+                create: true,
+                ..ConnectOptions::default()
+            },
+        )
+        .await
+        .unwrap()
     }
 
     /// Opens the database with its tables and an installation with an empty log.

@@ -22,7 +22,9 @@ macro_rules! on_both_databases {
     };
 }
 
+mod access;
 mod append;
+mod copies;
 mod cut_off;
 mod damage;
 mod guard;

@@ -58,7 +58,8 @@ async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase
     database
         .execute(
             "DELETE FROM _sqlx_migrations WHERE version > 1;
-             DROP TABLE used_token; DROP TABLE database_server",
+             DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
+             ALTER TABLE log DROP COLUMN retired_ms",
         )
         .await;
     let refused = store.check_schema().await;

@@ -37,7 +37,14 @@ async fn a_missing_file_is_refused_and_not_made() {
 
         let path = folder.join("missing/chancery.db");
         let url = DatabaseUrl::parse(&format!("sqlite:{}", path.display())).unwrap();
-        let missing = Store::connect(&url, ConnectOptions { create: true }).await;
+        let missing = Store::connect(
+            &url,
+            ConnectOptions {
+                create: true,
+                ..ConnectOptions::default()
+            },
+        )
+        .await;
         assert!(
             matches!(missing, Err(ConnectError::File(..))),
             "{missing:?}"
@@ -50,7 +57,14 @@ async fn a_missing_file_is_refused_and_not_made() {
 async fn a_file_that_is_no_database_is_refused() {
     on_sqlite(|database| async move {
         std::fs::write(database.path(), [b'x'; 8192]).unwrap();
-        let refused = Store::connect(&database.url, ConnectOptions { create: true }).await;
+        let refused = Store::connect(
+            &database.url,
+            ConnectOptions {
+                create: true,
+                ..ConnectOptions::default()
+            },
+        )
+        .await;
         assert!(
             matches!(refused, Err(ConnectError::Refused { .. })),
             "{refused:?}"

@@ -11,9 +11,10 @@ use tempfile::TempDir;
 use crate::harness::{assert_refused, chancery, init_with};
 use crate::production::Production;
 
-/// What the migrations after the first made.
+/// Takes away what the migrations after the first made.
 const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
-     DROP TABLE used_token; DROP TABLE database_server";
+     DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
+     ALTER TABLE log DROP COLUMN retired_ms";
 
 const SERVE: [&str; 5] = [
     "serve",

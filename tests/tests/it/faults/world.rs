@@ -92,7 +92,14 @@ impl World {
     ) -> Self {
         fs::create_dir(folder.join("received")).unwrap();
         let guard = FileGuard::create(&folder.join("guard")).unwrap();
-        let store = Store::connect(&database, ConnectOptions { create: true }).await;
+        let store = Store::connect(
+            &database,
+            ConnectOptions {
+                create: true,
+                ..ConnectOptions::default()
+            },
+        )
+        .await;
         let store = store.unwrap();
         store.migrate().await.unwrap();
         let public_key = keys.log.public_key().spki_der().to_vec();

@@ -1,0 +1,110 @@
+//! Copies of a database, and the few changes to an installation's record.
+
+use chancery_log::StoreError;
+use chancery_tlog::TreeHead;
+use sha2::{Digest, Sha256};
+use sqlx::Executor;
+use sqlx::query::Query;
+
+use super::used_tokens::begin;
+use super::writers::Writers;
+use super::{Arguments, BEGIN, Connection, Driver, sql};
+use crate::Issuers;
+use crate::error::store_error;
+use crate::instance::{CopyState, Instance, RecordedLog};
+use crate::limits::{BEFORE_COMMIT, COMMIT, timed_out, within};
+
+/// Begins a transaction and inserts the record of another database's installation in it, with empty
+/// logs; `false` if there is one already.
+pub(super) async fn insert(
+    connection: &mut Connection,
+    of: &Instance,
+    issuers: &[Issuers],
+    state: CopyState,
+    begun_ms: u64,
+) -> sqlx::Result<bool> {
+    connection.execute(BEGIN).await?;
+    let inserted = sqlx::query(sql::INSERT_INSTANCE)
+        .bind(of.purpose.as_str())
+        .bind(of.created_ms.cast_signed())
+        .bind(&*of.guard_id)
+        .bind(&*of.url)
+        .execute(&mut *connection)
+        .await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(sql::INSERT_COPY)
+        .bind(state.as_str())
+        .bind(begun_ms.cast_signed())
+        .execute(&mut *connection)
+        .await?;
+    for (position, der) in (0_i64..).zip(&of.chain) {
+        sqlx::query(sql::INSERT_AUTHORITY)
+            .bind(position)
+            .bind(Sha256::digest(der).as_slice())
+            .bind(der.as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    for log in &of.logs {
+        insert_log(connection, log).await?;
+    }
+    for Issuers { log, certificates } in issuers {
+        for (fingerprint, der) in certificates {
+            sqlx::query(sql::INSERT_ISSUER)
+                .bind(*log)
+                .bind(fingerprint.as_slice())
+                .bind(der.as_slice())
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(true)
+}
+
+async fn insert_log(connection: &mut Connection, log: &RecordedLog) -> sqlx::Result<()> {
+    let created_ms = log.created_ms.cast_signed();
+    sqlx::query(sql::INSERT_LOG)
+        .bind(log.log)
+        .bind(&*log.name)
+        .bind(&*log.origin)
+        .bind(log.log_id.as_slice())
+        .bind(log.public_key.as_slice())
+        .bind(log.witness_key.as_slice())
+        .bind(log.readers.as_str())
+        .bind(created_ms)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(sql::INSERT_HEAD)
+        .bind(log.log)
+        .bind(TreeHead::EMPTY.tree_size.cast_signed())
+        .bind(TreeHead::EMPTY.root_hash.as_bytes().as_slice())
+        .bind(created_ms)
+        .execute(&mut *connection)
+        .await?;
+    if let Some(retired_ms) = log.retired_ms {
+        sqlx::query(sql::RETIRE_LOG)
+            .bind(log.log)
+            .bind(retired_ms.cast_signed())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Runs a statement that changes one row or none, in a transaction of its own, and tells which.
+pub(super) async fn change(
+    writers: &Writers,
+    query: Query<'_, Driver, Arguments>,
+) -> Result<bool, StoreError> {
+    let (loan, changed) = tokio::time::timeout(BEFORE_COMMIT, async {
+        let mut loan = begin(writers).await?;
+        let done = query.execute(loan.connection()).await;
+        Ok((loan, done.map_err(store_error)?.rows_affected()))
+    })
+    .await
+    .map_err(|_| timed_out(BEFORE_COMMIT))??;
+    within(COMMIT, loan.commit()).await?;
+    Ok(changed > 0)
+}
