@@ -27,6 +27,13 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Runs an instance that `init` made.
     Serve(ServeArgs),
+    /// Copies the database into one file, also while it is served, and verifies the copy.
+    Backup(BackupArgs),
+    /// Copies a backup into an empty database, verifies it, and holds it against the guard.
+    Restore(RestoreArgs),
+    /// Looks at the log, or mends it.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Looks at a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -202,6 +209,57 @@ pub(crate) struct SettingsArgs {
     /// true` in the issuer's entry says it better. Can be given more than once.
     #[arg(long, value_name = "ISSUER")]
     pub(crate) any_owner: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// The file to make. Nothing is overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// The backup. It fits either kind of database.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Mends what `serve` refuses: a database behind its guard, or one whose guard is lost. Stop
+    /// every process of the instance first.
+    Recover(LogRecoverArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("way").required(true).args(["from", "retire", "new_guard"]))]
+pub(crate) struct LogRecoverArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// Bring back the entries up to the guard's head from this copy: a backup, or the URL of another
+    /// database.
+    #[arg(long, value_name = "COPY")]
+    pub(crate) from: Option<String>,
+    /// Take the log out of use for ever. Say its origin, so that it is the right one.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) retire: Option<String>,
+    /// Make a new guard in the place of one that is lost. Wants --checkpoint, or
+    /// --no-checkpoint-known.
+    #[arg(long)]
+    pub(crate) new_guard: bool,
+    /// With --new-guard: the newest checkpoint that anybody outside has kept: a monitor, an auditor,
+    /// a client.
+    #[arg(long, value_name = "FILE", requires = "new_guard")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// With --new-guard: nobody has kept a checkpoint. Entries that the database has lost, if any,
+    /// are then lost without a trace.
+    #[arg(long, requires = "new_guard", conflicts_with = "checkpoint")]
+    pub(crate) no_checkpoint_known: bool,
 }
 
 #[derive(Debug, Subcommand)]

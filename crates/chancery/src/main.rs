@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod copies;
 mod failure;
 mod founding;
 mod guarding;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, ConfigCommand, IssuerCommand, TokenCommand};
+use crate::cli::{Cli, Command, ConfigCommand, IssuerCommand, LogCommand, TokenCommand};
 use crate::failure::Failure;
 
 #[global_allocator]
@@ -60,6 +61,9 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Init(args) => commands::init::run(*args).await,
         Command::Migrate(args) => commands::migrate::run(args).await,
         Command::Serve(args) => commands::serve::run(args).await,
+        Command::Backup(args) => commands::backup::run(args).await,
+        Command::Restore(args) => commands::restore::run(args).await,
+        Command::Log(LogCommand::Recover(args)) => commands::log_recover::run(args).await,
         Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),
         Command::Issuer(IssuerCommand::Test(args)) => commands::issuer_test::run(&args).await,

@@ -13,12 +13,13 @@ use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
 use chancery_log::clock::{Clock, SystemClock};
 use chancery_log::{Log, LogParts, OpenLogError, PoolLimits, PublishError, ReadError, StoreError};
 use chancery_store::{
-    ConnectError, ConnectOptions, DatabaseUrl, Instance, Purpose, RecordedLog, SchemaError, Store,
+    Access, ConnectError, ConnectOptions, CopyState, DatabaseUrl, Instance, Purpose, RecordedLog,
+    SchemaError, Store,
 };
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
 
-use crate::config::{Config, parse_url, read_text_of};
+use crate::config::{Config, LogConfig, parse_url, read_text_of};
 use crate::failure::{Causes, Failure};
 use crate::guarding::{self, OpenedGuard};
 use crate::keys;
@@ -321,20 +322,86 @@ async fn current(url: &DatabaseUrl) -> Result<Store, Failure> {
     Ok(store)
 }
 
+/// Connects to tables that must be up to date, to read them only: also beside a process that writes.
+pub(crate) async fn to_read(url: &DatabaseUrl) -> Result<Store, Failure> {
+    let options = ConnectOptions {
+        access: Access::ReadOnly,
+        ..ConnectOptions::default()
+    };
+    let store = connect_with(url, options).await?;
+    store.check_schema().await.map_err(configuration)?;
+    Ok(store)
+}
+
+/// Connects to tables that must be up to date, to mend what is in them.
+pub(crate) async fn to_write(url: &DatabaseUrl) -> Result<Store, Failure> {
+    let store = current(url).await?;
+    store.check_durability().await.map_err(configuration)?;
+    Ok(store)
+}
+
 async fn connect(url: &DatabaseUrl) -> Result<Store, Failure> {
-    Store::connect(url, ConnectOptions::default())
-        .await
-        .map_err(not_connected)
+    connect_with(url, ConnectOptions::default()).await
+}
+
+pub(crate) async fn connect_with(
+    url: &DatabaseUrl,
+    options: ConnectOptions,
+) -> Result<Store, Failure> {
+    Store::connect(url, options).await.map_err(not_connected)
+}
+
+/// Reads what a database records of its instance, if it has one.
+pub(crate) async fn recorded_if_any(store: &Store) -> Result<Option<Instance>, Failure> {
+    store.instance().await.map_err(configuration)
+}
+
+/// Reads what a database records of its instance.
+pub(crate) async fn recorded(store: &Store) -> Result<Instance, Failure> {
+    recorded_if_any(store).await?.ok_or_else(|| {
+        Failure::configuration("the database holds no instance; `chancery init` makes one")
+    })
+}
+
+/// Reads what an instance's own database records. Copies are refused: somebody may be issuing from
+/// the original.
+pub(crate) async fn own(store: &Store) -> Result<Instance, Failure> {
+    let instance = recorded(store).await?;
+    let why = match instance.copy {
+        None => return Ok(instance),
+        Some(CopyState::Backup | CopyState::UnfinishedBackup) => {
+            "the database is a backup, and nobody issues from one; `chancery restore` copies it \
+             into a database of its own"
+        }
+        Some(CopyState::UnfinishedRestore) => {
+            "the database is restored in part only; run the same `chancery restore` again"
+        }
+    };
+    Err(Failure::configuration(why))
+}
+
+/// Returns the record of the log that the configuration names.
+pub(crate) fn log_of<'i>(
+    config: &Config,
+    recorded: &'i Instance,
+) -> Result<&'i RecordedLog, Failure> {
+    let LogConfig { name, origin, .. } = &config.log;
+    let log = recorded.logs.iter().find(|log| log.name == *name);
+    let log = log.ok_or_else(|| {
+        Failure::configuration(format!("this database has no log named {name:?}"))
+    })?;
+    if log.origin == *origin {
+        Ok(log)
+    } else {
+        Err(Failure::configuration(format!(
+            "log.origin is {origin:?}, and that of the database {:?}",
+            log.origin
+        )))
+    }
 }
 
 async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Failure> {
-    let instance = store
-        .instance()
-        .await
-        .map_err(configuration)?
-        .ok_or_else(|| {
-            Failure::configuration("the database holds no instance; `chancery init` makes one")
-        })?;
+    let instance = own(store).await?;
     match (instance.purpose, purpose) {
         (Purpose::Development, Purpose::Production) => Err(Failure::configuration(
             "the database is one of `chancery dev`: its keys are not for production",
@@ -376,6 +443,11 @@ impl Files {
             ("the guard", recorded.guard_id != guard_id),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
+            None if log.retired_ms.is_some() => Err(Failure::configuration(format!(
+                "the log {} is retired and takes no entries any more: found a new instance with \
+                 `chancery init`; the files of this one keep its last checkpoint",
+                log.origin
+            ))),
             None => Ok(log),
             Some((what, _)) => Err(Failure::configuration(format!(
                 "{what} is not the one that this database was made with; give this process the \

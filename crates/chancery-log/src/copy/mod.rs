@@ -26,6 +26,7 @@ use crate::read::edge_from_tiles;
 use crate::store::{Head, LogReader, LogStore, PlanRefused};
 
 pub use error::{CopyError, Side};
+pub use proof::require_prefix;
 pub use recompute::recompute;
 
 /// The most entries in one batch: the head stays locked for a fraction of a second.
@@ -75,7 +76,7 @@ impl Copying<'_> {
         let begun = self.target.head().await.map_err(CopyError::target)?;
         self.check_lengths(&begun).await?;
         proof::require_head(self.source, &self.to.tree).await?;
-        proof::require_prefix(self.source, &begun.tree, &self.to.tree).await?;
+        require_prefix(self.source, &begun.tree, &self.to.tree).await?;
         let mut edge = self.target_edge(&begun.tree).await?;
         let issuers = self.issuers().await?;
         self.copy_late_deliveries(begun.tree.tree_size).await?;
@@ -84,7 +85,7 @@ impl Copying<'_> {
         while head.tree != self.to.tree {
             let next = self.next_batch(&mut edge, &head, &issuers).await?;
             let after = next.head;
-            proof::require_prefix(self.source, &after.tree, &self.to.tree).await?;
+            require_prefix(self.source, &after.tree, &self.to.tree).await?;
             let expected = head.tree;
             let plan = Box::new(move |tip: crate::Tip| {
                 if tip.head.tree == expected {

@@ -32,8 +32,12 @@ pub(super) async fn require_head(source: &dyn LogReader, head: &TreeHead) -> Res
     }
 }
 
-/// Requires that one head is a prefix of the other, by a proof from the source's tiles.
-pub(super) async fn require_prefix(
+/// Requires that one head is a prefix of the other, by a proof from the source's hash tiles.
+///
+/// # Errors
+///
+/// It is not; or the source is damaged or does not answer.
+pub async fn require_prefix(
     source: &dyn LogReader,
     smaller: &TreeHead,
     larger: &TreeHead,

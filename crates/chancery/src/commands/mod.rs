@@ -1,11 +1,14 @@
 //! The commands, one file each.
 
+pub(crate) mod backup;
 pub(crate) mod config_check;
 pub(crate) mod config_show;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod init;
 pub(crate) mod issuer_test;
+pub(crate) mod log_recover;
 pub(crate) mod migrate;
+pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod token_explain;

@@ -1,0 +1,139 @@
+//! `chancery restore`: copies a backup into an empty database, verifies it, and holds it against
+//! the guard.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use chancery_log::clock::unix_ms;
+use chancery_log::copy::require_prefix;
+use chancery_store::{ConnectOptions, CopyState, DatabaseUrl, Instance, Store};
+
+use crate::cli::RestoreArgs;
+use crate::commands::serve::put_database;
+use crate::config::Config;
+use crate::copies::{self, refused, said};
+use crate::failure::Failure;
+use crate::guarding;
+use crate::opening;
+use crate::report::say;
+
+pub(crate) async fn run(args: RestoreArgs) -> Result<(), Failure> {
+    let mut config = Config::load(&args.instance.config)?;
+    put_database(&mut config, args.instance.database)?;
+    let source = opening::to_read(&backup_url(&args.from)?).await?;
+    let instance = backup(&source, &args.from).await?;
+    opening::log_of(&config, &instance)?;
+
+    let target = empty_or_begun(&opening::database_url(&config)?, &instance).await?;
+    if opening::recorded_if_any(&target).await?.is_none() {
+        let issuers = copies::issuers(&source, &instance).await?;
+        let state = CopyState::UnfinishedRestore;
+        let now_ms = unix_ms(SystemTime::now());
+        let made = target.create_copy(&instance, &issuers, state, now_ms).await;
+        made.map_err(Failure::from_error)?;
+    }
+    let logs = copies::copy_all(&source, &instance, &target).await?;
+    let finished = target.finish_copy(CopyState::UnfinishedRestore).await;
+    finished.map_err(Failure::from_error)?;
+    source.close().await;
+    for log in &logs {
+        let head = said(&log.head.tree);
+        say(format_args!(
+            "restored and verified log {} {head}\n",
+            log.origin
+        ));
+    }
+    let held = hold_against_guard(&config, &instance, &target).await;
+    target.close().await;
+    held
+}
+
+fn backup_url(path: &Path) -> Result<DatabaseUrl, Failure> {
+    DatabaseUrl::parse(&format!("sqlite:{}", path.display()))
+        .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
+}
+
+/// Returns what a backup records of its instance, as a restored database is to record it.
+async fn backup(source: &Store, path: &Path) -> Result<Instance, Failure> {
+    let instance = opening::recorded(source).await?;
+    let why = match instance.copy {
+        Some(CopyState::Backup) => {
+            return Ok(Instance {
+                copy: None,
+                ..instance
+            });
+        }
+        Some(_) => "broke off before it was whole",
+        None => "is a database in use and no backup; make one with `chancery backup`",
+    };
+    Err(Failure::configuration(format!("{} {why}", path.display())))
+}
+
+/// Opens the database to restore into. It is empty, or the same backup was restored into it before,
+/// in part.
+async fn empty_or_begun(url: &DatabaseUrl, backup: &Instance) -> Result<Store, Failure> {
+    let options = ConnectOptions {
+        create: true,
+        ..ConnectOptions::default()
+    };
+    let store = opening::connect_with(url, options).await?;
+    store.migrate().await.map_err(Failure::from_error)?;
+    let begun = Instance {
+        copy: Some(CopyState::UnfinishedRestore),
+        ..backup.clone()
+    };
+    match opening::recorded_if_any(&store).await? {
+        None => Ok(store),
+        Some(found) if found == begun => Ok(store),
+        Some(_) => Err(Failure::configuration(format!(
+            "the database {url} holds an instance already, and restoring overwrites nothing; name \
+             an empty one"
+        ))),
+    }
+}
+
+/// Says whether the restored database has all that was ever released.
+async fn hold_against_guard(
+    config: &Config,
+    instance: &Instance,
+    target: &Store,
+) -> Result<(), Failure> {
+    let recorded = opening::log_of(config, instance)?;
+    let log = target.log_store(recorded.log);
+    let head = log.head().await.map_err(Failure::from_error)?.tree;
+    let guard = match guarding::open(&config.guard, target).await {
+        Ok(opened) if opened.guard.id() == instance.guard_id => opened.guard,
+        Ok(opened) => {
+            return Err(Failure::configuration(format!(
+                "the database is restored, but the guard {} is not the one that it was made with, \
+                 {}: name that one; if it is lost, see `chancery log recover --new-guard`",
+                opened.guard.id(),
+                instance.guard_id
+            )));
+        }
+        Err(failure) if failure.is_configuration() => {
+            return Err(Failure::configuration(format!(
+                "the database is restored, but the guard is not there ({failure}): put it there; \
+                 if it is lost, see `chancery log recover --new-guard`"
+            )));
+        }
+        Err(failure) => return Err(failure),
+    };
+    let guarded = guard.read().await.map_err(Failure::from_error)?;
+    if guarded.tree_size > head.tree_size {
+        return Err(Failure::configuration(format!(
+            "the database is restored, but the guard has seen more: the database is at {}, the \
+             guard at {}. `serve` refuses it until `chancery log recover --from COPY` has brought \
+             the missing entries from a newer copy, or until the log is retired",
+            said(&head),
+            said(&guarded)
+        )));
+    }
+    let proven = require_prefix(&*log, &guarded, &head).await;
+    proven.map_err(refused)?;
+    say(format_args!(
+        "it agrees with the guard, at {}\nnext: `chancery serve`\n",
+        said(&guarded)
+    ));
+    Ok(())
+}
