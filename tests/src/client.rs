@@ -101,6 +101,13 @@ impl Client {
         Answer::read(request.send().await?).await
     }
 
+    /// Fetches a path whose answer is no text.
+    pub async fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let answer = request.send().await?.error_for_status()?;
+        Ok(answer.bytes().await?.to_vec())
+    }
+
     /// Fetches a path.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         Answer::read(self.http.get(format!("{}{path}", self.url)).send().await?).await

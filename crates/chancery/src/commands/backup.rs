@@ -22,7 +22,7 @@ pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
     put_database(&mut config, args.instance.database)?;
     refuse_existing(&args.to)?;
     let source = opening::to_read(&opening::database_url(&config)?).await?;
-    let instance = opening::recorded(&source).await?;
+    let instance = opening::own(&source).await?;
 
     let partial = Partial::of(&args.to);
     let target = partial.open().await?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod blocked_output;
 mod clients;
 mod configuration;
@@ -20,6 +21,8 @@ mod parity;
 mod possession;
 mod production;
 mod rate_limit;
+mod recover;
+mod recovery;
 mod refusals;
 mod reload;
 mod rollback;

@@ -1,0 +1,186 @@
+//! Logs that `serve` refuses, and how they are mended.
+
+use std::fs;
+
+use crate::harness::assert_refused;
+use crate::recovery::{Instance, Kind};
+
+const SERVE: [&str; 5] = [
+    "serve",
+    "--listen",
+    "127.0.0.1:0",
+    "--admin-listen",
+    "127.0.0.1:0",
+];
+
+/// Saves the newest checkpoint under a name.
+async fn keep_checkpoint(instance: &mut Instance, name: &str) {
+    let production = instance.serve();
+    let client = production.client();
+    let checkpoint = client.get("/ct/main/checkpoint").await.unwrap();
+    instance.stop(production);
+    fs::write(instance.file(name), checkpoint.body).unwrap();
+}
+
+/// Replaces the database by what a backup holds. The guard has seen more.
+async fn lose_all_but(instance: &mut Instance, backup: &str, kind: Kind) {
+    let empty = instance.empty_database(kind).await.unwrap();
+    instance.use_database(&empty);
+    let refused = instance.run(&["restore", "--from", backup]);
+    assert_refused(&refused, 3, &["size 3 root", "size 7 root"]);
+}
+
+async fn an_older_database_is_refused_until_a_newer_copy_brings_back_the_rest(kind: Kind) {
+    let Some(mut instance) = Instance::on(kind).await else {
+        return;
+    };
+    instance.issue(3).await;
+    instance.succeed(&["backup", "--to", "old.db"]);
+    instance.issue(2).await;
+    instance.succeed(&["backup", "--to", "short.db"]);
+    instance.issue(2).await;
+    instance.succeed(&["backup", "--to", "new.db"]);
+    lose_all_but(&mut instance, "old.db", kind).await;
+    let both = ["size 3 root", "size 7 root"];
+    assert_refused(&instance.run(&SERVE), 3, &both);
+
+    // A copy that ends too early changes nothing.
+    let refused = instance.run(&["log", "recover", "--from", "short.db"]);
+    assert_refused(&refused, 4, &["size 5 root", "size 7 root"]);
+    assert_refused(&instance.run(&SERVE), 3, &both);
+    let folder = instance.run(&["log", "recover", "--from", "log"]);
+    assert_eq!(folder.status.code(), Some(2));
+
+    let said = instance.succeed(&["log", "recover", "--from", "new.db"]);
+    for words in ["size 3 root", "size 7 root", "brought back 4 entries"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    let said = instance.succeed(&["log", "recover", "--from", "new.db"]);
+    assert!(said.contains("brought back 0 entries"), "{said}");
+    instance.assert_whole_and_goes_on().await;
+    instance.end().await;
+}
+
+#[tokio::test]
+async fn an_older_sqlite_database_is_mended() {
+    an_older_database_is_refused_until_a_newer_copy_brings_back_the_rest(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn an_older_postgres_database_is_mended() {
+    an_older_database_is_refused_until_a_newer_copy_brings_back_the_rest(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn a_copy_of_another_log_is_refused() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(3).await;
+    instance.succeed(&["backup", "--to", "old.db"]);
+    instance.issue(4).await;
+    lose_all_but(&mut instance, "old.db", Kind::Sqlite).await;
+    let mut other = Instance::on(Kind::Sqlite).await.unwrap();
+    other.issue(8).await;
+    other.succeed(&["backup", "--to", "other.db"]);
+    let path = other.file("other.db");
+    let refused = instance.run(&["log", "recover", "--from", path.to_str().unwrap()]);
+    assert_refused(&refused, 3, &["is no copy of the log"]);
+}
+
+#[tokio::test]
+async fn a_lost_guard_is_replaced_by_who_has_a_checkpoint() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(3).await;
+    keep_checkpoint(&mut instance, "checkpoint").await;
+    instance.issue(2).await;
+    let new_guard = [
+        "log",
+        "recover",
+        "--new-guard",
+        "--checkpoint",
+        "checkpoint",
+    ];
+    let present = instance.run(&new_guard);
+    assert_refused(&present, 3, &["is not lost", "size 5 root"]);
+
+    fs::remove_file(instance.file("guard")).unwrap();
+    assert_refused(&instance.run(&SERVE), 3, &["guard"]);
+    let silent = instance.run(&["log", "recover", "--new-guard"]);
+    assert_refused(&silent, 2, &["--no-checkpoint-known"]);
+    let checkpoint = fs::read_to_string(instance.file("checkpoint")).unwrap();
+    let forged = checkpoint.replacen("\n3\n", "\n4\n", 1);
+    assert_ne!(forged, checkpoint);
+    fs::write(instance.file("forged"), forged).unwrap();
+    let forged = instance.run(&["log", "recover", "--new-guard", "--checkpoint", "forged"]);
+    assert_refused(&forged, 4, &["signature"]);
+    assert!(!instance.file("guard").exists());
+
+    let said = instance.succeed(&new_guard);
+    assert!(said.contains("new guard at size 5 root"), "{said}");
+    instance.assert_whole_and_goes_on().await;
+}
+
+#[tokio::test]
+async fn a_guard_that_no_database_names_yet_is_taken_up() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(3).await;
+    let new_guard = ["log", "recover", "--new-guard", "--no-checkpoint-known"];
+    let other = Instance::on(Kind::Sqlite).await.unwrap();
+    // As after a kill between making the guard and naming it.
+    fs::copy(other.file("guard"), instance.file("guard")).unwrap();
+    assert_refused(&instance.run(&SERVE), 3, &["the guard"]);
+    instance.succeed(&new_guard);
+    instance.assert_whole_and_goes_on().await;
+
+    // One that stands elsewhere may be another log's.
+    let elsewhere = Instance::on(Kind::Sqlite).await.unwrap();
+    fs::copy(instance.file("guard"), elsewhere.file("guard")).unwrap();
+    assert_refused(&elsewhere.run(&new_guard), 3, &["another guard"]);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_knows_more_than_the_database_is_not_forgotten() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(3).await;
+    instance.succeed(&["backup", "--to", "old.db"]);
+    instance.issue(4).await;
+    keep_checkpoint(&mut instance, "checkpoint").await;
+    instance.succeed(&["backup", "--to", "new.db"]);
+    lose_all_but(&mut instance, "old.db", Kind::Sqlite).await;
+    fs::remove_file(instance.file("guard")).unwrap();
+    let new_guard = [
+        "log",
+        "recover",
+        "--new-guard",
+        "--checkpoint",
+        "checkpoint",
+    ];
+    let behind = instance.run(&new_guard);
+    assert_refused(&behind, 3, &["at size 3 root", "at size 7 root"]);
+    assert_refused(&instance.run(&SERVE), 3, &["size 3 root", "size 7 root"]);
+    instance.succeed(&["log", "recover", "--from", "new.db"]);
+    instance.assert_whole_and_goes_on().await;
+}
+
+#[tokio::test]
+async fn a_retired_log_is_not_served() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(2).await;
+    let wrong = instance.run(&["log", "recover", "--retire", "ca.example.org/ct/other"]);
+    assert_refused(&wrong, 2, &["--retire ca.example.org/ct/main"]);
+    let retire = ["log", "recover", "--retire", "ca.example.org/ct/main"];
+    let said = instance.succeed(&retire);
+    for words in ["is retired", "size 2 root", "chancery init"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    let said = instance.succeed(&retire);
+    assert!(said.contains("was retired before"), "{said}");
+    assert_refused(&instance.run(&SERVE), 3, &["is retired", "chancery init"]);
+    let checked = instance.run(&["config", "check"]);
+    assert_eq!(checked.status.code(), Some(3));
+    // It is still backed up, and stays retired.
+    instance.succeed(&["backup", "--to", "backup.db"]);
+    let other = instance.empty_database(Kind::Sqlite).await.unwrap();
+    instance.use_database(&other);
+    instance.succeed(&["restore", "--from", "backup.db"]);
+    assert_refused(&instance.run(&SERVE), 3, &["is retired"]);
+}
