@@ -1,12 +1,12 @@
 //! Which web pages may use the API from a browser (CORS, <https://fetch.spec.whatwg.org/>).
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use tower::{Layer as _, ServiceExt as _};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use url::Url;
 
@@ -106,18 +106,32 @@ fn parse_origin(text: &str) -> Result<HeaderValue, CorsPolicyError> {
 /// Answers a browser's question whether it may ask, and lets it read what it asked for.
 ///
 /// The development identity provider stays out of it: it would give any page any token.
-pub(crate) async fn share(
-    State(layer): State<CorsLayer>,
+pub(crate) async fn share<F: Future<Output = Response>>(
+    layer: Option<&CorsLayer>,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
+    let Some(layer) = layer else {
+        return next(request).await;
+    };
     let route = request.extensions().get::<MatchedPath>();
     let development = route.is_some_and(|route| route.as_str().starts_with(dev_oidc::MOUNT));
     let asks = is_preflight(&request);
     // The layer takes every OPTIONS for such a question.
     if development || (request.method() == Method::OPTIONS && !asks) {
-        return next.run(request).await;
+        return next(request).await;
     }
+    let mut next = Some(next);
+    // The layer calls it once at most.
+    let next = service_fn(move |request| {
+        let answer = next.take().map(|next| next(request));
+        async move {
+            match answer {
+                Some(answer) => Ok::<_, Infallible>(answer.await),
+                None => std::future::pending().await,
+            }
+        }
+    });
     let Ok(mut response) = layer.layer(next).oneshot(request).await;
     if asks {
         *response.status_mut() = StatusCode::NO_CONTENT;

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -30,14 +29,17 @@ impl From<ApiError> for Status {
 
 /// Says every error of a gRPC request in gRPC's form, be it a method's, a layer's, or the gRPC
 /// library's own.
-pub(crate) async fn in_form(request: Request, next: Next) -> Response {
+pub(crate) async fn in_form<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let known = request.extensions().get::<MatchedPath>();
     // Fulcio's REST does not look at media types, so its routes stay what they are.
     if !is_grpc(&request) || known.is_some_and(|route| method(route.as_str()).is_none()) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let unknown = known.is_none();
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     let said = response.extensions().get::<ApiError>();
     let error = match (said, response.extensions().get::<Status>()) {
         (Some(_), _) if unknown => ApiError::unknown_method(),

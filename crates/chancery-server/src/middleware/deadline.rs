@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
@@ -14,7 +13,11 @@ use crate::grpc;
 /// gave it less.
 ///
 /// What the handler has set going in a task of its own, such as an issuance, goes on.
-pub(crate) async fn limit(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+pub(crate) async fn limit<F: Future<Output = Response>>(
+    limit: Duration,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let given = if grpc::is_grpc(&request) {
         match grpc::timeout(request.headers()) {
             Ok(given) => given,
@@ -24,10 +27,7 @@ pub(crate) async fn limit(State(limit): State<Duration>, request: Request, next:
         None
     };
     let given = given.filter(|given| *given < limit);
-    match (
-        timeout(given.unwrap_or(limit), next.run(request)).await,
-        given,
-    ) {
+    match (timeout(given.unwrap_or(limit), next(request)).await, given) {
         (Ok(response), _) => response,
         (Err(_), None) => ApiError::timed_out(limit).into_response(),
         (Err(_), Some(_)) => ApiError::deadline_exceeded().into_response(),

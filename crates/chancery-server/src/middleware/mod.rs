@@ -1,6 +1,6 @@
 //! What happens around every handler, from the outside in: the request's id and span, its access
-//! event and metrics, leave for browsers, errors in the form of the request's protocol, panics made answers, the bound
-//! on requests in flight, and the time limit.
+//! event and metrics, leave for browsers, errors in the form of the request's protocol, the bound on
+//! requests in flight, the time limit, and panics made answers.
 
 mod deadline;
 mod in_flight;
@@ -11,12 +11,16 @@ mod request_id;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Router, middleware};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 
 use crate::cors::{self, CorsPolicy};
-use crate::grpc;
+use crate::grpc::answer::in_form;
 use crate::metrics::Metrics;
 use crate::request_body::RequestLimits;
 use observe::Observe;
@@ -46,6 +50,13 @@ impl Bounds {
     }
 }
 
+/// What [`around`] works with.
+struct Around {
+    observe: Observe,
+    cors: Option<CorsLayer>,
+    bounds: Bounds,
+}
+
 /// Wraps all routes of `router`, its fallbacks included.
 pub(crate) fn apply(
     router: Router,
@@ -53,31 +64,43 @@ pub(crate) fn apply(
     bounds: Bounds,
     metrics: Arc<Metrics>,
 ) -> Router {
-    // A later layer is further out.
-    let router = router
-        .layer(middleware::from_fn_with_state(
-            bounds.total,
-            deadline::limit,
-        ))
-        .layer(middleware::from_fn_with_state(
-            bounds.places,
-            in_flight::bound,
-        ))
-        .layer(CatchPanicLayer::custom(panic::answer))
-        .layer(middleware::from_fn(grpc::answer::in_form));
-    let (router, observe) = match surface {
-        Surface::Admin => (router, Observe::admin(metrics)),
-        Surface::Public(policy) => (
-            match policy.layer() {
-                Some(cors) => router.layer(middleware::from_fn_with_state(cors, cors::share)),
-                None => router,
-            },
-            Observe::public(metrics),
-        ),
+    let (observe, cors) = match surface {
+        Surface::Admin => (Observe::admin(metrics), None),
+        Surface::Public(policy) => (Observe::public(metrics), policy.layer()),
     };
-    router
-        .layer(middleware::from_fn_with_state(observe, observe::observe))
-        .layer(middleware::from_fn(request_id::assign))
+    let around_all = Arc::new(Around {
+        observe,
+        cors,
+        bounds,
+    });
+    router.layer((
+        from_fn_with_state(around_all, around),
+        CatchPanicLayer::custom(panic::answer),
+    ))
+}
+
+/// All of it in one layer: each layer of a router costs every request some allocations, and a copy
+/// of all layers within.
+async fn around(State(around): State<Arc<Around>>, request: Request, next: Next) -> Response {
+    let Around {
+        observe,
+        cors,
+        bounds,
+    } = &*around;
+    let within_bounds = |request| {
+        in_flight::bound(&bounds.places, request, |request| {
+            deadline::limit(bounds.total, request, |request| next.run(request))
+        })
+    };
+    let shared = |request| {
+        cors::share(cors.as_ref(), request, |request| {
+            in_form(request, within_bounds)
+        })
+    };
+    request_id::assign(request, |request| {
+        observe::observe(observe, request, shared)
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::Method;
 
@@ -45,10 +44,10 @@ impl Observe {
 ///
 /// Routes appear as templates, so that neither metrics nor log hold what a caller made up; headers
 /// and bodies, which hold tokens, appear nowhere.
-pub(crate) async fn observe(
-    State(observe): State<Observe>,
+pub(crate) async fn observe<F: Future<Output = Response>>(
+    observe: &Observe,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
@@ -57,7 +56,7 @@ pub(crate) async fn observe(
     let watch = observe
         .fulcio()
         .map(|fulcio| (fulcio, fulcio.begun(route, &request)));
-    let response = next.run(request).await;
+    let response = next(request).await;
     let (took, status) = (started.elapsed(), response.status());
     observe.metrics.answered(route, method, status.as_u16());
     let refusal: Option<&ApiError> = response.extensions().get();

@@ -1,7 +1,6 @@
 //! A name for every request, to find it again in logs.
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument as _;
@@ -14,7 +13,10 @@ const LONGEST: usize = 128;
 /// Runs the request in a span with its id, and answers the id as `x-request-id`.
 ///
 /// A client's or proxy's own id is taken over if it looks like one.
-pub(crate) async fn assign(request: Request, next: Next) -> Response {
+pub(crate) async fn assign<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let id = request
         .headers()
         .get(&X_REQUEST_ID)
@@ -22,7 +24,7 @@ pub(crate) async fn assign(request: Request, next: Next) -> Response {
         .cloned();
     let id = id.unwrap_or_else(random);
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next(request).instrument(span).await;
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
 }
