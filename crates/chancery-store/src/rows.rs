@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chancery_log::{Delivery, Head, NewEntry, StoreError, StoredTerm};
+use chancery_log::{Batch, Delivery, Head, NewEntry, StoreError, StoredTerm};
 use chancery_tlog::{Hash, TileWrite, TreeHead};
 use sha2::{Digest, Sha256};
 
@@ -12,6 +12,21 @@ pub(crate) struct Rows {
     pub(crate) tiles: Vec<TileWrite>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) head: Option<HeadSwap>,
+}
+
+impl Rows {
+    /// The rows of a batch that builds on `from`.
+    pub(crate) fn of(batch: Batch, from: TreeHead) -> Self {
+        Self {
+            entries: batch.entries,
+            tiles: batch.tiles,
+            deliveries: batch.deliveries,
+            head: Some(HeadSwap {
+                from,
+                to: batch.head,
+            }),
+        }
+    }
 }
 
 /// A compare-and-swap of the head.

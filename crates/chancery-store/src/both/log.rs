@@ -10,12 +10,13 @@ use chancery_log::{
 };
 use chancery_tlog::{RightEdge, TileId, TreeHead};
 
+use super::lone::Lone;
 use super::write::{lock_head, write};
 use super::writers::{Loan, Writers};
-use super::{Connection, Pool, sql, tiles};
+use super::{Connection, Pool, SOLE_WRITER, sql, tiles};
 use crate::error::{connection_lost, store_error};
 use crate::limits::{BEFORE_COMMIT, COMMIT, OPERATION, timed_out, within};
-use crate::rows::{self, HeadSwap, Rows};
+use crate::rows::{self, Rows};
 
 /// One log in this database.
 #[derive(Debug)]
@@ -30,6 +31,14 @@ pub(super) struct LockedHead {
     pub(super) row: Option<rows::HeadRow>,
     pub(super) database_time_ms: Option<i64>,
     pub(super) server_run: Option<ServerRun>,
+}
+
+/// What is left to do for a batch.
+enum Prepared<'a> {
+    /// COMMIT.
+    Written(Loan<'a>),
+    /// All of it, which then gives the log this head.
+    Lone(Loan<'a>, Box<Lone>, Head),
 }
 
 #[async_trait]
@@ -77,12 +86,15 @@ impl LogReader for Log {
 #[async_trait]
 impl LogStore for Log {
     async fn sequence(&self, known: Option<TreeHead>, plan: Plan<'_>) -> Result<(), SequenceError> {
-        let transaction = tokio::time::timeout(BEFORE_COMMIT, self.write_batch(known, plan))
+        let prepared = tokio::time::timeout(BEFORE_COMMIT, self.prepare(known, plan))
             .await
             .map_err(|_| SequenceError::NotCommitted(timed_out(BEFORE_COMMIT)))??;
-        within(COMMIT, transaction.commit())
-            .await
-            .map_err(SequenceError::Unknown)
+        match prepared {
+            Prepared::Written(transaction) => within(COMMIT, transaction.commit())
+                .await
+                .map_err(SequenceError::Unknown),
+            Prepared::Lone(loan, lone, head) => self.write_lone(loan, *lone, head).await,
+        }
     }
 
     async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
@@ -93,7 +105,8 @@ impl LogStore for Log {
             head: None,
         };
         let transaction = tokio::time::timeout(BEFORE_COMMIT, async {
-            let (mut loan, _) = self.begin().await?;
+            let mut loan = self.writers.lend().await?;
+            begin(&mut loan, self.log).await?;
             write(loan.connection(), self.log, rows)
                 .await
                 .map_err(store_error)?;
@@ -143,19 +156,87 @@ impl LogStore for Log {
     }
 }
 
+/// Begins a transaction and locks the log's head in it. An idle connection that has died since its
+/// last use is replaced: nothing has been asked of it yet.
+async fn begin(loan: &mut Loan<'_>, log: i64) -> Result<LockedHead, StoreError> {
+    let locked = match lock_head(loan.connection(), log).await {
+        Err(error) if loan.reused() && connection_lost(&error) => {
+            loan.renew().await?;
+            lock_head(loan.connection(), log).await
+        }
+        other => other,
+    };
+    locked.map_err(store_error)
+}
+
 /// A bound of a range as a column holds it: nothing lies beyond 2^63.
 fn bound(leaf_index: u64) -> i64 {
     i64::try_from(leaf_index).unwrap_or(i64::MAX)
 }
 
 impl Log {
-    /// Everything that comes before COMMIT. The head stays locked until the loan ends.
-    async fn write_batch(
+    /// Everything that comes before the last call to the database.
+    ///
+    /// Where nobody else can write, the head that was written last is the one that is there, and a
+    /// batch that builds on it can be written without asking: its compare-and-swap asks.
+    async fn prepare(
         &self,
         known: Option<TreeHead>,
         plan: Plan<'_>,
-    ) -> Result<Loan<'_>, SequenceError> {
-        let (mut loan, locked) = self.begin().await.map_err(SequenceError::NotCommitted)?;
+    ) -> Result<Prepared<'_>, SequenceError> {
+        let loan = self.writers.lend().await;
+        let mut loan = loan.map_err(SequenceError::NotCommitted)?;
+        let written = loan.take_written(self.log);
+        let Some(from) = written.filter(|head| SOLE_WRITER && Some(head.tree) == known) else {
+            return self.write_batch(loan, known, plan).await;
+        };
+        let tip = Tip {
+            head: from,
+            edge_tiles: None,
+            database_time_ms: None,
+            server_run: None,
+        };
+        let (to, rows) = match plan(tip) {
+            Ok(batch) => (batch.head, Rows::of(batch, from.tree)),
+            Err(refused) => {
+                loan.wrote(self.log, from);
+                loan.give_back();
+                return Err(refused.into());
+            }
+        };
+        let rows = match Lone::of(rows) {
+            Ok(lone) => return Ok(Prepared::Lone(loan, Box::new(lone), to)),
+            Err(rows) => rows,
+        };
+        let begun = begin(&mut loan, self.log).await;
+        begun.map_err(SequenceError::NotCommitted)?;
+        self.write(loan, rows).await
+    }
+
+    async fn write_lone(
+        &self,
+        mut loan: Loan<'_>,
+        lone: Lone,
+        head: Head,
+    ) -> Result<(), SequenceError> {
+        let writing = lone.write(loan.connection(), self.log);
+        // Whatever it says, it may have been said after the commit.
+        let written = within(BEFORE_COMMIT, writing).await;
+        written.map_err(SequenceError::Unknown)?;
+        loan.wrote(self.log, head);
+        loan.give_back();
+        Ok(())
+    }
+
+    /// The head stays locked until the loan ends.
+    async fn write_batch<'a>(
+        &self,
+        mut loan: Loan<'a>,
+        known: Option<TreeHead>,
+        plan: Plan<'_>,
+    ) -> Result<Prepared<'a>, SequenceError> {
+        let locked = begin(&mut loan, self.log).await;
+        let locked = locked.map_err(SequenceError::NotCommitted)?;
         let tip = self.tip(loan.connection(), known, locked).await;
         let tip = tip.map_err(SequenceError::NotCommitted)?;
         let from = tip.head.tree;
@@ -166,42 +247,34 @@ impl Log {
                 return Err(refused.into());
             }
         };
-        let rows = Rows {
-            entries: batch.entries,
-            tiles: batch.tiles,
-            deliveries: batch.deliveries,
-            head: Some(HeadSwap {
-                from,
-                to: batch.head,
-            }),
-        };
-        let swapped = write(loan.connection(), self.log, rows).await;
-        match swapped
-            .map_err(store_error)
-            .map_err(SequenceError::NotCommitted)?
-        {
-            1 => Ok(loan),
-            n => Err(SequenceError::NotCommitted(StoreError::Inconsistent(
-                format!(
-                    "{n} heads of log {} were replaced under its lock, not 1",
-                    self.log
-                ),
-            ))),
-        }
+        self.write(loan, Rows::of(batch, from)).await
     }
 
-    /// Begins a transaction and locks the head in it. An idle connection that has died since its
-    /// last use is replaced: nothing has been asked of it yet.
-    async fn begin(&self) -> Result<(Loan<'_>, LockedHead), StoreError> {
-        let mut loan = self.writers.lend().await?;
-        let locked = match lock_head(loan.connection(), self.log).await {
-            Err(error) if loan.reused() && connection_lost(&error) => {
-                loan.renew().await?;
-                lock_head(loan.connection(), self.log).await
-            }
-            other => other,
-        };
-        Ok((loan, locked.map_err(store_error)?))
+    async fn write<'a>(
+        &self,
+        mut loan: Loan<'a>,
+        rows: Rows,
+    ) -> Result<Prepared<'a>, SequenceError> {
+        let head = rows.head.map(|swap| swap.to);
+        let replaced = write(loan.connection(), self.log, rows).await;
+        let replaced = replaced.map_err(store_error);
+        self.require_one(replaced.map_err(SequenceError::NotCommitted)?)?;
+        if let Some(head) = head {
+            loan.wrote(self.log, head);
+        }
+        Ok(Prepared::Written(loan))
+    }
+
+    fn require_one(&self, replaced: u64) -> Result<(), SequenceError> {
+        if replaced == 1 {
+            return Ok(());
+        }
+        Err(SequenceError::NotCommitted(StoreError::Inconsistent(
+            format!(
+                "{replaced} heads of log {} were replaced under its lock, not 1",
+                self.log
+            ),
+        )))
     }
 
     async fn tip(

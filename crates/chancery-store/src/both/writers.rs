@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chancery_log::StoreError;
+use chancery_log::{Head, StoreError};
 use sqlx::{ConnectOptions, Connection as _, Executor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -21,6 +21,8 @@ pub(super) struct Writers {
     options: Options,
     permits: Semaphore,
     idle: Mutex<Vec<Connection>>,
+    /// The number of a log and its head as this process last wrote it.
+    written: Mutex<Option<(i64, Head)>>,
     /// The claim on an SQLite file of one process alone: held as long as anybody can write.
     claim: Option<Claim>,
     access: Access,
@@ -31,6 +33,8 @@ pub(super) struct Loan<'a> {
     writers: &'a Writers,
     connection: Connection,
     reused: bool,
+    /// What is written on it: known to all once it is given back.
+    wrote: Option<(i64, Head)>,
     _permit: SemaphorePermit<'a>,
 }
 
@@ -46,6 +50,7 @@ impl Writers {
             options,
             permits: Semaphore::new(WRITERS),
             idle: Mutex::new(vec![first]),
+            written: Mutex::default(),
             claim,
             access,
         })
@@ -69,6 +74,7 @@ impl Writers {
             writers: self,
             connection,
             reused,
+            wrote: None,
             _permit: permit,
         })
     }
@@ -93,6 +99,10 @@ impl Writers {
             // The last words to a server that may be gone; there is nothing left to lose.
             let _ = within(ACQUIRE, connection.close()).await;
         }
+    }
+
+    fn written(&self) -> MutexGuard<'_, Option<(i64, Head)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
@@ -139,13 +149,29 @@ impl Loan<'_> {
         }
     }
 
+    /// Takes the head that this process last wrote to a log, which is there still unless somebody
+    /// else can write. It is not known any more until the next is.
+    pub(super) fn take_written(&self, log: i64) -> Option<Head> {
+        let (of, head) = self.writers.written().take()?;
+        (of == log).then_some(head)
+    }
+
+    /// Notes the head that a log has once this loan has ended cleanly.
+    pub(super) fn wrote(&mut self, log: i64, head: Head) {
+        self.wrote = Some((log, head));
+    }
+
     /// Gives back a connection that has no transaction open.
     pub(super) fn give_back(self) {
         let Self {
             writers,
             connection,
+            wrote,
             ..
         } = self;
+        if wrote.is_some() {
+            *writers.written() = wrote;
+        }
         writers.idle().push(connection);
     }
 }

@@ -6,6 +6,7 @@
 //! time-outs.
 
 mod durability;
+mod lone;
 mod place;
 mod server;
 mod sql;
@@ -75,6 +76,10 @@ const BEGIN: &str = "BEGIN";
 
 /// One log's sequencer needs one connection; the other is for a second log.
 const WRITERS: usize = 2;
+
+/// Any number of processes share a database.
+const SOLE_WRITER: bool = false;
+
 const READERS: u32 = 8;
 
 /// How long a pooled connection may have been idle and still be taken for alive.

@@ -17,6 +17,53 @@ pub(super) const LOCK_HEAD: &str = "\
       FROM log_head
      WHERE log = $1";
 
+/// What a lone entry is written through: the entry with up to four terms, a delivery, a tile and
+/// the head, of which terms and delivery may be NULL. The statement is a transaction of its own, and
+/// writes nothing if the head is another one. View and trigger are the connection's own, and no part
+/// of the schema. For more entries than one it would be slower than a statement for each table: a
+/// trigger runs once for each row.
+pub(super) const LONE_VIEW: &str = "\
+    CREATE TEMP VIEW lone AS
+    SELECT NULL AS log, NULL AS leaf_index, NULL AS tile_leaf,
+           NULL AS name1, NULL AS value1, NULL AS name2, NULL AS value2,
+           NULL AS name3, NULL AS value3, NULL AS name4, NULL AS value4,
+           NULL AS delivered, NULL AS sha256, NULL AS body,
+           NULL AS level, NULL AS tile_index, NULL AS hashes,
+           NULL AS from_size, NULL AS from_root,
+           NULL AS tree_size, NULL AS root_hash, NULL AS timestamp_ms;
+
+    CREATE TEMP TRIGGER lone_insert INSTEAD OF INSERT ON lone BEGIN
+        UPDATE log_head
+           SET tree_size = NEW.tree_size, root_hash = NEW.root_hash, timestamp_ms = NEW.timestamp_ms
+         WHERE log = NEW.log AND tree_size = NEW.from_size AND root_hash = NEW.from_root;
+        SELECT RAISE(ABORT, 'the head is another one') WHERE changes() <> 1;
+
+        INSERT INTO log_entry (log, leaf_index, tile_leaf)
+        VALUES (NEW.log, NEW.leaf_index, NEW.tile_leaf);
+
+        INSERT INTO log_tile (log, level, tile_index, hashes)
+        VALUES (NEW.log, NEW.level, NEW.tile_index, NEW.hashes)
+            ON CONFLICT (log, level, tile_index) DO UPDATE SET hashes = excluded.hashes;
+
+        INSERT INTO log_term (log, name, value, leaf_index)
+        SELECT NEW.log, name, value, NEW.leaf_index
+          FROM (SELECT NEW.name1 AS name, NEW.value1 AS value UNION ALL
+                SELECT NEW.name2, NEW.value2 UNION ALL
+                SELECT NEW.name3, NEW.value3 UNION ALL
+                SELECT NEW.name4, NEW.value4)
+         WHERE name IS NOT NULL
+            ON CONFLICT DO NOTHING;
+
+        INSERT INTO log_delivery (log, leaf_index, sha256, body)
+        SELECT NEW.log, NEW.delivered, NEW.sha256, NEW.body WHERE NEW.delivered IS NOT NULL
+            ON CONFLICT DO NOTHING;
+    END";
+
+/// Writes a lone entry.
+pub(super) const WRITE_LONE: &str = "\
+    INSERT INTO lone
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
 /// Hash tiles in the order asked for, NULL where there is none. `$2` is a JSON array of pairs of
 /// level and index.
 pub(super) const HASH_TILES: &str = "\
