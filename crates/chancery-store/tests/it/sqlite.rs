@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use chancery_store::{ConnectError, ConnectOptions, DatabaseUrl, DurabilityError, Store};
 
 use crate::harness::{LOG, on_sqlite};
-use crate::test_log::append;
+use crate::test_log::{append, check_log};
 
 #[tokio::test]
 async fn a_second_process_is_refused_until_the_first_lets_go() {
@@ -113,7 +113,7 @@ async fn what_was_committed_is_there_after_a_restart() {
             .await
             .unwrap();
         store.check_schema().await.unwrap();
-        crate::test_log::check_log(&*store.log_store(LOG), 3).await;
+        check_log(&*store.log_store(LOG), 3).await;
     })
     .await;
 }
@@ -147,6 +147,48 @@ async fn a_file_that_was_deleted_or_replaced_is_not_written_to() {
         std::fs::rename(&aside, path).unwrap();
         append(&*log, None, 1).await.unwrap();
         assert_eq!(log.head().await.unwrap().tree.tree_size, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lone_entries_are_written_whole() {
+    on_sqlite(|database| async move {
+        let log = database.store().await.log_store(LOG);
+        let mut edge = append(&*log, None, 255).await.unwrap();
+        // Across the border of a tile, where there are two tiles to write.
+        for _ in 0..5 {
+            edge = append(&*log, Some(edge), 1).await.unwrap();
+        }
+        check_log(&*log, 260).await;
+        let delivered = log.deliveries(250..260).await.unwrap();
+        let places: Vec<_> = delivered.iter().map(|one| one.leaf_index).collect();
+        assert_eq!(places, [254, 255, 256, 257, 258]);
+        let count = "SELECT CAST(count(*) AS TEXT) FROM log_term WHERE leaf_index >= 255";
+        assert_eq!(database.column(count).await, ["15"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lone_entry_is_not_written_beside_another_head() {
+    on_sqlite(|database| async move {
+        let log = database.store().await.log_store(LOG);
+        let mut edge = append(&*log, None, 1).await.unwrap();
+        for change in ["tree_size = tree_size + 1", "root_hash = zeroblob(32)"] {
+            edge = append(&*log, Some(edge), 1).await.unwrap();
+            let size = edge.tree_size();
+            let change = format!("UPDATE log_head SET {change}");
+            database.execute(&change).await;
+            append(&*log, Some(edge.clone()), 1).await.unwrap_err();
+            let count = "SELECT CAST(count(*) AS TEXT) FROM log_entry";
+            assert_eq!(database.column(count).await, [size.to_string()]);
+            let root = hex::encode(edge.tree_head().root_hash.as_bytes());
+            let repair = format!("UPDATE log_head SET tree_size = {size}, root_hash = x'{root}'");
+            database.execute(&repair).await;
+        }
+        append(&*log, Some(edge), 1).await.unwrap();
+        check_log(&*log, 4).await;
     })
     .await;
 }
