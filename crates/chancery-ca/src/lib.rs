@@ -19,6 +19,7 @@ mod error;
 mod issue;
 mod issuer;
 mod key_policy;
+mod logged;
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 mod possession;
@@ -33,6 +34,7 @@ pub use issuer::{IssuingCa, IssuingCaError};
 pub use key_policy::{
     BlockList, BlockListError, ClientAlgorithms, ClientAlgorithmsError, KeyPolicy,
 };
+pub use logged::LoggedPrecertificates;
 pub use possession::{PossessionError, PossessionRequest, ProvenKey};
 pub use reason_code::ReasonCode;
 pub use used_tokens::{UsedTokens, UsedTokensError};

@@ -114,6 +114,30 @@ impl CertificateDetails {
     }
 }
 
+/// What a certificate's signature is over, and the signature itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedParts<'a> {
+    /// The DER of the to-be-signed certificate.
+    pub signed_part: &'a [u8],
+    /// The DER of the certificate's own `SubjectPublicKeyInfo`.
+    pub spki_der: &'a [u8],
+    /// The content of the signature BIT STRING.
+    pub signature: &'a [u8],
+}
+
+/// Cuts any certificate in DER into what its issuer signed and the signature. Nothing is verified.
+///
+/// # Errors
+/// Bytes that are not a certificate.
+pub fn signed_parts(der: &[u8]) -> Result<SignedParts<'_>, RawError> {
+    let certificate = RawCertificate::parse(der)?;
+    Ok(SignedParts {
+        signed_part: certificate.signed_part,
+        spki_der: certificate.tbs.subject_public_key_info,
+        signature: certificate.signature,
+    })
+}
+
 /// Rebuilds the to-be-signed certificate that an SCT covers (RFC 6962, section 3.2): that of a
 /// final certificate without its SCT list, or of a precertificate without its poison. All other
 /// bytes stay as they are.

@@ -28,7 +28,10 @@ mod tlv;
 pub use algorithm::{SignatureAlgorithm, UnsupportedCaKey};
 pub use chain::{CertificateChain, ChainError};
 pub use correspond::{CorrespondError, correspond};
-pub use details::{CertificateDetails, ReadCertificateError, RebuildError, precert_tbs_of_final};
+pub use details::{
+    CertificateDetails, ReadCertificateError, RebuildError, SignedParts, precert_tbs_of_final,
+    signed_parts,
+};
 pub use extensions::{ExtensionValueError, FulcioExtensions, ReadExtensionsError};
 pub use issuer::{IssuingCertificate, IssuingCertificateError};
 pub use lint::LintFailure;

@@ -40,6 +40,9 @@ impl From<NotDer> for RawError {
 pub(crate) struct RawCertificate<'a> {
     pub(crate) tbs: RawTbs<'a>,
     pub(crate) signature_algorithm: &'a [u8],
+    pub(crate) signed_part: &'a [u8],
+    /// What the signature BIT STRING holds.
+    pub(crate) signature: &'a [u8],
 }
 
 /// A to-be-signed certificate, cut into its parts. Every part is a whole tag-length-value.
@@ -75,17 +78,20 @@ impl<'a> RawCertificate<'a> {
     /// Cuts a certificate; nothing may follow it.
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, RawError> {
         let mut body = TlvReader::new(Tlv::only(der, SEQUENCE)?.value);
-        let tbs = RawTbs::parse(body.any()?.der)?;
+        let signed_part = body.any()?.der;
+        let tbs = RawTbs::parse(signed_part)?;
         let signature_algorithm = body.expect(SEQUENCE)?.der;
         let signature = body.expect(BIT_STRING)?;
         // A signature is whole octets: the first octet counts the unused bits of the last.
-        if signature.value.first() != Some(&0) {
+        let Some((0, signature)) = signature.value.split_first() else {
             return Err(NotDer::Value.into());
-        }
+        };
         body.finish()?;
         Ok(Self {
             tbs,
             signature_algorithm,
+            signed_part,
+            signature,
         })
     }
 }

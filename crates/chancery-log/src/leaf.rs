@@ -1,9 +1,11 @@
 //! What callers put into the log: leaves, the terms to find them by, and what became of them.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use bytes::Bytes;
 use chancery_tlog::ct::LeafIndex;
+use sha2::{Digest, Sha256};
 
 /// Something that can take a place in the log.
 ///
@@ -43,6 +45,22 @@ pub struct IndexTerm {
     pub value: String,
 }
 
+impl IndexTerm {
+    /// Returns the value as it is stored.
+    ///
+    /// PostgreSQL refuses index rows of more than 2704 bytes and U+0000 in text. A name in a token,
+    /// which a stranger chose, must not be able to stop a batch, so such values stand as their
+    /// digest.
+    pub fn stored_value(&self) -> Cow<'_, str> {
+        const LONGEST: usize = 1024;
+        if self.value.len() <= LONGEST && !self.value.contains('\0') {
+            return Cow::Borrowed(&self.value);
+        }
+        let digest = hex::encode(Sha256::digest(&self.value));
+        Cow::Owned(format!("sha256:{digest}"))
+    }
+}
+
 /// What was handed out for an entry after it was logged: for an issuance log the final
 /// certificate.
 ///
@@ -56,4 +74,23 @@ pub struct Delivery {
     pub body: Bytes,
     /// SHA-256 of `body`.
     pub sha256: [u8; 32],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_postgresql_would_refuse_stands_as_its_digest() {
+        let stored = |value: &str| {
+            let value = value.to_owned();
+            IndexTerm { name: "san", value }.stored_value().into_owned()
+        };
+        assert_eq!(stored("alice@example.com"), "alice@example.com");
+        let digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(stored("abc").len(), 3);
+        assert_eq!(stored("a\0c").len(), digest.len());
+        assert_eq!(stored(&"a".repeat(1025)).len(), digest.len());
+        assert_ne!(stored(&"a".repeat(1025)), stored(&"a".repeat(1026)));
+    }
 }

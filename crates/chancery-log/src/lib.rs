@@ -21,11 +21,13 @@ pub mod copy;
 pub mod guard;
 mod leaf;
 mod log;
+pub mod published_files;
 mod publisher;
 mod read;
 mod sct;
 mod sequencer;
 mod store;
+pub mod verify;
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
@@ -33,11 +35,12 @@ pub mod memory;
 pub use guard::{Guard, GuardError};
 pub use leaf::{Delivery, EncodedLeaf, IndexTerm, Leaf};
 pub use log::{AppendError, Log, LogParts, LogStatus, OpenLogError, PoolLimits};
+pub use published_files::PublishedFiles;
 pub use publisher::PublishError;
 pub use read::ReadError;
 pub use sct::{Sct, SctError};
 pub use sequencer::Sequenced;
 pub use store::{
-    Batch, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError, ServerRun,
-    StoreError, StoredTerm, Tip,
+    Batch, Beyond, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError,
+    ServerRun, StoreError, StoredTerm, Tip,
 };

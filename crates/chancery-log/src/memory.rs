@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use chancery_tlog::{RightEdge, TileId, TreeHead};
+use chancery_tlog::{RightEdge, TileId, TreeHead, tile_width_at};
 
 use crate::store::{
-    Batch, Head, LogReader, LogStore, Plan, SequenceError, StoreError, StoredTerm, Tip,
+    Batch, Beyond, Head, LogReader, LogStore, Plan, SequenceError, StoreError, StoredTerm, Tip,
 };
 use crate::{Delivery, IndexTerm};
 
@@ -195,7 +195,7 @@ impl LogStore for MemoryStore {
     ) -> Result<Vec<StoredTerm>, StoreError> {
         let stored = |(term, leaf_index): &(IndexTerm, u64)| StoredTerm {
             name: term.name.to_owned(),
-            value: term.value.clone(),
+            value: term.stored_value().into_owned(),
             leaf_index: *leaf_index,
         };
         let mut terms: Vec<_> = self.state().terms.iter().map(stored).collect();
@@ -203,6 +203,25 @@ impl LogStore for MemoryStore {
         terms.retain(|term| after.is_none_or(|after| term > after));
         terms.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(terms)
+    }
+
+    async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
+        let state = self.state();
+        let tiles = state.tiles.keys().map(|(level, index)| TileId {
+            level: *level,
+            index: *index,
+        });
+        Ok(Beyond {
+            entries: (tree_size..state.entries.len() as u64).collect(),
+            hash_tiles: tiles
+                .filter(|tile| tile_width_at(tile.level, tile.index, tree_size) == 0)
+                .collect(),
+            deliveries: state
+                .deliveries
+                .range(tree_size..)
+                .map(|(i, _)| *i)
+                .collect(),
+        })
     }
 
     async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {

@@ -108,8 +108,23 @@ pub trait LogStore: LogReader {
         limit: u32,
     ) -> Result<Vec<StoredTerm>, StoreError>;
 
+    /// Returns what is stored although a tree of `tree_size` entries has no place for it: the first
+    /// thousand of each kind. Index terms are left out.
+    async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError>;
+
     /// Reads every stored issuer certificate: the fingerprint that it is found by, and its DER.
     async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError>;
+}
+
+/// What is stored beyond the end of a tree.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Beyond {
+    /// Places of entries.
+    pub entries: Vec<u64>,
+    /// Hash tiles.
+    pub hash_tiles: Vec<TileId>,
+    /// Entries of deliveries.
+    pub deliveries: Vec<u64>,
 }
 
 /// An index term as it is stored: where the [`IndexTerm`]'s value is long, its digest stands for it.

@@ -1,10 +1,7 @@
 //! Between rows and the log's types.
 
-use std::borrow::Cow;
-
 use chancery_log::{Batch, Delivery, Head, NewEntry, StoreError, StoredTerm};
-use chancery_tlog::{Hash, TileWrite, TreeHead};
-use sha2::{Digest, Sha256};
+use chancery_tlog::{Hash, TileId, TileWrite, TreeHead};
 
 /// All that one transaction writes.
 pub(crate) struct Rows {
@@ -76,6 +73,15 @@ pub(crate) fn term(
     })
 }
 
+/// Reads `level`, `tile_index` of a hash tile.
+pub(crate) fn tile_id((level, index): (i64, i64)) -> Result<TileId, StoreError> {
+    Ok(TileId {
+        level: u8::try_from(level)
+            .map_err(|_| StoreError::Inconsistent(format!("level is {level}")))?,
+        index: unsigned("tile_index", index)?,
+    })
+}
+
 /// Reads a number that is never negative.
 pub(crate) fn unsigned(column: &str, value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Inconsistent(format!("{column} is {value}")))
@@ -88,34 +94,9 @@ pub(crate) fn digest(column: &str, value: Vec<u8>) -> Result<[u8; 32], StoreErro
     })
 }
 
-/// A term's value as it is stored.
-///
-/// PostgreSQL refuses index rows of more than 2704 bytes and U+0000 in text. A name in a token,
-/// which a stranger chose, must not be able to stop a batch, so such values stand as their digest.
-pub(crate) fn term_value(value: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 1024;
-    if value.len() <= LONGEST && !value.contains('\0') {
-        return Cow::Borrowed(value);
-    }
-    Cow::Owned(format!(
-        "sha256:{}",
-        hex::encode(Sha256::digest(value.as_bytes()))
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_value_that_postgresql_would_refuse_stands_as_its_digest() {
-        assert_eq!(term_value("alice@example.com"), "alice@example.com");
-        let digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(term_value("abc").len(), 3);
-        assert_eq!(term_value("a\0c").len(), digest.len());
-        assert_eq!(term_value(&"a".repeat(1025)).len(), digest.len());
-        assert_ne!(term_value(&"a".repeat(1025)), term_value(&"a".repeat(1026)));
-    }
 
     #[test]
     fn a_damaged_head_is_an_inconsistency() {

@@ -13,8 +13,8 @@ use chancery_keys::{LocalKey, PublicKey, SignError, Signer};
 use chancery_log::guard::Advance;
 use chancery_log::memory::MemoryStore;
 use chancery_log::{
-    Batch, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, SequenceError, ServerRun,
-    StoreError, StoredTerm, Tip,
+    Batch, Beyond, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, SequenceError,
+    ServerRun, StoreError, StoredTerm, Tip,
 };
 use chancery_tlog::{Hash, TileId, TreeHead};
 use tokio::sync::watch;
@@ -176,6 +176,11 @@ impl LogStore for TestStore {
     ) -> Result<Vec<StoredTerm>, StoreError> {
         self.reachable()?;
         self.memory.terms(after, limit).await
+    }
+
+    async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
+        self.reachable()?;
+        self.memory.beyond(tree_size).await
     }
 
     async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {

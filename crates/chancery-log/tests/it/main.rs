@@ -22,4 +22,5 @@ mod pool;
 mod replicas;
 mod rollback;
 mod tiles;
+mod verify;
 mod world;

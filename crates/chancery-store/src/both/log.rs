@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{
-    Delivery, Head, LogReader, LogStore, Plan, SequenceError, ServerRun, StoreError, StoredTerm,
-    Tip,
+    Beyond, Delivery, Head, LogReader, LogStore, Plan, SequenceError, ServerRun, StoreError,
+    StoredTerm, Tip,
 };
-use chancery_tlog::{RightEdge, TileId, TreeHead};
+use chancery_tlog::{MAX_TILE_LEVEL, RightEdge, TILE_WIDTH, TileId, TreeHead};
 
 use super::lone::Lone;
 use super::write::{lock_head, write};
@@ -145,6 +145,41 @@ impl LogStore for Log {
         found.into_iter().map(rows::term).collect()
     }
 
+    async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
+        let places = |sql: &'static str| {
+            let query = sqlx::query_scalar(sql);
+            query.bind(self.log).bind(bound(tree_size))
+        };
+        let tiles = (0..=MAX_TILE_LEVEL).fold(
+            sqlx::query_as(sql::TILES_BEYOND).bind(self.log),
+            |query, level| query.bind(bound(tiles_at(level, tree_size))),
+        );
+        let (entries, deliveries, tiles) = within(OPERATION, async {
+            Ok((
+                places(sql::ENTRIES_BEYOND).fetch_all(&self.readers).await?,
+                places(sql::DELIVERIES_BEYOND)
+                    .fetch_all(&self.readers)
+                    .await?,
+                tiles.fetch_all(&self.readers).await?,
+            ))
+        })
+        .await?;
+        let unsigned = |places: Vec<i64>| -> Result<_, StoreError> {
+            let places = places.into_iter();
+            places
+                .map(|place| rows::unsigned("leaf_index", place))
+                .collect()
+        };
+        Ok(Beyond {
+            entries: unsigned(entries)?,
+            deliveries: unsigned(deliveries)?,
+            hash_tiles: tiles
+                .into_iter()
+                .map(rows::tile_id)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
     async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
         let query = sqlx::query_as(sql::ISSUERS).bind(self.log);
         let found: Vec<(Vec<u8>, Vec<u8>)> =
@@ -172,6 +207,13 @@ async fn begin(loan: &mut Loan<'_>, log: i64) -> Result<LockedHead, StoreError> 
 /// A bound of a range as a column holds it: nothing lies beyond 2^63.
 fn bound(leaf_index: u64) -> i64 {
     i64::try_from(leaf_index).unwrap_or(i64::MAX)
+}
+
+/// How many tiles a tree has at a level.
+fn tiles_at(level: u8, tree_size: u64) -> u64 {
+    let leaves_below = TILE_WIDTH.checked_pow(u32::from(level));
+    let hashes = leaves_below.map_or(0, |leaves| tree_size / leaves);
+    hashes.div_ceil(TILE_WIDTH)
 }
 
 impl Log {

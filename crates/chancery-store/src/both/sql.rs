@@ -41,6 +41,37 @@ pub(crate) const TERMS: &str = "\
      ORDER BY name, value, leaf_index
      LIMIT $5";
 
+/// Entries beyond the end of a tree.
+pub(crate) const ENTRIES_BEYOND: &str = "\
+    SELECT leaf_index
+      FROM log_entry
+     WHERE log = $1 AND leaf_index >= $2
+     ORDER BY leaf_index
+     LIMIT 1000";
+
+/// Deliveries beyond the end of a tree.
+pub(crate) const DELIVERIES_BEYOND: &str = "\
+    SELECT leaf_index
+      FROM log_delivery
+     WHERE log = $1 AND (leaf_index >= $2 OR leaf_index < 0)
+     ORDER BY leaf_index
+     LIMIT 1000";
+
+/// Hash tiles beyond the right edge of a tree, by the number of tiles that each level has.
+pub(crate) const TILES_BEYOND: &str = "\
+    SELECT level, tile_index
+      FROM log_tile
+     WHERE log = $1
+       AND (level = 0 AND tile_index >= $2
+         OR level = 1 AND tile_index >= $3
+         OR level = 2 AND tile_index >= $4
+         OR level = 3 AND tile_index >= $5
+         OR level = 4 AND tile_index >= $6
+         OR level = 5 AND tile_index >= $7
+         OR level > 5)
+     ORDER BY level, tile_index
+     LIMIT 1000";
+
 /// Claims the database for an installation: changes no row if it has one.
 pub(crate) const INSERT_INSTANCE: &str = "\
     INSERT INTO instance (id, purpose, created_ms, guard_id, url)

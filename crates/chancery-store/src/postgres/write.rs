@@ -6,7 +6,7 @@ use sqlx::postgres::PgBindIterExt;
 
 use super::log::LockedHead;
 use super::{BEGIN, Connection, sql};
-use crate::rows::{Rows, term_value};
+use crate::rows::Rows;
 
 /// Begins a transaction and locks the log's head in it.
 pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Result<LockedHead> {
@@ -70,7 +70,7 @@ pub(super) async fn write(connection: &mut Connection, log: i64, rows: Rows) -> 
         .bind(
             terms
                 .iter()
-                .map(|(term, _)| term_value(&term.value))
+                .map(|(term, _)| term.stored_value())
                 .bind_iter(),
         )
         .bind(terms.iter().map(|(_, leaf_index)| *leaf_index).bind_iter())

@@ -4,7 +4,7 @@ use chancery_log::{Delivery, IndexTerm, NewEntry};
 use chancery_tlog::TileWrite;
 
 use super::{Connection, sql};
-use crate::rows::{HeadSwap, Rows, term_value};
+use crate::rows::{HeadSwap, Rows};
 
 /// An entry of the issuance log has a serial number, a name and an issuer, and may have one more.
 const TERMS: usize = 4;
@@ -54,10 +54,9 @@ impl Lone {
         let mut terms = entry.terms.into_iter();
         for _ in 0..TERMS {
             let term: Option<IndexTerm> = terms.next();
-            query = query.bind(term.as_ref().map(|term| term.name)).bind(
-                term.as_ref()
-                    .map(|term| term_value(&term.value).into_owned()),
-            );
+            query = query
+                .bind(term.as_ref().map(|term| term.name))
+                .bind(term.as_ref().map(|term| term.stored_value().into_owned()));
         }
         let delivered = delivery.as_ref().map(|d| d.leaf_index.cast_signed());
         query

@@ -24,7 +24,7 @@ use sqlx::{AssertSqlSafe, Sqlite};
 
 use super::log::LockedHead;
 use super::{Connection, sql};
-use crate::rows::{HeadSwap, Rows, term_value};
+use crate::rows::{HeadSwap, Rows};
 
 /// Begins a transaction and reads the log's head in it.
 pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Result<LockedHead> {
@@ -205,7 +205,7 @@ impl Rest {
                 .bind(term.as_ref().map(|(term, _)| term.name))
                 .bind(
                     term.as_ref()
-                        .map(|(term, _)| term_value(&term.value).into_owned()),
+                        .map(|(term, _)| term.stored_value().into_owned()),
                 )
                 .bind(term.map(|(_, leaf_index)| leaf_index.cast_signed()));
         }

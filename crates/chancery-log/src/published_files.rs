@@ -1,0 +1,300 @@
+//! A log as files in a folder, laid out as it is published (c2sp.org/static-ct-api): a mirror, or
+//! what somebody has downloaded.
+//!
+//! ```text
+//! checkpoint    tile/<level>/<index>[.p/<width>]    tile/data/<index>[.p/<width>]    issuer/<sha256>
+//! ```
+//! Nothing in the folder is believed but what the log's key has signed. Files are read whole, up to
+//! a bound, and only regular ones.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use chancery_keys::PublicKey;
+use chancery_tlog::ct::{LogId, TileLeaf};
+use chancery_tlog::{
+    Checkpoint, Hash, Origin, ParseCheckpointError, ParseNoteError, Rfc6962NoteSignature,
+    Rfc6962NoteSignatureError, SignedNote, TILE_WIDTH, TileId, TilePath, rfc6962_key_id,
+    rfc6962_signature_input, tile_width_at,
+};
+
+use crate::{Head, LogReader, StoreError};
+
+const MAX_CHECKPOINT: u64 = 64 * 1024;
+const MAX_HASH_TILE: u64 = 256 * Hash::LENGTH as u64;
+/// Entries have a few kilobytes; this is 128 KiB for each.
+const MAX_DATA_TILE: u64 = 256 * 128 * 1024;
+const MAX_ISSUER: u64 = 1024 * 1024;
+
+/// A log as files, as far as its checkpoint goes.
+#[derive(Clone, Debug)]
+pub struct PublishedFiles {
+    folder: PathBuf,
+    origin: Origin,
+    head: Head,
+}
+
+/// Why the files of a log were not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFilesError {
+    /// The checkpoint is not the log's.
+    #[error("{}", .0.display())]
+    Checkpoint(PathBuf, #[source] CheckpointError),
+    /// The checkpoint cannot be read.
+    #[error("cannot read {}", .0.display())]
+    Unreadable(PathBuf, #[source] io::Error),
+}
+
+/// Why bytes are not a checkpoint of a log.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// They are not a signed note.
+    #[error("the checkpoint is no signed note")]
+    Note(#[from] ParseNoteError),
+    /// The note says something else.
+    #[error(transparent)]
+    Body(#[from] ParseCheckpointError),
+    /// It is another log's.
+    #[error("the checkpoint is that of {found}, not of {wanted}")]
+    Origin {
+        /// What its first line says.
+        found: Origin,
+        /// What it should say.
+        wanted: Origin,
+    },
+    /// The log's key has not signed it, or its signature is bad.
+    #[error("the checkpoint is not signed by the log's key")]
+    Signature,
+    /// The signature's contents do not parse.
+    #[error(transparent)]
+    Malformed(#[from] Rfc6962NoteSignatureError),
+}
+
+/// Verifies a checkpoint with the log's key and returns its origin and head.
+///
+/// # Errors
+///
+/// When it is not that log's: see [`CheckpointError`].
+pub fn verify_checkpoint(
+    checkpoint: &[u8],
+    key: &PublicKey,
+    origin: Option<&Origin>,
+) -> Result<(Origin, Head), CheckpointError> {
+    let note = SignedNote::parse(checkpoint)?;
+    let Checkpoint {
+        origin: found,
+        head: tree,
+    } = Checkpoint::parse(note.text())?;
+    if let Some(wanted) = origin
+        && *wanted != found
+    {
+        let wanted = wanted.clone();
+        return Err(CheckpointError::Origin { found, wanted });
+    }
+    let key_id = rfc6962_key_id(&found, &LogId::of_spki(key.spki_der()));
+    let line = note
+        .signature_by(found.key_name(), key_id)
+        .ok_or(CheckpointError::Signature)?;
+    let signature = Rfc6962NoteSignature::parse(&line.signature)?;
+    let timestamp_ms = signature.timestamp_ms;
+    key.verify(
+        &rfc6962_signature_input(&tree, timestamp_ms),
+        signature.signature.signature_der(),
+    )
+    .map_err(|_| CheckpointError::Signature)?;
+    Ok((found, Head { tree, timestamp_ms }))
+}
+
+impl PublishedFiles {
+    /// Reads the folder's checkpoint, which the log's key must have signed. `origin` is its first
+    /// line, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// When the checkpoint cannot be read, or is not that log's.
+    pub fn open(
+        folder: &Path,
+        key: &PublicKey,
+        origin: Option<&Origin>,
+    ) -> Result<Self, OpenFilesError> {
+        let path = folder.join("checkpoint");
+        let checkpoint = match read_bounded(&path, MAX_CHECKPOINT) {
+            Ok(Some(checkpoint)) => checkpoint,
+            Ok(None) => {
+                return Err(OpenFilesError::Unreadable(
+                    path,
+                    io::ErrorKind::NotFound.into(),
+                ));
+            }
+            Err(e) => return Err(OpenFilesError::Unreadable(path, e)),
+        };
+        match verify_checkpoint(&checkpoint, key, origin) {
+            Ok((origin, head)) => Ok(Self {
+                folder: folder.to_owned(),
+                origin,
+                head,
+            }),
+            Err(e) => Err(OpenFilesError::Checkpoint(path, e)),
+        }
+    }
+
+    /// Returns the checkpoint's first line.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Reads a tile as wide as it is at the checkpoint, or the full one that has come since.
+    fn tile(&self, at: impl Fn(u16) -> TilePath, bound: u64) -> Result<TileFile, StoreError> {
+        let TileId { level, index } = at(TilePath::FULL_WIDTH).tile_id();
+        let width = tile_width_at(level, index, self.head.tree.tree_size);
+        for width in [width, TilePath::FULL_WIDTH] {
+            let name = format!("tile/{}", at(width));
+            if width > 0
+                && let Some(bytes) = self.read(&name, bound)?
+            {
+                let full = width == TilePath::FULL_WIDTH;
+                return Ok(TileFile {
+                    name,
+                    full,
+                    bytes: Some(bytes),
+                });
+            }
+        }
+        Ok(TileFile {
+            name: format!("tile/{}", at(width.max(1))),
+            full: false,
+            bytes: None,
+        })
+    }
+
+    fn hash_tile(&self, TileId { level, index }: TileId) -> Result<Option<Vec<u8>>, StoreError> {
+        let at = |width| TilePath::Hash {
+            level,
+            index,
+            width,
+        };
+        let tile = self.tile(at, MAX_HASH_TILE)?;
+        let width = tile_width_at(level, index, self.head.tree.tree_size);
+        Ok(tile.bytes.map(|mut bytes| {
+            // Of a tile that was filled later, what the checkpoint covers.
+            if tile.full && bytes.len() as u64 == MAX_HASH_TILE {
+                bytes.truncate(usize::from(width) * Hash::LENGTH);
+            }
+            bytes
+        }))
+    }
+
+    fn entries_of_tile(&self, index: u64, wanted: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let tile = self.tile(|width| TilePath::Data { index, width }, MAX_DATA_TILE)?;
+        let inconsistent =
+            |wrong: String| StoreError::Inconsistent(format!("{} {wrong}", tile.name));
+        let bytes = tile
+            .bytes
+            .as_deref()
+            .ok_or_else(|| inconsistent("is missing".to_owned()))?;
+        let mut entries = Vec::new();
+        let mut rest = bytes;
+        let first = index * TILE_WIDTH;
+        for leaf_index in first..wanted.end {
+            let (_, after) = TileLeaf::parse(rest).map_err(|e| {
+                inconsistent(format!("cannot be read from entry {leaf_index} on: {e}"))
+            })?;
+            let (leaf, _) = rest.split_at(rest.len() - after.len());
+            rest = after;
+            if wanted.contains(&leaf_index) {
+                entries.push(leaf.to_vec());
+            }
+        }
+        let last = first + u64::from(tile_width_at(0, index, self.head.tree.tree_size));
+        let widest = !tile.full || last == first + TILE_WIDTH;
+        if wanted.end == last && widest && !rest.is_empty() {
+            return Err(inconsistent(format!("has {} bytes too many", rest.len())));
+        }
+        Ok(entries)
+    }
+
+    fn read(&self, name: &str, bound: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        read_bounded(&self.folder.join(name), bound).map_err(|e| match e.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::NotADirectory => {
+                StoreError::Inconsistent(format!("{name}: {e}"))
+            }
+            _ => StoreError::Unavailable(Box::new(e)),
+        })
+    }
+}
+
+/// A tile's file, and whether it is the full one.
+struct TileFile {
+    name: String,
+    full: bool,
+    bytes: Option<Vec<u8>>,
+}
+
+/// Reads a regular file of at most `bound` bytes; `None` if there is none.
+fn read_bounded(path: &Path, bound: u64) -> io::Result<Option<Vec<u8>>> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let invalid = |wrong: String| io::Error::new(io::ErrorKind::InvalidData, wrong);
+    if !metadata.is_file() {
+        return Err(invalid("it is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bound {
+        return Err(invalid(format!("it has more than {bound} bytes")));
+    }
+    Ok(Some(bytes))
+}
+
+#[async_trait]
+impl LogReader for PublishedFiles {
+    async fn head(&self) -> Result<Head, StoreError> {
+        Ok(self.head)
+    }
+
+    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let tiles = tiles.to_vec();
+        self.off_thread(move |files| tiles.into_iter().map(|id| files.hash_tile(id)).collect())
+            .await
+    }
+
+    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let end = range.end.min(self.head.tree.tree_size);
+        self.off_thread(move |files| {
+            let mut entries = Vec::new();
+            let mut next = range.start;
+            while next < end {
+                let index = next / TILE_WIDTH;
+                let wanted = next..((index + 1) * TILE_WIDTH).min(end);
+                next = wanted.end;
+                entries.extend(files.entries_of_tile(index, wanted)?);
+            }
+            Ok(entries)
+        })
+        .await
+    }
+
+    async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = format!("issuer/{}", hex::encode(fingerprint));
+        self.off_thread(move |files| files.read(&name, MAX_ISSUER))
+            .await
+    }
+}
+
+impl PublishedFiles {
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let files = self.clone();
+        tokio::task::spawn_blocking(move || read(&files))
+            .await
+            .map_err(|e| StoreError::Unavailable(Box::new(e)))?
+    }
+}

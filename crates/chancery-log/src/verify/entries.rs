@@ -1,0 +1,143 @@
+//! Looking at entries one by one, off the async threads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chancery_tlog::Hash;
+use chancery_tlog::ct::TileLeaf;
+use sha2::{Digest, Sha256};
+
+use super::contents::Contents;
+use super::reading::Read;
+use super::terms::TermSum;
+use crate::Delivery;
+
+/// RFC 6962 is of June 2013: no entry is older.
+const EARLIEST_MS: u64 = 1_370_044_800_000;
+
+/// What is known before any entry is looked at. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Looker {
+    pub(super) contents: Option<Arc<dyn Contents>>,
+    /// The DER of the issuers that were read so far.
+    pub(super) issuers: Arc<HashMap<[u8; 32], Vec<u8>>>,
+}
+
+/// An entry that was looked at.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) leaf_index: u64,
+    /// Its hash in the tree, if it parses.
+    pub(super) hash: Option<Hash>,
+    pub(super) timestamp_ms: Option<u64>,
+    /// What is wrong with it.
+    pub(super) wrong: Option<String>,
+    /// The issuers that it names and that were not read yet; it waits for them.
+    pub(super) unread_issuers: Vec<[u8; 32]>,
+    pub(super) leaf: Option<TileLeaf>,
+    /// The sum of its terms and their number; `None` if they cannot be told.
+    pub(super) terms: Option<(TermSum, u64)>,
+    /// What is wrong with its delivery by itself, if there is one.
+    pub(super) delivery: Option<Result<(), String>>,
+    /// Why the delivery does not belong to the entry.
+    pub(super) mismatch: Option<String>,
+}
+
+impl Looker {
+    /// Looks at an entry and what was handed out for it.
+    pub(super) fn look(
+        &self,
+        leaf_index: u64,
+        entry: &Read<Vec<u8>>,
+        delivery: Option<&Read<Delivery>>,
+    ) -> Looked {
+        let mut looked = Looked {
+            leaf_index,
+            hash: None,
+            timestamp_ms: None,
+            wrong: None,
+            unread_issuers: Vec::new(),
+            leaf: None,
+            terms: None,
+            delivery: delivery.map(check_digest),
+            mismatch: None,
+        };
+        match entry
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|entry| parse(entry))
+        {
+            Ok(leaf) => {
+                looked.hash = Some(leaf.leaf_hash());
+                looked.timestamp_ms = Some(leaf.timestamp_ms());
+                looked.wrong = Self::fault_of(leaf_index, &leaf).err();
+                looked.unread_issuers = self.unread(&leaf);
+                if let (Some(contents), Some(Ok(delivery))) = (&self.contents, delivery) {
+                    looked.mismatch = contents.check_delivery(&leaf, &delivery.body).err();
+                }
+                if looked.unread_issuers.is_empty() {
+                    self.finish(&mut looked, &leaf);
+                } else {
+                    looked.leaf = Some(leaf);
+                }
+            }
+            Err(wrong) => looked.wrong = Some(wrong),
+        }
+        looked
+    }
+
+    /// Checks an entry's contents, now that all issuers that are to be had were read.
+    pub(super) fn finish(&self, looked: &mut Looked, leaf: &TileLeaf) {
+        let Some(contents) = &self.contents else {
+            return;
+        };
+        if looked.wrong.is_none() {
+            let issuer = leaf.chain_fingerprints().first();
+            let issuer = issuer.and_then(|fingerprint| self.issuers.get(fingerprint));
+            looked.wrong = contents.check_entry(leaf, issuer.map(Vec::as_slice)).err();
+        }
+        if looked.wrong.is_none() {
+            match contents.terms(leaf) {
+                Ok(terms) => looked.terms = Some(TermSum::of(&terms, looked.leaf_index)),
+                Err(wrong) => looked.wrong = Some(wrong),
+            }
+        }
+    }
+
+    fn fault_of(leaf_index: u64, leaf: &TileLeaf) -> Result<(), String> {
+        let says = leaf.leaf_index().get();
+        if says != leaf_index {
+            return Err(format!("it says that it is entry {says}"));
+        }
+        match leaf.timestamp_ms() {
+            EARLIEST_MS.. => Ok(()),
+            time => Err(format!("its time {time} is before there were such logs")),
+        }
+    }
+
+    fn unread(&self, leaf: &TileLeaf) -> Vec<[u8; 32]> {
+        let named = leaf.chain_fingerprints().iter();
+        named
+            .filter(|fingerprint| !self.issuers.contains_key(*fingerprint))
+            .copied()
+            .collect()
+    }
+}
+
+/// Parses an entry that is one leaf and nothing else.
+pub(super) fn parse(entry: &[u8]) -> Result<TileLeaf, String> {
+    match TileLeaf::parse(entry) {
+        Ok((leaf, [])) => Ok(leaf),
+        Ok((_, rest)) => Err(format!("{} bytes follow it", rest.len())),
+        Err(error) => Err(format!("it does not parse: {error}")),
+    }
+}
+
+fn check_digest(delivery: &Read<Delivery>) -> Result<(), String> {
+    let delivery = delivery.as_ref().map_err(Clone::clone)?;
+    if <[u8; 32]>::from(Sha256::digest(&delivery.body)) == delivery.sha256 {
+        Ok(())
+    } else {
+        Err("its SHA-256 is not the one recorded".to_owned())
+    }
+}
