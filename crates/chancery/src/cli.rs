@@ -231,6 +231,9 @@ pub(crate) struct RestoreArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
+    /// Computes a log anew from its entries, and says what in it is wrong. Also beside a running
+    /// server.
+    Verify(LogVerifyArgs),
     /// Mends what `serve` refuses: a database behind its guard, or one whose guard is lost. Stop
     /// every process of the instance first.
     Recover(LogRecoverArgs),
@@ -260,6 +263,33 @@ pub(crate) struct LogRecoverArgs {
     /// are then lost without a trace.
     #[arg(long, requires = "new_guard", conflicts_with = "checkpoint")]
     pub(crate) no_checkpoint_known: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogVerifyArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// Trust the log's first SIZE entries as its tiles describe them, and verify what follows.
+    #[arg(long, value_name = "SIZE", conflicts_with = "since_checkpoint")]
+    pub(crate) since: Option<u64>,
+    /// Trust the tree of this checkpoint of the log, which was verified before, and verify that the
+    /// log contains it, and what follows.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) since_checkpoint: Option<PathBuf>,
+    /// Verify the published files in this folder (checkpoint, tile/, issuer/) instead of the
+    /// database.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// With --directory: the log's public key, in PEM or DER. By default what the instance's
+    /// database says.
+    #[arg(long, value_name = "FILE", requires = "directory")]
+    pub(crate) key: Option<PathBuf>,
+    /// With --directory: the first line that the checkpoint must have.
+    #[arg(long, value_name = "ORIGIN", requires = "directory")]
+    pub(crate) origin: Option<String>,
+    /// How to say it.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]

@@ -64,6 +64,7 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Backup(args) => commands::backup::run(args).await,
         Command::Restore(args) => commands::restore::run(args).await,
         Command::Log(LogCommand::Recover(args)) => commands::log_recover::run(args).await,
+        Command::Log(LogCommand::Verify(args)) => commands::log_verify::run(args).await,
         Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),
         Command::Issuer(IssuerCommand::Test(args)) => commands::issuer_test::run(&args).await,

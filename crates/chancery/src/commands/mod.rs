@@ -8,6 +8,7 @@ pub(crate) mod dev;
 pub(crate) mod init;
 pub(crate) mod issuer_test;
 pub(crate) mod log_recover;
+pub(crate) mod log_verify;
 pub(crate) mod migrate;
 pub(crate) mod restore;
 pub(crate) mod serve;

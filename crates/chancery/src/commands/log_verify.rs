@@ -1,0 +1,306 @@
+//! `chancery log verify`: computes a whole log anew and says what in it is wrong.
+
+use std::fs;
+use std::io::{IsTerminal, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use chancery_ca::LoggedPrecertificates;
+use chancery_keys::PublicKey;
+use chancery_log::PublishedFiles;
+use chancery_log::clock::unix_ms;
+use chancery_log::published_files::{OpenFilesError, verify_checkpoint};
+use chancery_log::verify::{
+    Finding, KnownHead, Options, Progress, Report, Since, Stage, verify_published, verify_stored,
+};
+use chancery_store::{RecordedLog, Store};
+use chancery_tlog::Origin;
+use serde_json::json;
+
+use crate::cli::{Format, LogVerifyArgs};
+use crate::commands::serve::put_database;
+use crate::config::Config;
+use crate::failure::{Causes, Failure};
+use crate::report::{counted, say};
+use crate::{guarding, opening};
+
+pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let (name, report) = match &args.directory {
+        Some(folder) => verify_folder(&args, folder).await?,
+        None => verify_database(&args).await?,
+    };
+    let took = begun.elapsed();
+    match args.format {
+        Format::Text => say_text(&name, &report, took),
+        Format::Json => say_json(&name, &report, took),
+    }
+    match report.findings.total() {
+        0 => Ok(()),
+        total => Err(Failure::verification(format!(
+            "{} in log {name}",
+            counted(usize::try_from(total).unwrap_or(usize::MAX), "finding")
+        ))),
+    }
+}
+
+/// Verifies what the database holds, also beside a running server.
+async fn verify_database(args: &LogVerifyArgs) -> Result<(String, Report), Failure> {
+    let (config, store) = open(args).await?;
+    let Recorded { log, is_copy } = recorded(&store, config.as_ref()).await?;
+    let key = public_key(&log.public_key, "the key in the database")?;
+    let mut options = options(args, &key, Some(&log.origin))?;
+    // A copy may be behind the guard.
+    if let Some(config) = config.as_ref().filter(|_| !is_copy) {
+        // Before the head is read: the guard follows the database, never the other way round.
+        let guard = guarding::open(&config.guard, &store).await?.guard;
+        options.known.push(KnownHead {
+            name: "guard".to_owned(),
+            head: guard.read().await.map_err(Failure::from_error)?,
+        });
+    }
+    let mut shown = Shown::new();
+    let log_store = store.log_store(log.log);
+    let report = verify_stored(&*log_store, options, &mut |progress| shown.show(progress)).await;
+    shown.end();
+    store.close().await;
+    Ok((log.origin, report.map_err(Failure::from_error)?))
+}
+
+/// Verifies published files.
+async fn verify_folder(args: &LogVerifyArgs, folder: &Path) -> Result<(String, Report), Failure> {
+    let (key, recorded_origin) = match &args.key {
+        Some(path) => (read_key(path)?, None),
+        None => {
+            let (config, store) = open(args).await?;
+            let Recorded { log, .. } = recorded(&store, config.as_ref()).await?;
+            store.close().await;
+            let key = public_key(&log.public_key, "the key in the database")?;
+            (key, Some(log.origin))
+        }
+    };
+    let origin = args.origin.clone().or(recorded_origin);
+    let parsed = origin.as_deref().map(Origin::parse).transpose();
+    let parsed = parsed.map_err(|e| Failure::usage(format!("--origin: {e}")))?;
+    let files = PublishedFiles::open(folder, &key, parsed.as_ref()).map_err(|e| match e {
+        OpenFilesError::Checkpoint(_, e) => {
+            say(format_args!("checkpoint: {}\n", Causes(&e)));
+            Failure::verification(format!("1 finding in {}", folder.display()))
+        }
+        unreadable => Failure::from_error(unreadable),
+    })?;
+    let name = files.origin().to_string();
+    let options = options(args, &key, Some(&name))?;
+    let mut shown = Shown::new();
+    let report = verify_published(&files, options, &mut |progress| shown.show(progress)).await;
+    shown.end();
+    Ok((name, report.map_err(Failure::from_error)?))
+}
+
+/// Opens the database to read it. Without a configuration, `--database` alone will do.
+async fn open(args: &LogVerifyArgs) -> Result<(Option<Config>, Store), Failure> {
+    let path = &args.instance.config;
+    let given = args.instance.database.clone();
+    let (config, url) = if given.is_some() && !path.exists() {
+        let url = crate::commands::serve::given_database(given)?.unwrap_or_default();
+        let url = chancery_store::DatabaseUrl::parse(&url);
+        (None, url.map_err(|e| Failure::configuration(Causes(&e)))?)
+    } else {
+        let mut config = Config::load(path)?;
+        put_database(&mut config, given)?;
+        let url = opening::database_url(&config)?;
+        (Some(config), url)
+    };
+    Ok((config, opening::to_read(&url).await?))
+}
+
+/// A log, and what kind of database holds it.
+struct Recorded {
+    log: RecordedLog,
+    is_copy: bool,
+}
+
+/// Finds the log that the configuration names, or the only one.
+async fn recorded(store: &Store, config: Option<&Config>) -> Result<Recorded, Failure> {
+    let instance = store.instance().await.map_err(Failure::from_error)?;
+    let is_copy = instance.as_ref().is_some_and(|i| i.copy.is_some());
+    let logs = instance.map(|instance| instance.logs).unwrap_or_default();
+    let count = logs.len();
+    let named = |log: &RecordedLog| config.is_none_or(|config| config.log.name == log.name);
+    let mut found = logs.into_iter().filter(named);
+    match (found.next(), found.next()) {
+        (Some(log), None) => Ok(Recorded { log, is_copy }),
+        (None, _) => Err(Failure::configuration(
+            "the database does not hold the log that the configuration names",
+        )),
+        (Some(_), Some(_)) => Err(Failure::usage(format!(
+            "the database holds {count} logs; name one with --config"
+        ))),
+    }
+}
+
+fn options(
+    args: &LogVerifyArgs,
+    key: &PublicKey,
+    origin: Option<&str>,
+) -> Result<Options, Failure> {
+    let since = match (args.since, &args.since_checkpoint) {
+        (Some(size), _) => Since::Size(size),
+        (None, Some(path)) => {
+            let bytes = fs::read(path).map_err(|e| opening::named(path, &e))?;
+            let origin = origin.map(Origin::parse).transpose();
+            let origin = origin.map_err(Failure::from_error)?;
+            let verified = verify_checkpoint(&bytes, key, origin.as_ref());
+            let (_, head) = verified.map_err(|e| opening::named(path, &e))?;
+            Since::Head(head.tree)
+        }
+        (None, None) => Since::Beginning,
+    };
+    Ok(Options {
+        contents: Some(Arc::new(LoggedPrecertificates::new(key.clone()))),
+        since,
+        now_ms: unix_ms(SystemTime::now()),
+        ..Options::default()
+    })
+}
+
+/// Reads a public key in PEM or DER.
+fn read_key(path: &Path) -> Result<PublicKey, Failure> {
+    let bytes = fs::read(path).map_err(|e| opening::named(path, &e))?;
+    let der = match pem::parse(&bytes) {
+        Ok(block) => block.into_contents(),
+        Err(_) => bytes,
+    };
+    public_key(&der, &path.display().to_string())
+}
+
+fn public_key(der: &[u8], whence: &str) -> Result<PublicKey, Failure> {
+    PublicKey::from_spki_der(der)
+        .map_err(|e| Failure::configuration(format!("{whence}: {}", Causes(&e))))
+}
+
+fn say_text(name: &str, report: &Report, took: Duration) {
+    for finding in report.findings.first() {
+        // What strangers chose must not move the cursor.
+        let line = finding.to_string().replace(char::is_control, "\u{fffd}");
+        say(format_args!("{line}\n"));
+    }
+    let kept = report.findings.first().len() as u64;
+    if report.findings.total() > kept {
+        let more = report.findings.total() - kept;
+        say(format_args!("… and {more} more\n"));
+    }
+    let Report {
+        head,
+        since,
+        entries,
+        tiles,
+        issuers,
+        deliveries,
+        terms,
+        findings,
+    } = report;
+    let trusted = match since.tree_size {
+        0 => String::new(),
+        size => format!(
+            ", after {size} that were trusted (root {})",
+            since.root_hash
+        ),
+    };
+    say(format_args!(
+        "{name}: {entries} entries{trusted}, {tiles} hash tiles, {issuers} issuers, {terms} index \
+         terms and {deliveries} certificates verified in {:.1} s ({:.0} entries/s); head: {} \
+         entries, root {}; {} findings\n",
+        took.as_secs_f64(),
+        rate(*entries, took),
+        head.tree.tree_size,
+        head.tree.root_hash,
+        findings.total(),
+    ));
+}
+
+fn say_json(name: &str, report: &Report, took: Duration) {
+    let finding =
+        |finding: &Finding| json!({"object": finding.object.to_string(), "wrong": finding.wrong});
+    let findings = report.findings.first().iter();
+    let value = json!({
+        "log": name,
+        "head": {
+            "tree-size": report.head.tree.tree_size,
+            "root-hash": report.head.tree.root_hash.to_string(),
+            "timestamp-ms": report.head.timestamp_ms,
+        },
+        "since": {
+            "tree-size": report.since.tree_size,
+            "root-hash": report.since.root_hash.to_string(),
+        },
+        "entries": report.entries,
+        "hash-tiles": report.tiles,
+        "issuers": report.issuers,
+        "index-terms": report.terms,
+        "deliveries": report.deliveries,
+        "seconds": took.as_secs_f64(),
+        "entries-per-second": rate(report.entries, took),
+        "findings": findings.map(finding).collect::<Vec<_>>(),
+        "findings-total": report.findings.total(),
+    });
+    say(format_args!("{value:#}\n"));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown to people")]
+fn rate(entries: u64, took: Duration) -> f64 {
+    entries as f64 / took.as_secs_f64().max(0.001)
+}
+
+/// Shows on standard error how far it is: in place on a terminal, a line every five seconds
+/// elsewhere.
+struct Shown {
+    begun: Instant,
+    last: Instant,
+    terminal: bool,
+    any: bool,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            begun: now,
+            last: now,
+            terminal: std::io::stderr().is_terminal(),
+            any: false,
+        }
+    }
+
+    fn show(&mut self, Progress { stage, done, total }: Progress) {
+        let pause = match self.terminal {
+            true => Duration::from_millis(200),
+            false => Duration::from_secs(5),
+        };
+        if self.last.elapsed() < pause {
+            return;
+        }
+        self.last = Instant::now();
+        let what = match stage {
+            Stage::Entries => "entries",
+            Stage::Index => "index terms",
+        };
+        let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+        let seconds = self.begun.elapsed().as_secs();
+        let line = format!("verified {done}{of} {what} after {seconds} s");
+        let mut stderr = std::io::stderr().lock();
+        // Whoever does not read it misses nothing that counts.
+        let _ = match self.terminal {
+            true => write!(stderr, "\r{line}\x1b[K").and_then(|()| stderr.flush()),
+            false => writeln!(stderr, "{line}"),
+        };
+        self.any = true;
+    }
+
+    fn end(&self) {
+        if self.any && self.terminal {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
