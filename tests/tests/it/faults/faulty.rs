@@ -12,8 +12,8 @@ use chancery_ca::{UsedTokens, UsedTokensError};
 use chancery_keys::{LocalKey, PublicKey, SignError, Signer};
 use chancery_log::guard::Advance;
 use chancery_log::{
-    Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, PlanRefused, SequenceError,
-    StoreError, StoredTerm,
+    Beyond, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, PlanRefused,
+    SequenceError, StoreError, StoredTerm,
 };
 use chancery_store::Store;
 use chancery_tlog::{TileId, TreeHead};
@@ -102,6 +102,10 @@ impl LogStore for Faulty<Arc<dyn LogStore>> {
         limit: u32,
     ) -> Result<Vec<StoredTerm>, StoreError> {
         self.inner.terms(after, limit).await
+    }
+
+    async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
+        self.inner.beyond(tree_size).await
     }
 
     async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
