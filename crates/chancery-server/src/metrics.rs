@@ -25,6 +25,7 @@ pub struct Metrics {
     issued: Counter,
     issuance: Histogram,
     log: LogGauges,
+    scrub: ScrubGauges,
     fulcio: Option<FulcioMetrics>,
     reload: ReloadGauges,
 }
@@ -50,6 +51,13 @@ struct LogGauges {
 }
 
 #[derive(Debug, Default)]
+struct ScrubGauges {
+    findings: Gauge,
+    completed_at: Gauge<f64, AtomicU64>,
+    size: Gauge,
+}
+
+#[derive(Debug, Default)]
 struct ReloadGauges {
     successful: Gauge,
     succeeded_at: Gauge<f64, AtomicU64>,
@@ -67,6 +75,7 @@ impl Metrics {
             // 0.5 ms to 16 s.
             issuance: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
             log: LogGauges::default(),
+            scrub: ScrubGauges::default(),
             reload: ReloadGauges::default(),
             registry: Registry::default(),
             fulcio: None,
@@ -96,6 +105,9 @@ impl Metrics {
         metrics
             .log
             .register(registry.sub_registry_with_prefix("log"));
+        metrics
+            .scrub
+            .register(registry.sub_registry_with_prefix("log_scrub"));
         metrics
             .reload
             .register(registry.sub_registry_with_prefix("config"));
@@ -154,6 +166,19 @@ impl Metrics {
         }
     }
 
+    /// Takes over what the last verification of the log in the background found; `whole` is the
+    /// log's size if all of it was verified.
+    pub fn scrubbed(&self, findings: u64, whole: Option<u64>) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.scrub.findings.set(gauge(findings));
+        if let Some(size) = whole {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let now = now.map_or(0.0, |since| since.as_secs_f64());
+            self.scrub.completed_at.set(now);
+            self.scrub.size.set(gauge(size));
+        }
+    }
+
     /// Takes over what the log says about itself.
     pub(crate) fn log_is(&self, tree_size: u64, waiting: usize, halted: bool, age: Duration) {
         self.log
@@ -199,6 +224,26 @@ impl LogGauges {
             "checkpoint_age_seconds",
             "Time since the newest head; grows while nothing is issued",
             self.checkpoint_age.clone(),
+        );
+    }
+}
+
+impl ScrubGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "findings",
+            "What the last verification of the stored log in the background found wrong",
+            self.findings.clone(),
+        );
+        registry.register(
+            "completed_seconds",
+            "When the whole log was last verified, in seconds since the Unix epoch",
+            self.completed_at.clone(),
+        );
+        registry.register(
+            "size",
+            "How many entries the log had when it was last verified whole",
+            self.size.clone(),
         );
     }
 }

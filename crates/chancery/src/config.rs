@@ -124,6 +124,10 @@ pub(crate) struct LogConfig {
     pub(crate) witness_key: PathBuf,
     /// Who may read entries: `open` to everybody, or `restricted`.
     pub(crate) read: LogRead,
+    /// How many entries a second are verified in the background, at most; 0 for none. Unless said
+    /// otherwise, as many as it takes to verify the whole log once a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scrub_entries_per_second: Option<u32>,
 }
 
 /// Who may read entries.

@@ -100,6 +100,7 @@ impl Layout {
             key: relative(self.log_key()),
             witness_key: relative(self.witness_key()),
             read,
+            scrub_entries_per_second: None,
         };
         (
             ca,

@@ -14,6 +14,7 @@ mod logging;
 mod opening;
 mod reload;
 mod report;
+mod scrubbing;
 mod serving;
 mod used_tokens;
 

@@ -11,7 +11,9 @@ use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
 use chancery_log::clock::{Clock, SystemClock};
-use chancery_log::{Log, LogParts, OpenLogError, PoolLimits, PublishError, ReadError, StoreError};
+use chancery_log::{
+    Log, LogParts, LogStore, OpenLogError, PoolLimits, PublishError, ReadError, StoreError,
+};
 use chancery_store::{
     Access, ConnectError, ConnectOptions, CopyState, DatabaseUrl, Instance, Purpose, RecordedLog,
     SchemaError, Store,
@@ -29,6 +31,7 @@ use crate::used_tokens::StoredTokens;
 pub(crate) struct Opened {
     pub(crate) authority: Arc<Authority>,
     pub(crate) instance: Instance,
+    pub(crate) log_store: Arc<dyn LogStore>,
     store: Store,
 }
 
@@ -71,10 +74,11 @@ pub(crate) async fn open(
     } = files;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let log_store = store.log_store(number);
     let log = Log::open(LogParts {
         name: config.log.name.clone(),
         origin,
-        store: store.log_store(number),
+        store: Arc::clone(&log_store),
         guard,
         signer: Arc::new(log_key),
         clock: Arc::clone(&clock),
@@ -94,6 +98,7 @@ pub(crate) async fn open(
     Ok(Opened {
         authority,
         instance,
+        log_store,
         store,
     })
 }

@@ -25,7 +25,7 @@ use crate::layout::Layout;
 use crate::opening::{self, Opened};
 use crate::reload::{Hangup, IdentityPart, Reloader};
 use crate::serving::{Listeners, Watch};
-use crate::{logging, serving};
+use crate::{logging, scrubbing, serving};
 
 const LOG_NAME: &str = "dev";
 const ORGANIZATION: &str = "chancery development";
@@ -83,6 +83,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         hangup,
         stop: serving::stop_on_signal()?,
     };
+    scrubbing::start(&opened, &app.metrics, None, &watch.stop);
     development.print_banner();
     let listeners = Listeners {
         public,

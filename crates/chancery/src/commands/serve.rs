@@ -17,7 +17,7 @@ use crate::identity::IdentitySource;
 use crate::opening::{self, Opened};
 use crate::reload::{Hangup, IdentityPart, KeysPart, Part, Reloader, Settings, TlsPart};
 use crate::serving::{Listeners, Watch};
-use crate::{logging, serving};
+use crate::{logging, scrubbing, serving};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::start("info");
@@ -60,6 +60,8 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         hangup,
         stop: serving::stop_on_signal()?,
     };
+    let limit = config.log.scrub_entries_per_second;
+    scrubbing::start(&opened, &app.metrics, limit, &watch.stop);
     tracing::info!(
         url = config.url,
         listen = %config.listen,
