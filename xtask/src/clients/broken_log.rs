@@ -1,4 +1,5 @@
-//! ctfsck finds the log clean after a thousand issuances, and broken after one byte changed.
+//! ctfsck and `chancery log verify` find the log clean after a thousand issuances, and broken after
+//! one byte changed.
 
 use std::process::Command;
 
@@ -76,8 +77,28 @@ fn clean_then_broken(
     expect(&service, "clean")?;
     let data = service.stop_and_keep()?;
 
+    log_verify(&data, 0, "0 findings")?;
     change_a_byte()?;
+    log_verify(&data, 4, &format!("entry {LEAF_INDEX}:"))?;
     let service = Service::start_on(data)?;
     expect(&service, "broken")?;
     service.stop()
+}
+
+/// Lets `chancery log verify` look at the database, and compares how it ends and what it says.
+fn log_verify(data: &Data, code: i32, expected: &str) -> Result<()> {
+    let mut command = Command::new(service::program("chancery"));
+    command.args(["log", "verify"]).current_dir(data.path());
+    let output = command
+        .env("CHANCERY_DATABASE", data.database_url())
+        .output()
+        .context("cannot run chancery log verify")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        output.status.code() == Some(code) && said.contains(expected),
+        "chancery log verify ended with {} and said:\n{said}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
 }

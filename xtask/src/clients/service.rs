@@ -47,6 +47,14 @@ impl Data {
         Ok(Self { folder, database })
     }
 
+    /// Returns the URL of the database.
+    pub(super) fn database_url(&self) -> String {
+        match &self.database {
+            Some(url) => url.clone(),
+            None => format!("sqlite:{}", self.path().join("chancery.db").display()),
+        }
+    }
+
     /// Returns the folder that `--data` names.
     pub(super) fn path(&self) -> PathBuf {
         self.folder.path().join("data")

@@ -154,7 +154,7 @@ async fn each_changed_byte_in_sqlite_is_named() {
     let connection = SqliteConnection::connect(&url).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     damage_all!(connection, &url, folder.path());
-    server.stop().unwrap();
+    let (_, _data) = server.stop().unwrap();
     check(
         &verify_database(folder.path(), &url),
         &[],
