@@ -153,3 +153,22 @@ async fn what_a_backup_left_when_it_broke_off_is_replaced_and_a_broken_restore_g
     instance.succeed(&["restore", "--from", "next.db"]);
     instance.assert_whole_and_goes_on().await;
 }
+
+#[tokio::test]
+async fn a_token_that_was_used_once_is_not_taken_by_a_restored_database() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    let who = instance.once_only_identity().await;
+    let production = instance.serve();
+    assert_eq!(production.status(&who).await, 200);
+    instance.stop(production);
+    instance.succeed(&["backup", "--to", "backup.db"]);
+    let other = instance.empty_database(Kind::Sqlite).await.unwrap();
+    instance.use_database(&other);
+    instance.succeed(&["restore", "--from", "backup.db"]);
+
+    let production = instance.serve();
+    let answer = production.client().signing_cert(&who).await.unwrap();
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.body.contains("[token-used]"), "{}", answer.body);
+    instance.stop(production);
+}

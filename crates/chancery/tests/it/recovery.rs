@@ -9,14 +9,15 @@ use std::process::Output;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_certs::precert_tbs_of_final;
-use chancery_tests::client::{Answer, Client, Identity};
-use chancery_tests::issuer::Issuer;
+use chancery_keys::{KeyType, LocalKey};
+use chancery_tests::client::{Answer, Client, Identity, request_body};
+use chancery_tests::issuer::{Issuer, TokenSpec};
 use chancery_tests::postgres::TestPostgres;
 use chancery_tlog::ct::{Entry, TileLeaf};
 use tempfile::TempDir;
 
 use crate::harness::{chancery, init_with};
-use crate::production::{Production, identity, write_issuers};
+use crate::production::{Production, WHO, identity, write_issuers};
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -109,6 +110,23 @@ impl Instance {
 
     pub(crate) async fn identity(&self) -> Identity {
         identity(&self.issuer, "/one").await
+    }
+
+    /// Makes its issuer's tokens count once, and returns an identity with one.
+    pub(crate) async fn once_only_identity(&self) -> Identity {
+        let path = self.file("identity.yaml");
+        let entry = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{entry}    once-only: true\n")).unwrap();
+        let spec = serde_json::json!({
+            "path": "/one",
+            "claims": { "sub": "ada", "email": WHO, "email_verified": true, "jti": "1" },
+        });
+        let spec: TokenSpec = serde_json::from_value(spec).unwrap();
+        let key = LocalKey::generate(KeyType::P256).unwrap();
+        Identity {
+            token: self.issuer.mint(&spec).unwrap(),
+            body: request_body(&key, WHO).await.unwrap(),
+        }
     }
 
     /// Serves it, has certificates issued, and stops it.
