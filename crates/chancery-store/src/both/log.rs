@@ -248,7 +248,7 @@ impl Log {
         };
         let rows = match Lone::of(rows) {
             Ok(lone) => return Ok(Prepared::Lone(loan, Box::new(lone), to)),
-            Err(rows) => rows,
+            Err(rows) => *rows,
         };
         let begun = begin(&mut loan, self.log).await;
         begun.map_err(SequenceError::NotCommitted)?;

@@ -10,8 +10,8 @@ pub(super) struct Lone(Infallible);
 
 impl Lone {
     /// Gives the batch back.
-    pub(super) fn of(rows: Rows) -> Result<Self, Rows> {
-        Err(rows)
+    pub(super) fn of(rows: Rows) -> Result<Self, Box<Rows>> {
+        Err(Box::new(rows))
     }
 
     pub(super) async fn write(self, _: &mut Connection, _: i64) -> sqlx::Result<()> {

@@ -19,7 +19,7 @@ pub(super) struct Lone {
 
 impl Lone {
     /// Takes a batch that is small enough, or gives it back.
-    pub(super) fn of(mut rows: Rows) -> Result<Self, Rows> {
+    pub(super) fn of(mut rows: Rows) -> Result<Self, Box<Rows>> {
         let is_lone = rows.entries.len() == 1
             && rows.entries.iter().all(|entry| entry.terms.len() <= TERMS)
             && rows.tiles.len() == 1
@@ -34,7 +34,7 @@ impl Lone {
             (_, entry, tile, _) => {
                 rows.entries.extend(entry);
                 rows.tiles.extend(tile);
-                Err(rows)
+                Err(Box::new(rows))
             }
         }
     }
