@@ -8,3 +8,5 @@ pub mod issuer;
 pub mod load;
 pub mod postgres;
 pub mod server;
+pub mod usage;
+pub mod wire;

@@ -6,7 +6,7 @@
 mod broken_log;
 mod s3_guard;
 mod service;
-mod tools;
+pub(crate) mod tools;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -17,7 +17,7 @@ const MOTO_VERSION: &str = "5.2.5";
 const CTFSCK_VARIABLE: &str = "CHANCERY_CTFSCK";
 
 /// A program that Go builds from a module's release.
-pub(super) struct GoProgram {
+pub(crate) struct GoProgram {
     pub(super) name: &'static str,
     pub(super) package: &'static str,
     pub(super) version: &'static str,
@@ -31,7 +31,7 @@ pub(super) const COSIGN: GoProgram = GoProgram {
 };
 
 /// The peer whose place Chancery takes.
-pub(super) const FULCIO: GoProgram = GoProgram {
+pub(crate) const FULCIO: GoProgram = GoProgram {
     name: "fulcio",
     package: "github.com/sigstore/fulcio",
     version: "v1.8.8",
@@ -60,7 +60,7 @@ pub(super) const ZLINT: GoProgram = GoProgram {
 
 impl GoProgram {
     /// Returns the program, built if it has not been yet.
-    pub(super) fn get(&self) -> Result<PathBuf> {
+    pub(crate) fn get(&self) -> Result<PathBuf> {
         let folder = clients().join(format!("{}-{}", self.name, self.version));
         let program = folder.join(self.name);
         if !program.is_file() {
