@@ -61,8 +61,8 @@ async fn main() -> anyhow::Result<()> {
 
 async fn issue(arguments: Issue) -> anyhow::Result<()> {
     let programs = Programs {
-        chancery: arguments.binary,
-        fulcio: arguments.fulcio,
+        chancery: arguments.binary.canonicalize()?,
+        fulcio: arguments.fulcio.map(std::fs::canonicalize).transpose()?,
     };
     let issuer = Issuer::start().await?;
     let mut report = Report::new(Floor::measure()?, Floor::measure_busy()?);

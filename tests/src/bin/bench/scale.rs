@@ -146,7 +146,8 @@ impl World {
             purpose: Purpose::Development,
             guard_id: guard.id().to_owned(),
             url: "http://localhost".to_owned(),
-            chain: Vec::new(),
+            // There must be one; nobody reads it.
+            chain: vec![b"no certificate".to_vec()],
             log: NewLog {
                 name: "scale".to_owned(),
                 origin: origin.to_string(),
