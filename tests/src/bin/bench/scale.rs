@@ -143,7 +143,14 @@ impl World {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("chancery.db");
         let url = DatabaseUrl::parse(&format!("sqlite:{}", path.display()))?;
-        let store = Store::connect(&url, ConnectOptions { create: true }).await?;
+        let store = Store::connect(
+            &url,
+            ConnectOptions {
+                create: true,
+                ..ConnectOptions::default()
+            },
+        )
+        .await?;
         store.migrate().await?;
         let guard = Arc::new(FileGuard::create(&folder.path().join("guard"))?);
         let signer = Arc::new(LocalKey::generate(KeyType::P256)?);
