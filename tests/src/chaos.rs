@@ -13,6 +13,7 @@ mod instance;
 mod oracle;
 mod postgres;
 mod process;
+mod processors;
 mod recorder;
 mod report;
 mod scenarios;

@@ -96,6 +96,10 @@ impl Process {
         bail!("the server was not ready in time")
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it without warning, and waits for its end.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
@@ -129,9 +133,7 @@ impl Process {
             .context("no VmRSS")?;
         Ok(kib / 1024.0)
     }
-}
 
-impl Process {
     /// Returns the processor time that its threads have used.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         let mut nanoseconds = 0u64;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::super::process::Process;
+use super::super::processors::Apart;
 use super::super::recorder::Recorder;
 use super::super::stage::Stage;
 use super::super::{Options, Outcome};
@@ -28,11 +29,15 @@ const GOODPUT: f64 = 0.8;
 /// Memory that may be added, in MiB.
 const GROWTH_MIB: f64 = 96.0;
 
+/// Server and clients have processors of their own: what clients spend on requests that are refused
+/// must not be taken from the server.
+///
 /// Requests come whether or not earlier ones were answered, three times as many as the peak.
 pub(super) async fn three_times_the_peak(options: &Options) -> anyhow::Result<Outcome> {
     let mut stage = Stage::set(options).await?;
     let launch = stage.found(None)?;
     let processes = stage.start(from_ref(&launch)).await?;
+    let _apart = Apart::keep(&processes[0])?;
     let window = Duration::from_secs(options.either(15, 4));
     let crowd = stage
         .crowd(AT_PEAK, from_ref(&launch), Duration::from_secs(30))
