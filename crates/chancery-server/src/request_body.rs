@@ -25,7 +25,8 @@ pub struct RequestLimits {
     pub body_read: Duration,
     /// Time to answer a request in, its body included. Default 30 s.
     pub total: Duration,
-    /// Requests that are worked on at once; more are answered 503. Default 1024.
+    /// Requests that are worked on at once; more are answered 503. Default 512: at the rates that
+    /// one machine reaches, who waits longer than that is better off at another replica.
     pub in_flight: usize,
 }
 
@@ -35,7 +36,7 @@ impl Default for RequestLimits {
             body_bytes: 256 * 1024,
             body_read: Duration::from_secs(10),
             total: Duration::from_secs(30),
-            in_flight: 1024,
+            in_flight: 512,
         }
     }
 }
