@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::guard::{Guard, GuardError};
 use crate::leaf::{Delivery, IndexTerm, Leaf};
 use crate::publisher::{PublishError, Publisher};
-use crate::read::{ReadError, edge_from_tiles};
+use crate::read::{ReadError, stored_edge};
 use crate::sct::{Sct, SctError};
 use crate::sequencer::{Pending, Sequenced, Sequencer};
 use crate::store::{Head, LogStore, StoreError};
@@ -196,7 +196,7 @@ impl Log {
             deliveries: Arc::clone(&deliveries),
             max_batch: limits.max_batch.max(1),
             edge: Some(edge),
-            server_run: None,
+            met: Vec::new(),
             behind: false,
         };
         let running = tokio::spawn(sequencer.run(stop.clone()));
@@ -328,31 +328,16 @@ impl Log {
 
 /// Reads the stored head with its right edge, which must hash to it.
 async fn stored_tree(store: &dyn LogStore) -> Result<(Head, RightEdge), OpenLogError> {
-    let mut head = store.head().await?;
-    loop {
-        let tree = head.tree;
-        let needed = RightEdge::tiles_needed(tree.tree_size);
-        let stored = store.hash_tiles(&needed).await?;
-        let tiles: Vec<_> = needed
-            .into_iter()
-            .zip(stored)
-            .filter_map(|(tile, hashes)| Some((tile, hashes?)))
-            .collect();
-        let damage = match edge_from_tiles(&tree, &tiles) {
-            Ok(edge) if edge.tree_head() == tree => return Ok((head, edge)),
-            Ok(edge) => format!("they give root {}", edge.tree_head().root_hash),
-            Err(what) => what,
-        };
-        let now = store.head().await?;
-        if now == head {
-            return Err(OpenLogError::Damaged {
-                stored: tree,
-                damage,
-            });
-        }
-        // Another process appended between the two reads.
-        head = now;
-    }
+    let head = store.head().await?;
+    let damage = match stored_edge(store, &head.tree).await? {
+        Ok(edge) if edge.tree_head() == head.tree => return Ok((head, edge)),
+        Ok(edge) => format!("they give root {}", edge.tree_head().root_hash),
+        Err(what) => what,
+    };
+    Err(OpenLogError::Damaged {
+        stored: head.tree,
+        damage,
+    })
 }
 
 /// Refuses keys whose signatures an SCT and a checkpoint cannot say (RFC 6962, section 2.1.4; RSA,

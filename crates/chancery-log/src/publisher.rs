@@ -202,9 +202,13 @@ impl Publisher {
              retire this log",
             one.tree_size, one.root_hash, other.tree_size, other.root_hash
         );
+        PublishError::Halted(self.halt_for(&reason))
+    }
+
+    /// Signs nothing any more, and returns why: the first reason that there was.
+    pub(crate) fn halt_for(&self, reason: &str) -> String {
         tracing::error!(log.origin = %self.origin, reason, "the log is halted");
-        let reason = self.halted.get_or_init(|| reason);
-        PublishError::Halted(reason.clone())
+        self.halted.get_or_init(|| reason.to_owned()).clone()
     }
 
     async fn sign(&self, head: &Head) -> Result<Bytes, PublishError> {

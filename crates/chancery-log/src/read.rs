@@ -1,7 +1,7 @@
 //! Reads: checkpoint, tiles of every width, issuers, and the proofs that the log itself needs.
 
 use bytes::{Bytes, BytesMut};
-use chancery_tlog::{Hash, RightEdge, TileHashes, TileId, TilePath, TreeHead};
+use chancery_tlog::{Hash, RightEdge, TileHashes, TileId, TilePath, TreeHead, tile_width_at};
 
 use crate::log::Log;
 use crate::publisher::PublishError;
@@ -142,6 +142,24 @@ pub(crate) fn edge_from_tiles(
             .map(|(_, b)| b.as_slice())
     };
     RightEdge::from_tiles(tree.tree_size, find).map_err(|e| e.to_string())
+}
+
+/// Reads the right edge of a tree of that size, which may have grown since. Whether it has that root is
+/// for the caller to compare. Tiles that cannot be an edge are told by a text.
+pub(crate) async fn stored_edge(
+    store: &dyn LogReader,
+    tree: &TreeHead,
+) -> Result<Result<RightEdge, String>, StoreError> {
+    let needed = RightEdge::tiles_needed(tree.tree_size);
+    let stored = store.hash_tiles(&needed).await?;
+    let cut = |(tile, hashes): (TileId, Option<Vec<u8>>)| {
+        let mut hashes = hashes?;
+        let width = tile_width_at(tile.level, tile.index, tree.tree_size);
+        hashes.truncate(usize::from(width) * Hash::LENGTH);
+        Some((tile, hashes))
+    };
+    let tiles: Vec<_> = needed.into_iter().zip(stored).filter_map(cut).collect();
+    Ok(edge_from_tiles(tree, &tiles))
 }
 
 /// Makes a consistency proof from stored tiles.

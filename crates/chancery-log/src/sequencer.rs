@@ -25,6 +25,13 @@ use crate::store::{LogStore, PlanRefused, SequenceError, ServerRun, StoreError};
 /// How long deliveries wait for a batch to ride with before they are recorded alone.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// The most connections that are remembered. A store has a few, and forgets one that fails.
+const MOST_MET: usize = 8;
+
+/// What is said when the log was rebound.
+const REBOUND: &str = "the log was retired or given another guard while this process ran; \
+    nothing is signed any more. Start the process again with the present configuration";
+
 /// How often a closing log tries to record them.
 const CLOSING_TRIES: usize = 3;
 
@@ -78,8 +85,8 @@ pub(crate) struct Sequencer {
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) max_batch: usize,
     pub(crate) edge: Option<RightEdge>,
-    /// The run of the database server that was last held against the guard.
-    pub(crate) server_run: Option<ServerRun>,
+    /// Connections to the database's present server, held against the guard when they were new.
+    pub(crate) met: Vec<ServerRun>,
     /// Whether something is committed that could not be released.
     pub(crate) behind: bool,
 }
@@ -162,6 +169,10 @@ impl Sequencer {
             self.meet(run).await?;
             outcome = self.try_commit(&mut waiting).await;
         }
+        if let Err(SequenceError::Refused(PlanRefused::Rebound)) = outcome {
+            let reason = self.publisher.halt_for(REBOUND);
+            return Err(AppendError::Halted(reason));
+        }
         if let Err(SequenceError::Refused(PlanRefused::Behind { .. })) = outcome {
             // Says both heads, and halts the log, if the database really went back.
             self.catch_up().await?;
@@ -179,15 +190,17 @@ impl Sequencer {
         let edge = self.edge.take();
         let known = edge.as_ref().map(RightEdge::tree_head);
         let published = self.publisher.newest().map(|newest| newest.head);
-        let (clock, met) = (Arc::clone(&self.clock), self.server_run);
+        let (clock, met) = (Arc::clone(&self.clock), &self.met);
         let mut kept = None;
         let committed = self
             .store
             .sequence(
                 known,
                 Box::new(|tip| {
-                    if tip.server_run != met {
-                        return Err(PlanRefused::AnotherServerRun(tip.server_run));
+                    if let Some(run) = tip.server_run
+                        && !met.contains(&run)
+                    {
+                        return Err(PlanRefused::AnotherServerRun(run));
                     }
                     let now_ms = unix_ms(clock.now());
                     let waiting = waiting.take().unwrap_or_default();
@@ -207,10 +220,14 @@ impl Sequencer {
 
     /// Holds database and guard against each other anew: what was proven of another run of the
     /// server need not hold of this one, and nothing may be written to a database that went back.
-    async fn meet(&mut self, run: Option<ServerRun>) -> Result<(), AppendError> {
+    async fn meet(&mut self, run: ServerRun) -> Result<(), AppendError> {
         self.publisher.look_again().await.map_err(unreleased)?;
         self.catch_up().await?;
-        self.server_run = run;
+        self.met.retain(|met| met.started_us == run.started_us);
+        if self.met.len() == MOST_MET {
+            self.met.remove(0);
+        }
+        self.met.push(run);
         Ok(())
     }
 

@@ -18,10 +18,16 @@ pub struct Head {
     pub timestamp_ms: u64,
 }
 
-/// A run of a database server, from its start to its end: another run may be of another server,
-/// after a failover, or begin with older contents.
+/// A connection to one run of a database server. Another run may be of another server, after a
+/// failover, or begin with older contents; and between two connections somebody may have put other
+/// contents in the database's place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ServerRun(pub i64);
+pub struct ServerRun {
+    /// When the server was started, in microseconds since the Unix epoch.
+    pub started_us: i64,
+    /// Which of this process's connections it is.
+    pub connection: u64,
+}
 
 /// What a sequencer finds under the head lock.
 #[derive(Debug)]
@@ -193,9 +199,12 @@ pub enum PlanRefused {
     /// The stored right edge does not hash to the stored head.
     #[error("the stored tiles do not hash to the stored head: {0}")]
     DamagedEdge(String),
-    /// The database server was started since database and guard were last held against each other.
-    #[error("the database server is not the one of the last batch")]
-    AnotherServerRun(Option<ServerRun>),
+    /// The database was connected to since database and guard were last held against each other.
+    #[error("the connection to the database is a new one")]
+    AnotherServerRun(ServerRun),
+    /// The log was retired, or given another guard, since this process opened it.
+    #[error("the log was retired or given another guard while this process ran")]
+    Rebound,
     /// The log has no room left (2^40 entries).
     #[error("the log is full")]
     Full,

@@ -113,6 +113,8 @@ pub struct RecordedLog {
     pub created_ms: u64,
     /// Since when it takes no entries, in milliseconds since the Unix epoch.
     pub retired_ms: Option<u64>,
+    /// How often it was retired or given another guard, in this database.
+    pub binding: u64,
 }
 
 impl CopyState {

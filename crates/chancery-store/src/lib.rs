@@ -104,7 +104,7 @@ trait Database: Send + Sync {
     async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError>;
     async fn put_used_tokens(&self, tokens: &[UsedToken]) -> Result<(), StoreError>;
     async fn seal(&self) -> Result<(), StoreError>;
-    fn log_store(&self, log: i64) -> Arc<dyn LogStore>;
+    fn log_store(&self, log: i64, binding: Option<u64>) -> Arc<dyn LogStore>;
     async fn close(&self);
 }
 
@@ -237,7 +237,13 @@ impl Store {
 
     /// Returns the store of a log, by its [`RecordedLog::log`].
     pub fn log_store(&self, log: i64) -> Arc<dyn LogStore> {
-        self.database.log_store(log)
+        self.database.log_store(log, None)
+    }
+
+    /// Returns the store of a log that takes batches only as long as the log has the guard that it
+    /// had when `log` was read, and is not retired.
+    pub fn bound_log_store(&self, log: &RecordedLog) -> Arc<dyn LogStore> {
+        self.database.log_store(log.log, Some(log.binding))
     }
 
     /// Returns what tells this database from others.

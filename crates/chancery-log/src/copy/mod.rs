@@ -22,7 +22,7 @@ use chancery_tlog::ct::Entry;
 use chancery_tlog::{RightEdge, TreeHead};
 
 use crate::leaf::IndexTerm;
-use crate::read::edge_from_tiles;
+use crate::read::stored_edge;
 use crate::store::{Head, LogReader, LogStore, PlanRefused};
 
 pub use error::{CopyError, Side};
@@ -121,19 +121,12 @@ impl Copying<'_> {
 
     /// Rebuilds the target's right edge, which must hash to its head.
     async fn target_edge(&self, tree: &TreeHead) -> Result<RightEdge, CopyError> {
-        let needed = RightEdge::tiles_needed(tree.tree_size);
-        let stored = self.target.hash_tiles(&needed).await;
-        let stored = stored.map_err(CopyError::target)?;
-        let tiles: Vec<_> = needed
-            .into_iter()
-            .zip(stored)
-            .filter_map(|(tile, hashes)| Some((tile, hashes?)))
-            .collect();
         let damaged = |what| CopyError::Damaged {
             side: Side::Target,
             what,
         };
-        let edge = edge_from_tiles(tree, &tiles).map_err(damaged)?;
+        let edge = stored_edge(self.target, tree).await;
+        let edge = edge.map_err(CopyError::target)?.map_err(damaged)?;
         if edge.tree_head() == *tree {
             Ok(edge)
         } else {

@@ -1,27 +1,20 @@
 //! What a source proves about itself from its hash tiles.
 
-use chancery_tlog::{Hash, RightEdge, TreeHead, tile_width_at, verify_consistency};
+use chancery_tlog::{TreeHead, verify_consistency};
 
 use super::{CopyError, Side};
-use crate::read::{ReadError, consistency_proof, edge_from_tiles};
+use crate::read::{ReadError, consistency_proof, stored_edge};
 use crate::store::LogReader;
 
 /// Requires that the source's tiles are those of a tree with this head, which may have grown since.
 pub(super) async fn require_head(source: &dyn LogReader, head: &TreeHead) -> Result<(), CopyError> {
-    let needed = RightEdge::tiles_needed(head.tree_size);
-    let stored = source.hash_tiles(&needed).await;
-    let stored = stored.map_err(CopyError::source)?;
-    let cut = |(tile, hashes): (chancery_tlog::TileId, Option<Vec<u8>>)| {
-        let mut hashes = hashes?;
-        let width = tile_width_at(tile.level, tile.index, head.tree_size);
-        hashes.truncate(usize::from(width) * Hash::LENGTH);
-        Some((tile, hashes))
-    };
-    let tiles: Vec<_> = needed.into_iter().zip(stored).filter_map(cut).collect();
-    let edge = edge_from_tiles(head, &tiles).map_err(|what| CopyError::Damaged {
-        side: Side::Source,
-        what,
-    })?;
+    let edge = stored_edge(source, head).await;
+    let edge = edge
+        .map_err(CopyError::source)?
+        .map_err(|what| CopyError::Damaged {
+            side: Side::Source,
+            what,
+        })?;
     if edge.tree_head() == *head {
         Ok(())
     } else {

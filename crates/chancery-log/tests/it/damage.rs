@@ -10,11 +10,16 @@ const SIZE: usize = 300;
 
 type Damage = fn(&mut Vec<u8>);
 
+/// A tile may have grown since the head was read: what follows is not looked at by a new process, and
+/// written over.
+const LONG: &str = "too long";
+const ODD: &str = "no whole hashes";
+
 const DAMAGES: [(&str, Damage); 4] = [
     ("a flipped bit", |tile| tile[5] ^= 0x10),
     ("cut off", |tile| tile.truncate(tile.len() - 32)),
-    ("too long", |tile| tile.extend([0; 32])),
-    ("no whole hashes", |tile| tile.push(0)),
+    (LONG, |tile| tile.extend([0; 32])),
+    (ODD, |tile| tile.push(0)),
 ];
 
 const RIGHT_EDGE: [(u8, u64); 2] = [(0, 1), (1, 0)];
@@ -48,7 +53,8 @@ async fn check_not_opened(log: &TestLog, what: &str) {
 #[tokio::test]
 async fn a_damaged_right_edge_is_refused_by_a_new_process() {
     for place in RIGHT_EDGE {
-        for (what, damage) in DAMAGES {
+        let damages = DAMAGES.into_iter();
+        for (what, damage) in damages.filter(|(what, _)| ![LONG, ODD].contains(what)) {
             let log = TestLog::of_size(SIZE).await;
             log.close().await;
             let whole = log.world.backup();

@@ -160,23 +160,30 @@ async fn a_guard_behind_the_database_is_moved_with_a_proof() {
     log.check_log().await;
 }
 
+fn server_run(started_us: i64, connection: u64) -> ServerRun {
+    ServerRun {
+        started_us,
+        connection,
+    }
+}
+
 /// Two processes; the first knows 5 entries only when its database server is another one, which
 /// lacks what the second has released meanwhile.
-async fn fail_over_to_a_stale_standby(run: Option<ServerRun>) -> (TestLog, TreeHead) {
+async fn fail_over_to_a_stale_standby(run: ServerRun) -> (TestLog, TreeHead) {
     let log = TestLog::of_size(5).await;
-    *log.store.server_run.lock().unwrap() = Some(ServerRun(1));
+    *log.store.server_run.lock().unwrap() = Some(server_run(1, 1));
     log.append_one().await.unwrap();
     let standby = log.world.backup();
     let other = log.world.open().await.unwrap();
     other.append_many(3).await;
     log.world.restore(&standby);
-    *log.store.server_run.lock().unwrap() = run;
+    *log.store.server_run.lock().unwrap() = Some(run);
     (log, other.status().tree)
 }
 
 #[tokio::test]
 async fn a_standby_that_was_behind_is_noticed_before_anything_is_written_to_it() {
-    for run in [Some(ServerRun(2)), None] {
+    for run in [server_run(2, 1), server_run(1, 2)] {
         let (log, released) = fail_over_to_a_stale_standby(run).await;
         let refusal = refused(&log).await;
         let AppendError::Halted(reason) = &refusal else {
@@ -192,7 +199,7 @@ async fn a_standby_that_was_behind_is_noticed_before_anything_is_written_to_it()
 async fn a_server_that_was_started_again_with_all_it_had_is_taken() {
     let log = TestLog::of_size(5).await;
     for run in 1..4 {
-        *log.store.server_run.lock().unwrap() = Some(ServerRun(run));
+        *log.store.server_run.lock().unwrap() = Some(server_run(run, 1));
         let other = log.world.open().await.unwrap();
         other.append_many(2).await;
         log.append_one().await.unwrap();
@@ -204,7 +211,7 @@ async fn a_server_that_was_started_again_with_all_it_had_is_taken() {
 #[tokio::test]
 async fn a_new_server_waits_for_the_guard() {
     let log = TestLog::of_size(5).await;
-    *log.store.server_run.lock().unwrap() = Some(ServerRun(1));
+    *log.store.server_run.lock().unwrap() = Some(server_run(1, 1));
     log.guard.fail_next(&[GuardFault::Unreachable]);
     assert!(matches!(refused(&log).await, AppendError::Unavailable(_)));
     assert_eq!(log.world.stored_entries(), 5);

@@ -98,10 +98,32 @@ pub(super) async fn change(
     writers: &Writers,
     query: Query<'_, Driver, Arguments>,
 ) -> Result<bool, StoreError> {
+    change_and(writers, query, None).await
+}
+
+/// Does so with a statement that changes what processes are bound to. Those that run find out under
+/// the lock of the head, for which this waits.
+pub(super) async fn rebind(
+    writers: &Writers,
+    query: Query<'_, Driver, Arguments>,
+) -> Result<bool, StoreError> {
+    change_and(writers, query, Some(sql::REBIND)).await
+}
+
+async fn change_and(
+    writers: &Writers,
+    query: Query<'_, Driver, Arguments>,
+    then: Option<&'static str>,
+) -> Result<bool, StoreError> {
     let (loan, changed) = tokio::time::timeout(BEFORE_COMMIT, async {
         let mut loan = begin(writers).await?;
         let done = query.execute(loan.connection()).await;
-        Ok((loan, done.map_err(store_error)?.rows_affected()))
+        let changed = done.map_err(store_error)?.rows_affected();
+        if let Some(then) = then.filter(|_| changed > 0) {
+            let done = sqlx::query(then).execute(loan.connection()).await;
+            done.map_err(store_error)?;
+        }
+        Ok((loan, changed))
     })
     .await
     .map_err(|_| timed_out(BEFORE_COMMIT))??;

@@ -134,14 +134,14 @@ impl crate::Database for Database {
         let query = sqlx::query(sql::RETIRE_LOG)
             .bind(log)
             .bind(now_ms.cast_signed());
-        copies::change(&self.writers, query).await
+        copies::rebind(&self.writers, query).await
     }
 
     async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError> {
         let query = sqlx::query(sql::REPLACE_GUARD)
             .bind(from.to_owned())
             .bind(to.to_owned());
-        copies::change(&self.writers, query).await
+        copies::rebind(&self.writers, query).await
     }
 
     async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError> {
@@ -170,10 +170,11 @@ impl crate::Database for Database {
         Ok(())
     }
 
-    fn log_store(&self, log: i64) -> Arc<dyn LogStore> {
+    fn log_store(&self, log: i64, binding: Option<u64>) -> Arc<dyn LogStore> {
         let readers = self.readers.clone();
         Arc::new(Log {
             log,
+            binding,
             readers,
             writers: Arc::clone(&self.writers),
         })
@@ -256,6 +257,7 @@ type LogRow = (
     String,
     i64,
     Option<i64>,
+    i64,
 );
 
 fn read_instance(
@@ -265,8 +267,18 @@ fn read_instance(
     copy: Option<String>,
 ) -> Result<Instance, StoreError> {
     let read_log = |row: LogRow| {
-        let (log, name, origin, log_id, public_key, witness_key, readers, created_ms, retired_ms) =
-            row;
+        let (
+            log,
+            name,
+            origin,
+            log_id,
+            public_key,
+            witness_key,
+            readers,
+            created_ms,
+            retired_ms,
+            binding,
+        ) = row;
         let retired_ms = retired_ms.map(|time| rows::unsigned("retired_ms", time));
         Ok(RecordedLog {
             log,
@@ -278,6 +290,7 @@ fn read_instance(
             readers: Readers::parse(&readers)?,
             created_ms: rows::unsigned("created_ms", created_ms)?,
             retired_ms: retired_ms.transpose()?,
+            binding: rows::unsigned("binding", binding)?,
         })
     };
     Ok(Instance {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{
-    Beyond, Delivery, Head, LogReader, LogStore, Plan, SequenceError, ServerRun, StoreError,
-    StoredTerm, Tip,
+    Beyond, Delivery, Head, LogReader, LogStore, Plan, PlanRefused, SequenceError, ServerRun,
+    StoreError, StoredTerm, Tip,
 };
 use chancery_tlog::{MAX_TILE_LEVEL, RightEdge, TILE_WIDTH, TileId, TreeHead};
 
@@ -22,6 +22,8 @@ use crate::rows::{self, Rows};
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) log: i64,
+    /// The [`RecordedLog::binding`](crate::RecordedLog::binding) that must still hold, if any.
+    pub(super) binding: Option<u64>,
     pub(super) readers: Pool,
     pub(super) writers: Arc<Writers>,
 }
@@ -30,7 +32,9 @@ pub(super) struct Log {
 pub(super) struct LockedHead {
     pub(super) row: Option<rows::HeadRow>,
     pub(super) database_time_ms: Option<i64>,
-    pub(super) server_run: Option<ServerRun>,
+    /// When the server was started, in microseconds since the Unix epoch, and what the log is
+    /// bound to: where it is a server.
+    pub(super) server: Option<(i64, i64)>,
 }
 
 /// What is left to do for a batch.
@@ -106,7 +110,10 @@ impl LogStore for Log {
         };
         let transaction = tokio::time::timeout(BEFORE_COMMIT, async {
             let mut loan = self.writers.lend().await?;
-            begin(&mut loan, self.log).await?;
+            let locked = begin(&mut loan, self.log).await?;
+            if self.is_rebound(&locked) {
+                return Err(StoreError::Unavailable(Box::new(PlanRefused::Rebound)));
+            }
             write(loan.connection(), self.log, rows)
                 .await
                 .map_err(store_error)?;
@@ -279,7 +286,11 @@ impl Log {
     ) -> Result<Prepared<'a>, SequenceError> {
         let locked = begin(&mut loan, self.log).await;
         let locked = locked.map_err(SequenceError::NotCommitted)?;
-        let tip = self.tip(loan.connection(), known, locked).await;
+        if self.is_rebound(&locked) {
+            loan.roll_back().await;
+            return Err(PlanRefused::Rebound.into());
+        }
+        let tip = self.tip(&mut loan, known, locked).await;
         let tip = tip.map_err(SequenceError::NotCommitted)?;
         let from = tip.head.tree;
         let batch = match plan(tip) {
@@ -319,16 +330,26 @@ impl Log {
         )))
     }
 
+    fn is_rebound(&self, locked: &LockedHead) -> bool {
+        match (self.binding, locked.server) {
+            (Some(binding), Some((_, found))) => u64::try_from(found) != Ok(binding),
+            _ => false,
+        }
+    }
+
     async fn tip(
         &self,
-        connection: &mut Connection,
+        loan: &mut Loan<'_>,
         known: Option<TreeHead>,
         locked: LockedHead,
     ) -> Result<Tip, StoreError> {
         let head = rows::head(self.log, locked.row)?;
         let edge_tiles = match known {
             Some(known) if known == head.tree => None,
-            _ => Some(self.edge_tiles(connection, head.tree.tree_size).await?),
+            _ => {
+                let tiles = self.edge_tiles(loan.connection(), head.tree.tree_size);
+                Some(tiles.await?)
+            }
         };
         let database_time_ms = match locked.database_time_ms {
             Some(time) => Some(rows::unsigned("the database's clock", time)?),
@@ -338,7 +359,10 @@ impl Log {
             head,
             edge_tiles,
             database_time_ms,
-            server_run: locked.server_run,
+            server_run: locked.server.map(|(started_us, _)| ServerRun {
+                started_us,
+                connection: loan.number(),
+            }),
         })
     }
 

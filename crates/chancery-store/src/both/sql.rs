@@ -130,10 +130,11 @@ pub(crate) const MOVE_GUARD: &str = "\
 
 /// All logs.
 pub(crate) const LOGS: &str = "\
-    SELECT log, name, origin, log_id, public_key, witness_key, readers, created_ms,
-           retired_ms
+    SELECT log.log, name, origin, log_id, public_key, witness_key, readers, created_ms, retired_ms,
+           binding
       FROM log
-     ORDER BY log";
+      JOIN log_head ON log_head.log = log.log
+     ORDER BY log.log";
 
 /// What kind of copy the database is.
 pub(crate) const COPY: &str = "\
@@ -168,6 +169,11 @@ pub(crate) const REPLACE_GUARD: &str = "\
     UPDATE instance
        SET guard_id = $2
      WHERE id = 1 AND guard_id = $1";
+
+/// Tells every process that what it is bound to has changed.
+pub(crate) const REBIND: &str = "\
+    UPDATE log_head
+       SET binding = binding + 1";
 
 /// A stretch of the used tokens.
 pub(crate) const USED_TOKENS: &str = "\

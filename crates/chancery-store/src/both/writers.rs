@@ -6,6 +6,7 @@
 //! sqlx pool would reuse it, and would ping it before and after each transaction.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chancery_log::{Head, StoreError};
@@ -20,7 +21,9 @@ use crate::limits::{ACQUIRE, timed_out, within};
 pub(super) struct Writers {
     options: Options,
     permits: Semaphore,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Numbered>>,
+    /// How many connections there have been.
+    opened: AtomicU64,
     /// The number of a log and its head as this process last wrote it.
     written: Mutex<Option<(i64, Head)>>,
     /// The claim on an SQLite file of one process alone: held as long as anybody can write.
@@ -28,9 +31,13 @@ pub(super) struct Writers {
     access: Access,
 }
 
+/// A connection, and which of this process's it is.
+struct Numbered(u64, Connection);
+
 /// A connection on loan. Dropping it closes it.
 pub(super) struct Loan<'a> {
     writers: &'a Writers,
+    number: u64,
     connection: Connection,
     reused: bool,
     /// What is written on it: known to all once it is given back.
@@ -49,7 +56,8 @@ impl Writers {
         Ok(Self {
             options,
             permits: Semaphore::new(WRITERS),
-            idle: Mutex::new(vec![first]),
+            idle: Mutex::new(vec![Numbered(0, first)]),
+            opened: AtomicU64::new(1),
             written: Mutex::default(),
             claim,
             access,
@@ -66,12 +74,13 @@ impl Writers {
             .map_err(|closed| StoreError::Unavailable(Box::new(closed)))?;
         let idle = self.idle().pop();
         let reused = idle.is_some();
-        let connection = match idle {
+        let Numbered(number, connection) = match idle {
             Some(connection) => connection,
             None => self.reconnect().await?,
         };
         Ok(Loan {
             writers: self,
+            number,
             connection,
             reused,
             wrote: None,
@@ -81,21 +90,22 @@ impl Writers {
 
     /// Opens a connection to what may be another server than the first one's, or the same with
     /// other settings.
-    async fn reconnect(&self) -> Result<Connection, StoreError> {
+    async fn reconnect(&self) -> Result<Numbered, StoreError> {
         let mut connection = connect(&self.options, self.access).await?;
         if self.access == Access::ReadWrite {
             durability::check(&mut connection)
                 .await
                 .map_err(|e| StoreError::Unavailable(Box::new(e)))?;
         }
-        Ok(connection)
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(Numbered(number, connection))
     }
 
     /// Closes what is idle, and lends nothing any more.
     pub(super) async fn close(&self) {
         self.permits.close();
         let idle = std::mem::take(&mut *self.idle());
-        for connection in idle {
+        for Numbered(_, connection) in idle {
             // The last words to a server that may be gone; there is nothing left to lose.
             let _ = within(ACQUIRE, connection.close()).await;
         }
@@ -105,7 +115,7 @@ impl Writers {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Numbered>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,6 +134,11 @@ impl Loan<'_> {
         &mut self.connection
     }
 
+    /// Tells which of this process's connections it is.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Tells whether the connection has been idle, and may have died meanwhile.
     pub(super) fn reused(&self) -> bool {
         self.reused
@@ -131,7 +146,7 @@ impl Loan<'_> {
 
     /// Puts a new connection in the place of a dead one.
     pub(super) async fn renew(&mut self) -> Result<(), StoreError> {
-        self.connection = self.writers.reconnect().await?;
+        Numbered(self.number, self.connection) = self.writers.reconnect().await?;
         self.reused = false;
         Ok(())
     }
@@ -165,6 +180,7 @@ impl Loan<'_> {
     pub(super) fn give_back(self) {
         let Self {
             writers,
+            number,
             connection,
             wrote,
             ..
@@ -172,7 +188,7 @@ impl Loan<'_> {
         if wrote.is_some() {
             *writers.written() = wrote;
         }
-        writers.idle().push(connection);
+        writers.idle().push(Numbered(number, connection));
     }
 }
 

@@ -64,6 +64,11 @@ const MIGRATIONS: &[Embedded] = &[
         "recovery",
         include_str!("../../../../migrations/postgres/0004_recovery.sql"),
     ),
+    (
+        5,
+        "binding",
+        include_str!("../../../../migrations/postgres/0005_binding.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

@@ -1,6 +1,5 @@
 //! Locking a head, and writing a batch.
 
-use chancery_log::ServerRun;
 use sqlx::Executor;
 use sqlx::postgres::PgBindIterExt;
 
@@ -11,20 +10,20 @@ use crate::rows::Rows;
 /// Begins a transaction and locks the log's head in it.
 pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Result<LockedHead> {
     connection.execute(BEGIN).await?;
-    let found = sqlx::query_as::<_, (i64, Vec<u8>, i64, i64, i64)>(sql::LOCK_HEAD)
+    let found = sqlx::query_as::<_, (i64, Vec<u8>, i64, i64, i64, i64)>(sql::LOCK_HEAD)
         .bind(log)
         .fetch_optional(connection)
         .await?;
     Ok(match found {
-        Some((tree_size, root_hash, timestamp_ms, now_ms, started_us)) => LockedHead {
+        Some((tree_size, root_hash, timestamp_ms, now_ms, started_us, binding)) => LockedHead {
             row: Some((tree_size, root_hash, timestamp_ms)),
             database_time_ms: Some(now_ms),
-            server_run: Some(ServerRun(started_us)),
+            server: Some((started_us, binding)),
         },
         None => LockedHead {
             row: None,
             database_time_ms: None,
-            server_run: None,
+            server: None,
         },
     })
 }

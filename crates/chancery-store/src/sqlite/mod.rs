@@ -72,6 +72,11 @@ const MIGRATIONS: &[Embedded] = &[
         "recovery",
         include_str!("../../../../migrations/sqlite/0004_recovery.sql"),
     ),
+    (
+        5,
+        "binding",
+        include_str!("../../../../migrations/sqlite/0005_binding.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

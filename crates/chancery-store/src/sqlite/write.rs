@@ -35,7 +35,7 @@ pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Re
     Ok(LockedHead {
         row,
         database_time_ms: None,
-        server_run: None,
+        server: None,
     })
 }
 
