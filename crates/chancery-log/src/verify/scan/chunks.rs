@@ -1,0 +1,172 @@
+//! Entries with their tiles: read in chunks, looked at in threads, appended to the tree in order.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_tlog::{Hash, TILE_WIDTH};
+
+use super::super::entries::{Looked, Looker};
+use super::super::finding::Object;
+use super::super::reading::{Chunk, Source, blame, patiently};
+use super::super::tree::Leaves;
+use super::super::{Progress, Stage};
+use super::{CHUNK, Scan, panicked};
+use crate::StoreError;
+
+impl Scan<'_> {
+    /// Reads and checks entries up to the end; the next chunk is read while one is checked.
+    pub(super) async fn read_entries(
+        &mut self,
+        observer: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), StoreError> {
+        let source = self.source;
+        let mut range = self.next(self.tree.size());
+        let mut chunk = read(source, range.clone()).await?;
+        while let Some(current) = chunk {
+            range = self.next(range.end);
+            let (checked, next) = tokio::join!(self.check(current), read(source, range.clone()));
+            checked?;
+            chunk = next?.filter(|_| self.tree.size() < self.end);
+            observer(Progress {
+                stage: Stage::Entries,
+                done: self.tree.size() - self.since.tree_size,
+                total: Some(self.end.saturating_sub(self.since.tree_size)),
+            });
+            self.pace().await;
+        }
+        Ok(())
+    }
+
+    fn next(&self, start: u64) -> Range<u64> {
+        start..((start / CHUNK + 1) * CHUNK).min(self.end).max(start)
+    }
+
+    async fn pace(&self) {
+        if let Some(rate) = self.options.entries_per_second {
+            let done = self.tree.size() - self.since.tree_size;
+            let due = Duration::from_millis(done.saturating_mul(1000) / u64::from(rate.get()));
+            tokio::time::sleep_until(self.started + due).await;
+        }
+    }
+    async fn check(&mut self, mut chunk: Chunk) -> Result<(), StoreError> {
+        self.notice_end(&mut chunk).await?;
+        let chunk = Arc::new(chunk);
+        let mut looked = look(&self.looker, &chunk).await?;
+        self.add_issuers(&mut looked).await?;
+        for tile in looked.chunk_by(|a, b| a.leaf_index / TILE_WIDTH == b.leaf_index / TILE_WIDTH) {
+            self.check_tile(&chunk, tile).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes the entries of one tile and appends it to the tree.
+    async fn check_tile(&mut self, chunk: &Chunk, tile: &[Looked]) -> Result<(), StoreError> {
+        let index = tile.first().map_or(0, |entry| entry.leaf_index) / TILE_WIDTH;
+        let place = usize::try_from(index - chunk.first / TILE_WIDTH).unwrap_or(usize::MAX);
+        let stored = chunk.tiles.get(place).and_then(Option::as_deref);
+        let (in_tile, _) = stored.unwrap_or_default().as_chunks::<{ Hash::LENGTH }>();
+        for entry in tile {
+            let place = usize::try_from(entry.leaf_index % TILE_WIDTH).unwrap_or(usize::MAX);
+            let hash = entry.hash.as_ref().map(Hash::as_bytes);
+            self.note(entry, hash.is_some() && hash == in_tile.get(place));
+        }
+        let hashes: Vec<_> = tile.iter().map(|entry| entry.hash).collect();
+        let leaves = Leaves {
+            index,
+            hashes: &hashes,
+            stored,
+        };
+        let known = &self.options.known;
+        self.tree
+            .append(&self.source, leaves, known, &mut self.findings)
+            .await
+    }
+
+    /// Where entries are missing to the head's end and no tile knows of them either, the head is to
+    /// blame, and there is nothing more to read.
+    async fn notice_end(&mut self, chunk: &mut Chunk) -> Result<(), StoreError> {
+        let (Some(store), Some(ends_at)) = (self.source.store, chunk.ends_at) else {
+            return Ok(());
+        };
+        let place = usize::try_from(ends_at / TILE_WIDTH - chunk.first / TILE_WIDTH);
+        let tile = place
+            .ok()
+            .and_then(|place| chunk.tiles.get(place)?.as_deref());
+        let known = tile.map_or(0, <[u8]>::len) / Hash::LENGTH;
+        if known as u64 > ends_at % TILE_WIDTH {
+            return Ok(());
+        }
+        if let Ok(beyond) = blame(patiently(|| store.beyond(ends_at)).await)?
+            && beyond.entries.is_empty()
+        {
+            let wrong = format!("it says {} entries, but there are {ends_at} only", self.end);
+            self.findings.add(Object::Head, wrong);
+            self.end = ends_at;
+            let left = usize::try_from(ends_at - chunk.first).unwrap_or_default();
+            chunk.entries.truncate(left);
+        }
+        Ok(())
+    }
+
+    /// Takes down what was seen of an entry. `confirmed` says whether it hashes to what its tile has:
+    /// otherwise it may be damaged, and its time with it.
+    fn note(&mut self, entry: &Looked, confirmed: bool) {
+        let Looked { leaf_index, .. } = *entry;
+        if let Some(wrong) = &entry.wrong {
+            self.findings.add(Object::entry(leaf_index), wrong);
+        } else if let Some(time) = entry.timestamp_ms {
+            if let Some((_, before)) = self.last
+                && time < before
+                && confirmed
+            {
+                let wrong = format!("its time {time} is before that of the entry before, {before}");
+                self.findings.add(Object::entry(leaf_index), wrong);
+            }
+            if confirmed {
+                self.last = Some((leaf_index, time));
+            }
+        }
+        if let Some(checked) = &entry.delivery {
+            self.deliveries += 1;
+            let wrong = checked.as_ref().err().or(entry.mismatch.as_ref());
+            // Of a damaged entry it cannot be told what belongs to it.
+            if let Some(wrong) = wrong.filter(|_| checked.is_err() || entry.wrong.is_none()) {
+                self.findings.add(Object::Delivery(leaf_index), wrong);
+            }
+        }
+        let terms = entry.terms.as_ref().map(|(sum, _)| *sum);
+        self.ledger.expect(leaf_index, terms);
+    }
+}
+
+/// Reads a chunk; `None` where there is nothing to read.
+async fn read(source: Source<'_>, range: Range<u64>) -> Result<Option<Chunk>, StoreError> {
+    match range.is_empty() {
+        true => Ok(None),
+        false => source.chunk(range).await.map(Some),
+    }
+}
+
+/// Looks at the entries of a chunk, each tile in a thread of its own.
+async fn look(looker: &Looker, chunk: &Arc<Chunk>) -> Result<Vec<Looked>, StoreError> {
+    let mut tasks = Vec::new();
+    let count = chunk.entries.len();
+    let width = usize::from(chancery_tlog::TilePath::FULL_WIDTH);
+    for first in (0..count).step_by(width) {
+        let looker = looker.clone();
+        let chunk = Arc::clone(chunk);
+        tasks.push(tokio::task::spawn_blocking(move || {
+            let entries = (chunk.first..).zip(&chunk.entries).skip(first).take(width);
+            let look = |(leaf_index, entry)| {
+                looker.look(leaf_index, entry, chunk.deliveries.get(&leaf_index))
+            };
+            entries.map(look).collect::<Vec<_>>()
+        }));
+    }
+    let mut looked = Vec::with_capacity(count);
+    for task in tasks {
+        looked.extend(task.await.map_err(panicked)?);
+    }
+    Ok(looked)
+}
