@@ -1,10 +1,13 @@
 //! The command line.
 
+mod log;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::log::{BackupArgs, LogCommand, LogRecoverArgs, LogVerifyArgs, RestoreArgs};
 use crate::config::LogRead;
 
 /// A private code-signing certificate authority with its own transparency log.
@@ -209,87 +212,6 @@ pub(crate) struct SettingsArgs {
     /// true` in the issuer's entry says it better. Can be given more than once.
     #[arg(long, value_name = "ISSUER")]
     pub(crate) any_owner: Vec<String>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BackupArgs {
-    #[command(flatten)]
-    pub(crate) instance: InstanceArgs,
-    /// The file to make. Nothing is overwritten.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) to: PathBuf,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RestoreArgs {
-    #[command(flatten)]
-    pub(crate) instance: InstanceArgs,
-    /// The backup. It fits either kind of database.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) from: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LogCommand {
-    /// Computes a log anew from its entries, and says what in it is wrong. Also beside a running
-    /// server.
-    Verify(LogVerifyArgs),
-    /// Mends what `serve` refuses: a database behind its guard, or one whose guard is lost. Stop
-    /// every process of the instance first.
-    Recover(LogRecoverArgs),
-}
-
-#[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("way").required(true).args(["from", "retire", "new_guard"]))]
-pub(crate) struct LogRecoverArgs {
-    #[command(flatten)]
-    pub(crate) instance: InstanceArgs,
-    /// Bring back the entries up to the guard's head from this copy: a backup, or the URL of another
-    /// database.
-    #[arg(long, value_name = "COPY")]
-    pub(crate) from: Option<String>,
-    /// Take the log out of use for ever. Say its origin, so that it is the right one.
-    #[arg(long, value_name = "ORIGIN")]
-    pub(crate) retire: Option<String>,
-    /// Make a new guard in the place of one that is lost. Wants --checkpoint, or
-    /// --no-checkpoint-known.
-    #[arg(long)]
-    pub(crate) new_guard: bool,
-    /// With --new-guard: the newest checkpoint that anybody outside has kept: a monitor, an auditor,
-    /// a client.
-    #[arg(long, value_name = "FILE", requires = "new_guard")]
-    pub(crate) checkpoint: Option<PathBuf>,
-    /// With --new-guard: nobody has kept a checkpoint. Entries that the database has lost, if any,
-    /// are then lost without a trace.
-    #[arg(long, requires = "new_guard", conflicts_with = "checkpoint")]
-    pub(crate) no_checkpoint_known: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct LogVerifyArgs {
-    #[command(flatten)]
-    pub(crate) instance: InstanceArgs,
-    /// Trust the log's first SIZE entries as its tiles describe them, and verify what follows.
-    #[arg(long, value_name = "SIZE", conflicts_with = "since_checkpoint")]
-    pub(crate) since: Option<u64>,
-    /// Trust the tree of this checkpoint of the log, which was verified before, and verify that the
-    /// log contains it, and what follows.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) since_checkpoint: Option<PathBuf>,
-    /// Verify the published files in this folder (checkpoint, tile/, issuer/) instead of the
-    /// database.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) directory: Option<PathBuf>,
-    /// With --directory: the log's public key, in PEM or DER. By default what the instance's
-    /// database says.
-    #[arg(long, value_name = "FILE", requires = "directory")]
-    pub(crate) key: Option<PathBuf>,
-    /// With --directory: the first line that the checkpoint must have.
-    #[arg(long, value_name = "ORIGIN", requires = "directory")]
-    pub(crate) origin: Option<String>,
-    /// How to say it.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]
