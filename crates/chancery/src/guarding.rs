@@ -14,8 +14,8 @@ use chancery_store::{
 use chancery_tlog::TreeHead;
 
 use crate::config::{GuardConfig, GuardPlace, ObjectStorePlace};
+use crate::connecting::read_database_file;
 use crate::failure::{Causes, Failure};
-use crate::opening::read_database_file;
 
 /// A guard, and what somebody should know of it.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod connecting;
 mod copies;
 mod failure;
 mod founding;

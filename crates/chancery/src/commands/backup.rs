@@ -12,17 +12,17 @@ use chancery_store::{ConnectOptions, CopyState, DatabaseUrl, Instance, Store};
 use crate::cli::BackupArgs;
 use crate::commands::serve::put_database;
 use crate::config::Config;
+use crate::connecting;
 use crate::copies::{self, CopiedLog, said};
 use crate::failure::{Causes, Failure};
-use crate::opening;
 use crate::report::say;
 
 pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
     let mut config = Config::load(&args.instance.config)?;
     put_database(&mut config, args.instance.database)?;
     refuse_existing(&args.to)?;
-    let source = opening::to_read(&opening::database_url(&config)?).await?;
-    let instance = opening::own(&source).await?;
+    let source = connecting::to_read(&connecting::database_url(&config)?).await?;
+    let instance = connecting::own(&source).await?;
 
     let partial = Partial::of(&args.to);
     let target = partial.open().await?;

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::{ConfigCheckArgs, Format};
 use crate::commands::serve;
 use crate::config::Config;
+use crate::connecting;
 use crate::failure::Failure;
 use crate::identity::IdentitySource;
 use crate::opening;
@@ -137,7 +138,7 @@ async fn check_database(config: &Config, report: &mut Report) {
         report.add(NAME, Status::Skipped, "not before the rest is good");
         return;
     }
-    let checked = match opening::database_url(config) {
+    let checked = match connecting::database_url(config) {
         Ok(url) => opening::verify(config, &url)
             .await
             .map(|warning| (url, warning)),

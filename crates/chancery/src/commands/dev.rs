@@ -17,6 +17,7 @@ use url::Url;
 use crate::cli::DevArgs;
 use crate::commands::serve::{app_state, given_database};
 use crate::config::{Config, LogRead, Required};
+use crate::connecting;
 use crate::failure::Failure;
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::identity::IdentitySource;
@@ -173,7 +174,7 @@ impl Development {
             b"Keys in this folder are for tests.\n",
             0o644,
         )?;
-        let store = empty_database(&opening::database_url(config)?).await?;
+        let store = empty_database(&connecting::database_url(config)?).await?;
         let passphrase = make_passphrase(&self.layout.passphrase())?;
         let root_passphrase = make_passphrase(&self.layout.root_passphrase())?;
         let origin = Origin::parse(&config.log.origin).map_err(Failure::from_error)?;

@@ -15,6 +15,7 @@ use crate::commands::serve::given_database;
 use crate::config::{
     Config, GuardConfig, GuardPlace, LogRead, ObjectStorePlace, Required, parse_url,
 };
+use crate::connecting;
 use crate::failure::{Causes, Failure};
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::layout::Layout;
@@ -142,7 +143,7 @@ impl Setup {
                 config.database = (!parsed.has_password()).then_some(url);
                 parsed
             }
-            (None, Some(path)) => parse_database(&opening::read_database_file(path)?)?,
+            (None, Some(path)) => parse_database(&connecting::read_database_file(path)?)?,
             (None, None) => {
                 config.database = Some("sqlite:chancery.db".to_owned());
                 parse_database(&format!("sqlite:{}", layout.sqlite().display()))?

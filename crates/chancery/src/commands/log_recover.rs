@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::copies::{copy_log, copy_used_tokens, refused, said};
 use crate::failure::Failure;
 use crate::report::say;
-use crate::{guarding, opening};
+use crate::{connecting, guarding};
 
 pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
     if args.new_guard && args.checkpoint.is_none() && !args.no_checkpoint_known {
@@ -30,9 +30,9 @@ pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
     }
     let mut config = Config::load(&args.instance.config)?;
     put_database(&mut config, args.instance.database.clone())?;
-    let store = opening::to_write(&opening::database_url(&config)?).await?;
-    let instance = opening::own(&store).await?;
-    let log = opening::log_of(&config, &instance)?.clone();
+    let store = connecting::to_write(&connecting::database_url(&config)?).await?;
+    let instance = connecting::own(&store).await?;
+    let log = connecting::log_of(&config, &instance)?.clone();
     let broken = Broken {
         config,
         instance,

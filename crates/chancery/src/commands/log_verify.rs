@@ -23,7 +23,7 @@ use crate::commands::serve::put_database;
 use crate::config::Config;
 use crate::failure::{Causes, Failure};
 use crate::report::{counted, say};
-use crate::{guarding, opening};
+use crate::{connecting, guarding, opening};
 
 pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
     let begun = Instant::now();
@@ -109,10 +109,10 @@ async fn open(args: &LogVerifyArgs) -> Result<(Option<Config>, Store), Failure> 
     } else {
         let mut config = Config::load(path)?;
         put_database(&mut config, given)?;
-        let url = opening::database_url(&config)?;
+        let url = connecting::database_url(&config)?;
         (Some(config), url)
     };
-    Ok((config, opening::to_read(&url).await?))
+    Ok((config, connecting::to_read(&url).await?))
 }
 
 /// A log, and what kind of database holds it.

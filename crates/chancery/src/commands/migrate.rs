@@ -3,13 +3,13 @@
 use crate::cli::MigrateArgs;
 use crate::commands::serve::put_database;
 use crate::config::Config;
+use crate::connecting;
 use crate::failure::Failure;
-use crate::opening;
 
 pub(crate) async fn run(args: MigrateArgs) -> Result<(), Failure> {
     let mut config = Config::load(&args.instance.config)?;
     put_database(&mut config, args.instance.database)?;
-    opening::migrate(&opening::database_url(&config)?).await?;
+    connecting::migrate(&connecting::database_url(&config)?).await?;
     println!("the database is up to date");
     Ok(())
 }

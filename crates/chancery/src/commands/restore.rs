@@ -11,21 +11,21 @@ use chancery_store::{ConnectOptions, CopyState, DatabaseUrl, Instance, Store};
 use crate::cli::RestoreArgs;
 use crate::commands::serve::put_database;
 use crate::config::Config;
+use crate::connecting;
 use crate::copies::{self, refused, said};
 use crate::failure::Failure;
 use crate::guarding;
-use crate::opening;
 use crate::report::say;
 
 pub(crate) async fn run(args: RestoreArgs) -> Result<(), Failure> {
     let mut config = Config::load(&args.instance.config)?;
     put_database(&mut config, args.instance.database)?;
-    let source = opening::to_read(&backup_url(&args.from)?).await?;
+    let source = connecting::to_read(&backup_url(&args.from)?).await?;
     let instance = backup(&source, &args.from).await?;
-    opening::log_of(&config, &instance)?;
+    connecting::log_of(&config, &instance)?;
 
-    let target = empty_or_begun(&opening::database_url(&config)?, &instance).await?;
-    if opening::recorded_if_any(&target).await?.is_none() {
+    let target = empty_or_begun(&connecting::database_url(&config)?, &instance).await?;
+    if connecting::recorded_if_any(&target).await?.is_none() {
         let issuers = copies::issuers(&source, &instance).await?;
         let state = CopyState::UnfinishedRestore;
         let now_ms = unix_ms(SystemTime::now());
@@ -55,7 +55,7 @@ fn backup_url(path: &Path) -> Result<DatabaseUrl, Failure> {
 
 /// Returns what a backup records of its instance, as a restored database is to record it.
 async fn backup(source: &Store, path: &Path) -> Result<Instance, Failure> {
-    let instance = opening::recorded(source).await?;
+    let instance = connecting::recorded(source).await?;
     let why = match instance.copy {
         Some(CopyState::Backup) => {
             return Ok(Instance {
@@ -76,13 +76,13 @@ async fn empty_or_begun(url: &DatabaseUrl, backup: &Instance) -> Result<Store, F
         create: true,
         ..ConnectOptions::default()
     };
-    let store = opening::connect_with(url, options).await?;
+    let store = connecting::connect_with(url, options).await?;
     store.migrate().await.map_err(Failure::from_error)?;
     let begun = Instance {
         copy: Some(CopyState::UnfinishedRestore),
         ..backup.clone()
     };
-    match opening::recorded_if_any(&store).await? {
+    match connecting::recorded_if_any(&store).await? {
         None => Ok(store),
         Some(found) if found == begun => Ok(store),
         Some(_) => Err(Failure::configuration(format!(
@@ -98,7 +98,7 @@ async fn hold_against_guard(
     instance: &Instance,
     target: &Store,
 ) -> Result<(), Failure> {
-    let recorded = opening::log_of(config, instance)?;
+    let recorded = connecting::log_of(config, instance)?;
     let log = target.log_store(recorded.log);
     let head = log.head().await.map_err(Failure::from_error)?.tree;
     let guard = match guarding::open(&config.guard, target).await {

@@ -7,8 +7,8 @@ use chancery_log::{LogReader, LogStore};
 use chancery_store::{DatabaseUrl, RecordedLog, Store};
 
 use crate::commands::serve::is_argument;
+use crate::connecting;
 use crate::failure::{Causes, Failure};
-use crate::opening;
 
 /// A copy of the log.
 pub(super) struct Source {
@@ -25,8 +25,8 @@ impl Source {
             )));
         }
         let url = url(from)?;
-        let store = opening::to_read(&url).await?;
-        let instance = opening::recorded(&store).await?;
+        let store = connecting::to_read(&url).await?;
+        let instance = connecting::recorded(&store).await?;
         let same = instance.logs.iter().find(|copy| copy.log_id == log.log_id);
         let same = same.ok_or_else(|| {
             Failure::configuration(format!(
