@@ -198,8 +198,9 @@ impl Publisher {
     fn halt(&self, one: &TreeHead, other: &TreeHead, why: &str) -> PublishError {
         let reason = format!(
             "database and guard are at odds: {why}. One says size {} root {}, the other size {} \
-             root {}. Nothing is signed. Bring back the database that holds the larger head, or \
-             retire this log",
+             root {}. Nothing is signed. Stop every process of the instance, then bring back what is \
+             missing with `chancery log recover --from COPY`, or retire this log with `chancery log \
+             recover --retire ORIGIN`; see \"When the log refuses to start\" in docs/operating.md",
             one.tree_size, one.root_hash, other.tree_size, other.root_hash
         );
         PublishError::Halted(self.halt_for(&reason))
