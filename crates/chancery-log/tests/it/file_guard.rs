@@ -20,20 +20,25 @@ impl Folder {
     fn path(&self, id: &str) -> PathBuf {
         self.folder.path().join(id)
     }
+
+    /// Gives a new guard's file its name, and opens it there: a guard refuses a file that was moved.
+    fn named(&self, guard: &FileGuard) -> Arc<dyn Guard> {
+        let path = self.path(guard.id());
+        fs::rename(self.path("new"), &path).unwrap();
+        Arc::new(FileGuard::open(&path).unwrap())
+    }
 }
 
 #[async_trait]
 impl TestBed for Folder {
     async fn create(&self) -> Arc<dyn Guard> {
         let guard = FileGuard::create(&self.path("new")).unwrap();
-        fs::rename(self.path("new"), self.path(guard.id())).unwrap();
-        Arc::new(guard)
+        self.named(&guard)
     }
 
     async fn create_at(&self, head: &TreeHead) -> Arc<dyn Guard> {
         let guard = FileGuard::create_at(&self.path("new"), head).unwrap();
-        fs::rename(self.path("new"), self.path(guard.id())).unwrap();
-        Arc::new(guard)
+        self.named(&guard)
     }
 
     async fn open(&self, id: &str) -> Result<Arc<dyn Guard>, String> {
