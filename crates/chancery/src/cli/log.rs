@@ -39,8 +39,8 @@ pub(crate) enum LogCommand {
 pub(crate) struct LogRecoverArgs {
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
-    /// Bring back the entries up to the guard's head from this copy: a backup, or the URL of another
-    /// database.
+    /// Bring back the entries up to the guard's head from this copy: a backup, the URL of another
+    /// database, or a folder of published files (checkpoint, tile/, issuer/).
     #[arg(long, value_name = "COPY")]
     pub(crate) from: Option<String>,
     /// Take the log out of use for ever. Say its origin, so that it is the right one.

@@ -22,6 +22,30 @@ async fn keep_checkpoint(instance: &mut Instance, name: &str) {
     fs::write(instance.file(name), checkpoint.body).unwrap();
 }
 
+/// Fetches all that a log of `size` entries, fewer than 256, has published.
+async fn mirror(instance: &mut Instance, size: u64) {
+    let production = instance.serve();
+    let client = production.client();
+    let mut paths = vec![
+        "checkpoint".to_owned(),
+        format!("tile/0/000.p/{size}"),
+        format!("tile/data/000.p/{size}"),
+    ];
+    let data = client.bytes(&format!("/ct/main/{}", paths[2])).await;
+    let (leaf, _) = chancery_tlog::ct::TileLeaf::parse(&data.unwrap()).unwrap();
+    for fingerprint in leaf.chain_fingerprints() {
+        let hex = fingerprint.iter().map(|byte| format!("{byte:02x}"));
+        paths.push(format!("issuer/{}", hex.collect::<String>()));
+    }
+    for path in paths {
+        let file = instance.file("mirror").join(&path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let bytes = client.bytes(&format!("/ct/main/{path}")).await;
+        fs::write(file, bytes.unwrap()).unwrap();
+    }
+    instance.stop(production);
+}
+
 /// Replaces the database by what a backup holds. The guard has seen more.
 async fn lose_all_but(instance: &mut Instance, backup: &str, kind: Kind) {
     let empty = instance.empty_database(kind).await.unwrap();
@@ -69,6 +93,27 @@ async fn an_older_sqlite_database_is_mended() {
 #[tokio::test]
 async fn an_older_postgres_database_is_mended() {
     an_older_database_is_refused_until_a_newer_copy_brings_back_the_rest(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn published_files_bring_back_what_an_older_database_lacks() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(3).await;
+    instance.succeed(&["backup", "--to", "old.db"]);
+    instance.issue(4).await;
+    mirror(&mut instance, 7).await;
+    lose_all_but(&mut instance, "old.db", Kind::Sqlite).await;
+
+    let checkpoint = instance.file("mirror").join("checkpoint");
+    let signed = fs::read_to_string(&checkpoint).unwrap();
+    fs::write(&checkpoint, signed.replacen("\n7\n", "\n8\n", 1)).unwrap();
+    let recover = ["log", "recover", "--from", "mirror"];
+    assert_refused(&instance.run(&recover), 4, &["signature"]);
+    fs::write(&checkpoint, signed).unwrap();
+
+    let said = instance.succeed(&recover);
+    assert!(said.contains("brought back 4 entries"), "{said}");
+    instance.assert_whole_and_goes_on().await;
 }
 
 #[tokio::test]

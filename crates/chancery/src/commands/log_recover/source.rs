@@ -3,26 +3,33 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chancery_log::{LogReader, LogStore};
+use chancery_keys::PublicKey;
+use chancery_log::published_files::OpenFilesError;
+use chancery_log::{LogReader, LogStore, PublishedFiles};
 use chancery_store::{DatabaseUrl, RecordedLog, Store};
+use chancery_tlog::Origin;
 
 use crate::commands::serve::is_argument;
 use crate::connecting;
 use crate::failure::{Causes, Failure};
 
 /// A copy of the log.
-pub(super) struct Source {
-    store: Store,
-    log: Arc<dyn LogStore>,
+pub(super) enum Source {
+    /// A backup, or another database.
+    Database {
+        store: Store,
+        log: Arc<dyn LogStore>,
+    },
+    /// What the log has published. It has entries, and no deliveries or used tokens.
+    Files(Box<PublishedFiles>),
 }
 
 impl Source {
-    /// Opens a copy of `log`: a backup, another database, or its URL.
+    /// Opens a copy of `log`: a folder of published files, a backup, another database, or its URL.
     pub(super) async fn open(from: &str, log: &RecordedLog) -> Result<Self, Failure> {
-        if Path::new(from).is_dir() {
-            return Err(Failure::usage(format!(
-                "{from} is a folder: entries are brought back from a backup or a database"
-            )));
+        let folder = Path::new(from);
+        if folder.is_dir() {
+            return published(folder, log).map(|files| Self::Files(Box::new(files)));
         }
         let url = url(from)?;
         let store = connecting::to_read(&url).await?;
@@ -35,26 +42,47 @@ impl Source {
             ))
         })?;
         let log = store.log_store(same.log);
-        Ok(Self { store, log })
+        Ok(Self::Database { store, log })
     }
 
     pub(super) fn reader(&self) -> &dyn LogReader {
-        &*self.log
+        match self {
+            Self::Database { log, .. } => &**log,
+            Self::Files(files) => &**files,
+        }
     }
 
     /// Returns where deliveries are, if the copy has any.
     pub(super) fn deliveries(&self) -> Option<&dyn LogStore> {
-        Some(&*self.log)
+        match self {
+            Self::Database { log, .. } => Some(&**log),
+            Self::Files(_) => None,
+        }
     }
 
     /// Returns the database that the copy is, if it is one.
     pub(super) fn store(&self) -> Option<&Store> {
-        Some(&self.store)
+        match self {
+            Self::Database { store, .. } => Some(store),
+            Self::Files(_) => None,
+        }
     }
 
     pub(super) async fn close(&self) {
-        self.store.close().await;
+        if let Self::Database { store, .. } = self {
+            store.close().await;
+        }
     }
+}
+
+/// Opens published files, whose checkpoint this log's key must have signed.
+fn published(folder: &Path, log: &RecordedLog) -> Result<PublishedFiles, Failure> {
+    let key = PublicKey::from_spki_der(&log.public_key).map_err(Failure::from_error)?;
+    let origin = Origin::parse(&log.origin).map_err(Failure::from_error)?;
+    PublishedFiles::open(folder, &key, Some(&origin)).map_err(|e| match e {
+        OpenFilesError::Checkpoint(..) => Failure::verification(Causes(&e)),
+        OpenFilesError::Unreadable(..) => Failure::usage(Causes(&e)),
+    })
 }
 
 /// Takes a path for that of an SQLite file.
