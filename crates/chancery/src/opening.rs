@@ -58,11 +58,10 @@ pub(crate) async fn open(
     store.check_durability().await.map_err(configuration)?;
     let instance = bound_instance(&store, purpose).await?;
     let OpenedGuard { guard, warning } = guarding::open(&config.guard, &store).await?;
-    let number = files.bind(config, &instance, guard.id())?.log;
+    let log_store = store.bound_log_store(files.bind(config, &instance, guard.id())?);
     if let Some(warning) = warning {
         tracing::warn!(guard.id = guard.id(), "{warning}");
     }
-    warn_of_another_server(&store).await?;
     let Files {
         issuer,
         origin,
@@ -72,7 +71,6 @@ pub(crate) async fn open(
     } = files;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let log_store = store.log_store(number);
     let log = Log::open(LogParts {
         name: config.log.name.clone(),
         origin,
@@ -84,6 +82,7 @@ pub(crate) async fn open(
     })
     .await
     .map_err(not_opened)?;
+    tell_of_another_server(&store).await?;
     let authority = Authority::new(AuthorityParts {
         issuers,
         profile,
@@ -101,15 +100,15 @@ pub(crate) async fn open(
     })
 }
 
-/// Says that the database was restored or failed over since the last start. The guard is asked next,
-/// and refuses if anything that was released is missing.
-async fn warn_of_another_server(store: &Store) -> Result<(), Failure> {
+/// Says that the database was restored or failed over since the last start. The guard was asked before,
+/// and nothing that was released is missing.
+async fn tell_of_another_server(store: &Store) -> Result<(), Failure> {
     if let Some(change) = store.note_server().await.map_err(Failure::from_error)? {
         tracing::warn!(
             before = %change.before,
             now = %change.now,
-            "the database is on another server or timeline than at the last start; holding it \
-             against the guard"
+            "the database is on another server or timeline than at the last start; it holds all that \
+             the guard knows of"
         );
     }
     Ok(())

@@ -39,8 +39,12 @@ pub(crate) async fn identity(issuer: &Issuer, email: &str) -> anyhow::Result<Ide
     })
 }
 
+/// How long a client that was refused stays away from its own replica.
+const AWAY: Duration = Duration::from_millis(500);
+
 impl Crowd {
-    /// Starts clients, spread over the replicas; after a refusal each tries the next replica.
+    /// Starts clients, spread over the replicas; after a refusal each tries the next replica, and
+    /// returns to its own a moment later.
     pub(crate) fn start(
         recorder: &Arc<Recorder>,
         identities: &[Identity],
@@ -83,8 +87,12 @@ struct Persistent {
 }
 
 impl Persistent {
-    async fn ask_on(self, mut way: usize) -> anyhow::Result<()> {
+    async fn ask_on(self, home: usize) -> anyhow::Result<()> {
+        let (mut way, mut away_since) = (home, Instant::now());
         while !self.stop.load(Ordering::Relaxed) {
+            if away_since.elapsed() > AWAY {
+                way = home;
+            }
             let replica = way % self.ways.len();
             let asked = Instant::now();
             let good = match self.ways[replica].signing_cert(&self.identity).await {
@@ -100,6 +108,7 @@ impl Persistent {
             };
             if !good {
                 way += 1;
+                away_since = Instant::now();
                 let rest = rand::random_range(REST_MS);
                 tokio::time::sleep(Duration::from_millis(rest)).await;
             }

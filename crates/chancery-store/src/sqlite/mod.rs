@@ -151,9 +151,17 @@ async fn one_file(connection: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Makes the view through which a lone entry is written.
+/// Moves what the write-ahead log holds into the file, and makes the view through which a lone entry
+/// is written.
+///
+/// After a sync that failed, what a commit wrote may be in memory only, and taken for committed by
+/// whoever opens the file next. A later sync would not write it; moving it does, before anything is
+/// built on it. A connection on which a commit failed is never used again, so this comes in between.
 async fn begin_session(connection: &mut Connection, access: Access) -> sqlx::Result<()> {
     if access == Access::ReadWrite {
+        connection
+            .execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            .await?;
         connection.execute(sql::LONE_VIEW).await?;
     }
     Ok(())
