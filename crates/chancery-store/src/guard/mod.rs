@@ -93,9 +93,9 @@ impl DatabaseGuard {
             },
         )
         .await?;
-        rows.migrate().await?;
+        bounded(rows.migrate()).await?;
         let id = random_id();
-        rows.insert(&id, row(&id, head)).await?;
+        bounded(rows.insert(&id, row(&id, head))).await?;
         Ok(Self {
             id,
             url: url.clone(),
@@ -111,7 +111,7 @@ impl DatabaseGuard {
         guarded: &Store,
     ) -> Result<Self, OpenDatabaseGuardError> {
         let (rows, separation) = connect(url, guarded, ConnectOptions::default()).await?;
-        rows.check_schema()
+        bounded(rows.check_schema())
             .await
             .map_err(GuardDatabaseError::Schema)?;
         let guard = Self {
@@ -224,7 +224,7 @@ async fn connect(
             Arc::new(sqlite::guard_rows(path).await.map_err(refused)?)
         }
     };
-    rows.check_durability().await?;
+    bounded(rows.check_durability()).await?;
     let separation = match (rows.place().await?, guarded.place().await?) {
         (one, other) if one == other => {
             return Err(GuardDatabaseError::Guarded(url.to_string()));
@@ -263,10 +263,10 @@ fn row(id: &str, head: &TreeHead) -> GuardRow {
     )
 }
 
-async fn bounded<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+async fn bounded<T, E: From<StoreError>>(call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     tokio::time::timeout(OPERATION, call)
         .await
-        .unwrap_or_else(|_| Err(timed_out(OPERATION)))
+        .unwrap_or_else(|_| Err(timed_out(OPERATION).into()))
 }
 
 fn guard_error(error: StoreError) -> GuardError {
