@@ -4,8 +4,7 @@ use std::path::Path;
 
 use chancery_keys::file;
 use chancery_store::{
-    Access, ConnectError, ConnectOptions, CopyState, DatabaseUrl, Instance, RecordedLog,
-    SchemaError, Store,
+    Access, ConnectOptions, CopyState, DatabaseUrl, Instance, RecordedLog, SchemaError, Store,
 };
 
 use crate::config::{Config, LogConfig};
@@ -46,8 +45,8 @@ pub(crate) async fn up_to_date(url: &DatabaseUrl) -> Result<Store, Failure> {
     let store = connect(url).await?;
     match store.check_schema().await {
         Ok(()) => {}
-        Err(SchemaError::Older { .. }) => store.migrate().await.map_err(configuration)?,
-        Err(other) => return Err(configuration(other)),
+        Err(SchemaError::Older { .. }) => store.migrate().await.map_err(Failure::by_fault)?,
+        Err(other) => return Err(Failure::by_fault(other)),
     }
     Ok(store)
 }
@@ -55,7 +54,7 @@ pub(crate) async fn up_to_date(url: &DatabaseUrl) -> Result<Store, Failure> {
 /// Connects to tables that must be up to date.
 pub(crate) async fn current(url: &DatabaseUrl) -> Result<Store, Failure> {
     let store = connect(url).await?;
-    store.check_schema().await.map_err(configuration)?;
+    store.check_schema().await.map_err(Failure::by_fault)?;
     Ok(store)
 }
 
@@ -66,14 +65,14 @@ pub(crate) async fn to_read(url: &DatabaseUrl) -> Result<Store, Failure> {
         ..ConnectOptions::default()
     };
     let store = connect_with(url, options).await?;
-    store.check_schema().await.map_err(configuration)?;
+    store.check_schema().await.map_err(Failure::by_fault)?;
     Ok(store)
 }
 
 /// Connects to tables that must be up to date, to mend what is in them.
 pub(crate) async fn to_write(url: &DatabaseUrl) -> Result<Store, Failure> {
     let store = current(url).await?;
-    store.check_durability().await.map_err(configuration)?;
+    store.check_durability().await.map_err(Failure::by_fault)?;
     Ok(store)
 }
 
@@ -85,12 +84,13 @@ pub(crate) async fn connect_with(
     url: &DatabaseUrl,
     options: ConnectOptions,
 ) -> Result<Store, Failure> {
-    Store::connect(url, options).await.map_err(not_connected)
+    let store = Store::connect(url, options).await;
+    store.map_err(Failure::by_fault)
 }
 
 /// Reads what a database records of its instance, if it has one.
 pub(crate) async fn recorded_if_any(store: &Store) -> Result<Option<Instance>, Failure> {
-    store.instance().await.map_err(configuration)
+    store.instance().await.map_err(Failure::by_fault)
 }
 
 /// Reads what a database records of its instance.
@@ -134,14 +134,5 @@ pub(crate) fn log_of<'i>(
             "log.origin is {origin:?}, and that of the database {:?}",
             log.origin
         )))
-    }
-}
-
-/// A database that is away, or busy with another process, may be back at the next try: that is no
-/// fault of the configuration.
-fn not_connected(error: ConnectError) -> Failure {
-    match error {
-        ConnectError::InUse(_) | ConnectError::Refused { .. } => Failure::from_error(error),
-        _ => configuration(error),
     }
 }

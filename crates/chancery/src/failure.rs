@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::away::Away;
+
 /// A command's failure.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -42,6 +44,15 @@ impl Failure {
     /// Takes an error with its causes as a failure of the command.
     pub(crate) fn from_error<E: std::error::Error>(error: E) -> Self {
         Self::failed(Causes(&error))
+    }
+
+    /// Takes an error of opening something, by who is at fault: exit code 1 for what is away and
+    /// may be back at the next try, 3 for what the operator set up.
+    pub(crate) fn by_fault<E: Away>(error: E) -> Self {
+        match error.is_away() {
+            true => Self::from_error(error),
+            false => Self::configuration(Causes(&error)),
+        }
     }
 
     /// Returns whether something that the operator set up is to blame.

@@ -7,10 +7,7 @@ use chancery_keys::file;
 use chancery_log::Guard;
 use chancery_log::guard::FileGuard;
 use chancery_objects::{Bucket, ObjectGuard, ObjectStoreConfig, ObjectStoreUrl};
-use chancery_store::{
-    ConnectError, DatabaseGuard, DatabaseUrl, GuardDatabaseError, OpenDatabaseGuardError,
-    Separation, Store,
-};
+use chancery_store::{DatabaseGuard, DatabaseUrl, Separation, Store};
 use chancery_tlog::TreeHead;
 
 use crate::config::{GuardConfig, GuardPlace, ObjectStorePlace};
@@ -32,12 +29,12 @@ const SAME_SERVER: &str = "the guard is in another database of the same PostgreS
 /// Opens the configured guard, which must not be in `guarded` itself. Makes nothing.
 pub(crate) async fn open(config: &GuardConfig, guarded: &Store) -> Result<OpenedGuard, Failure> {
     let opened = match &config.place {
-        GuardPlace::File(path) => plain(FileGuard::open(path).map_err(configuration)?),
+        GuardPlace::File(path) => plain(FileGuard::open(path).map_err(Failure::by_fault)?),
         GuardPlace::Database(_) | GuardPlace::DatabaseFile(_) => {
             let url = database_url(&config.place)?;
             let guard = DatabaseGuard::open(&url, id(config)?, guarded)
                 .await
-                .map_err(not_opened)?;
+                .map_err(Failure::by_fault)?;
             of_database(guard)
         }
         GuardPlace::ObjectStore(place) => {
@@ -45,7 +42,7 @@ pub(crate) async fn open(config: &GuardConfig, guarded: &Store) -> Result<Opened
             plain(
                 ObjectGuard::open(&bucket, id(config)?)
                     .await
-                    .map_err(unavailable)?,
+                    .map_err(Failure::by_fault)?,
             )
         }
     };
@@ -79,14 +76,14 @@ pub(crate) async fn create_at(
             DatabaseGuard::create_at(&url, guarded, head)
                 .await
                 .map(of_database)
-                .map_err(not_usable)
+                .map_err(Failure::by_fault)
         }
         GuardPlace::ObjectStore(place) => {
             let bucket = bucket(place)?;
             ObjectGuard::create_at(&bucket, head)
                 .await
                 .map(plain)
-                .map_err(unavailable)
+                .map_err(Failure::by_fault)
         }
     }
 }
@@ -94,7 +91,7 @@ pub(crate) async fn create_at(
 /// Looks at what can be known of the guard without the database that it guards.
 pub(crate) fn check(config: &GuardConfig) -> Result<(), Failure> {
     match &config.place {
-        GuardPlace::File(path) => FileGuard::open(path).map(drop).map_err(configuration),
+        GuardPlace::File(path) => FileGuard::open(path).map(drop).map_err(Failure::by_fault),
         GuardPlace::Database(_) | GuardPlace::DatabaseFile(_) => {
             database_url(&config.place).map(drop)
         }
@@ -176,30 +173,6 @@ fn credentials(path: &Path) -> Result<Vec<(String, String)>, Failure> {
             _ => Err(refused()),
         })
         .collect()
-}
-
-/// A database that is away may be back at the next try: that is no fault of the configuration.
-fn not_usable(error: GuardDatabaseError) -> Failure {
-    match error {
-        GuardDatabaseError::Connect(ConnectError::Refused { .. })
-        | GuardDatabaseError::Store(_) => Failure::from_error(error),
-        _ => configuration(error),
-    }
-}
-
-fn not_opened(error: OpenDatabaseGuardError) -> Failure {
-    match error {
-        OpenDatabaseGuardError::Database(error) => not_usable(error),
-        _ => configuration(error),
-    }
-}
-
-fn unavailable(error: chancery_objects::ObjectGuardError) -> Failure {
-    if error.is_unavailable() {
-        Failure::from_error(error)
-    } else {
-        configuration(error)
-    }
 }
 
 fn configuration<E: std::error::Error>(error: E) -> Failure {

@@ -1,5 +1,6 @@
 //! The `chancery` binary: reads flags, environment and files, and runs one command.
 
+mod away;
 mod cli;
 mod commands;
 mod config;

@@ -11,9 +11,7 @@ use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
 use chancery_log::clock::{Clock, SystemClock};
-use chancery_log::{
-    Log, LogParts, LogStore, OpenLogError, PoolLimits, PublishError, ReadError, StoreError,
-};
+use chancery_log::{Log, LogParts, LogStore, PoolLimits};
 use chancery_store::{DatabaseUrl, Instance, Purpose, RecordedLog, Store};
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
@@ -55,7 +53,7 @@ pub(crate) async fn open(
         Purpose::Development => up_to_date(&url).await?,
         Purpose::Production => current(&url).await?,
     };
-    store.check_durability().await.map_err(configuration)?;
+    store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, purpose).await?;
     let OpenedGuard { guard, warning } = guarding::open(&config.guard, &store).await?;
     let log_store = store.bound_log_store(files.bind(config, &instance, guard.id())?);
@@ -81,7 +79,7 @@ pub(crate) async fn open(
         limits: PoolLimits::default(),
     })
     .await
-    .map_err(not_opened)?;
+    .map_err(Failure::by_fault)?;
     tell_of_another_server(&store).await?;
     let authority = Authority::new(AuthorityParts {
         issuers,
@@ -103,7 +101,7 @@ pub(crate) async fn open(
 /// Says that the database was restored or failed over since the last start. The guard was asked before,
 /// and nothing that was released is missing.
 async fn tell_of_another_server(store: &Store) -> Result<(), Failure> {
-    if let Some(change) = store.note_server().await.map_err(Failure::from_error)? {
+    if let Some(change) = store.note_server().await.map_err(Failure::by_fault)? {
         tracing::warn!(
             before = %change.before,
             now = %change.now,
@@ -122,7 +120,7 @@ pub(crate) async fn verify(
 ) -> Result<Option<&'static str>, Failure> {
     let files = Files::read(config)?;
     let store = current(database).await?;
-    store.check_durability().await.map_err(configuration)?;
+    store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
     let opened = guarding::open(&config.guard, &store).await;
     let bound = opened.and_then(|opened| {
@@ -331,16 +329,6 @@ impl Files {
                  instance's own files, or another database"
             ))),
         }
-    }
-}
-
-fn not_opened(error: OpenLogError) -> Failure {
-    match error {
-        OpenLogError::Store(StoreError::Unavailable(_))
-        | OpenLogError::Publish(PublishError::Read(ReadError::Store(StoreError::Unavailable(_)))) => {
-            Failure::from_error(error)
-        }
-        _ => configuration(error),
     }
 }
 
