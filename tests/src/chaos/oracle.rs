@@ -1,5 +1,6 @@
-//! The oracle: reads the log from its published bytes, and holds against it what clients received
-//! and what was ever published.
+//! The oracle: reads checkpoint and data tiles as they are published, and holds against them what
+//! clients received and which checkpoints were seen. Hash tiles, issuers and the index are left to
+//! `chancery log verify`.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -95,7 +96,7 @@ impl PublishedLog {
         Ok(())
     }
 
-    /// Every checkpoint ever served is a prefix of this tree, none is older than an entry that it
+    /// Every checkpoint that was seen is a prefix of this tree, none is older than an entry that it
     /// covers, and their times do not decrease with their size.
     fn check_checkpoints(&self, row: &mut Row, archive: &Found) {
         row.checkpoints = archive.checkpoints.len();

@@ -26,7 +26,7 @@ pub struct Row {
     pub in_log_only: u64,
     /// Certificates that clients hold and the log lacks, or has otherwise.
     pub missing: u64,
-    /// Distinct checkpoints that were ever served.
+    /// Distinct checkpoints that were seen.
     pub checkpoints: usize,
     /// Checkpoints that are no part of the final tree, or go back in time.
     pub inconsistent: usize,

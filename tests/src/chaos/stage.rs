@@ -17,6 +17,7 @@ use super::process::{Launch, Process};
 use super::recorder::Recorder;
 use super::report::Row;
 use super::trust::Trust;
+use super::verification;
 use crate::client::{Client, Identity};
 use crate::issuer::Issuer;
 
@@ -151,19 +152,17 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Gets one more certificate from the replica at `url`, and judges the log as it publishes it.
-    pub(crate) async fn judge(self, url: &str) -> anyhow::Result<Row> {
-        self.one_more(url).await?;
-        self.judge_as_it_is(url).await
-    }
-
-    /// Judges the log as the replica at `url` publishes it.
-    pub(crate) async fn judge_as_it_is(mut self, url: &str) -> anyhow::Result<Row> {
+    /// Gets one more certificate from the replica, judges the log as it publishes it, and has the
+    /// product verify the log as it is stored. The replica is still running.
+    pub(crate) async fn judge(mut self, launch: &Launch) -> anyhow::Result<Row> {
+        let url = launch.url();
+        self.one_more(&url).await?;
         let (trust, archive) = self.watch.take().context("nothing was watched")?;
         let found = archive.close(self.folder.path()).await?;
         self.recorder.fill(&mut self.row);
         let received = self.recorder.read_back()?;
-        oracle::judge(&mut self.row, url, &trust, &received, &found).await?;
+        oracle::judge(&mut self.row, &url, &trust, &received, &found).await?;
+        verification::run(&mut self.row, launch).await?;
         if !self.row.failures.is_empty() {
             let kept = self.folder.keep();
             self.row

@@ -62,7 +62,7 @@ pub(super) async fn lost(options: &Options) -> anyhow::Result<Outcome> {
         .row
         .notes
         .push(format!("{lost} COMMITs lost, of them or of their answers"));
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }
 
 /// Two seconds more for each answer of the database: refusals in time, and recovery.
@@ -96,5 +96,5 @@ pub(super) async fn slow(options: &Options) -> anyhow::Result<Outcome> {
         "slowest refusal {:.2} s; memory {before:.0} MiB before, {after:.0} MiB after",
         slowest.as_secs_f64()
     ));
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }

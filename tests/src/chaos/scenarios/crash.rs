@@ -45,7 +45,7 @@ async fn kill(options: &Options, database: Option<&str>) -> anyhow::Result<Outco
     }
     crowd.stop().await?;
     stage.row.notes.push(format!("killed {rounds} times"));
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }
 
 /// What SIGTERM did to requests.
@@ -103,7 +103,7 @@ pub(super) async fn terminate(options: &Options) -> anyhow::Result<Outcome> {
         "{rounds} times; {} of {answered} requests lost",
         first + later
     ));
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }
 
 /// A client that asks until nobody listens any more.

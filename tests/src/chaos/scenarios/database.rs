@@ -49,7 +49,7 @@ pub(super) async fn restarted(options: &Options) -> anyhow::Result<Outcome> {
     stage
         .row
         .hold(refused, || "nothing was refused meanwhile".to_owned());
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }
 
 /// All of PostgreSQL frozen: refusals in time, no memory, and recovery without a hand.
@@ -100,5 +100,5 @@ pub(super) async fn paused(options: &Options) -> anyhow::Result<Outcome> {
         length.as_secs(),
         slowest.as_secs_f64()
     ));
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }

@@ -98,5 +98,5 @@ pub(super) async fn lagging_standby(options: &Options) -> anyhow::Result<Outcome
     primary.start().await?;
     let mut process = launch.start()?;
     process.ready().await?;
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }

@@ -51,7 +51,7 @@ pub(super) async fn output_blocked(options: &Options) -> anyhow::Result<Outcome>
         let mut events = vec![0; 64 * 1024];
         while matches!(reader.read(&mut events), Ok(1..)) {}
     });
-    let row = stage.judge(&launch.url()).await?;
+    let row = stage.judge(&launch).await?;
     Ok(Outcome::Ran(row))
 }
 
@@ -94,5 +94,5 @@ pub(super) async fn descriptors(options: &Options) -> anyhow::Result<Outcome> {
     // Another crowd, whose connections are new.
     let crowd = stage.crowd(CLIENTS, from_ref(&launch), HOPELESS).await?;
     crowd.stop().await?;
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }

@@ -129,7 +129,7 @@ pub(super) async fn disk_full(options: &Options) -> anyhow::Result<Outcome> {
         "slowest refusal {:.2} s; memory {before:.0} MiB when it filled up, {after:.0} MiB later",
         slowest.as_secs_f64()
     ));
-    let row = stage.judge(&launch.url()).await?;
+    let row = stage.judge(&launch).await?;
     drop(processes);
     Ok(Outcome::Ran(row))
 }
@@ -176,7 +176,7 @@ pub(super) async fn clock_jump(options: &Options) -> anyhow::Result<Outcome> {
         if went_on { "went on" } else { "all refused" }
     ));
     crowd.stop().await?;
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }
 
 /// Two replicas on one database, their clocks 10 s apart from each other and 5 s from it.
@@ -237,5 +237,5 @@ pub(super) async fn clocks_apart(options: &Options) -> anyhow::Result<Outcome> {
         "nobody issued with the clocks 1 s apart".to_owned()
     });
     crowd.stop().await?;
-    stage.judge(&launches[1].url()).await.map(Outcome::Ran)
+    stage.judge(&launches[1]).await.map(Outcome::Ran)
 }

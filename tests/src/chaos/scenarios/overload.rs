@@ -83,7 +83,7 @@ pub(super) async fn three_times_the_peak(options: &Options) -> anyhow::Result<Ou
         offered.goodput / peak * 100.0,
         offered.p99.as_secs_f64(),
     ));
-    stage.judge(&launch.url()).await.map(Outcome::Ran)
+    stage.judge(&launch).await.map(Outcome::Ran)
 }
 
 /// What was offered, and what came of it.

@@ -87,7 +87,7 @@ pub(super) async fn frozen_holder(options: &Options) -> anyhow::Result<Outcome> 
             .row
             .hold(!told, || format!("replica {number} halted its log"));
     }
-    stage.judge(&launches[0].url()).await.map(Outcome::Ran)
+    stage.judge(&launches[0]).await.map(Outcome::Ran)
 }
 
 fn user(number: usize) -> String {
