@@ -55,6 +55,11 @@ impl Failure {
         }
     }
 
+    /// Puts words before the message.
+    pub(crate) fn after(self, words: impl fmt::Display) -> Self {
+        Self::new(self.kind, format!("{words}{}", self.message))
+    }
+
     /// Returns whether something that the operator set up is to blame.
     pub(crate) fn is_configuration(&self) -> bool {
         matches!(self.kind, Kind::Configuration)

@@ -1,15 +1,20 @@
 //! The guard that a configuration names: opening it, and making a new one.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use chancery_keys::file;
 use chancery_log::Guard;
-use chancery_log::guard::FileGuard;
-use chancery_objects::{Bucket, ObjectGuard, ObjectStoreConfig, ObjectStoreUrl};
-use chancery_store::{DatabaseGuard, DatabaseUrl, Separation, Store};
+use chancery_log::guard::{FileGuard, OpenGuardError};
+use chancery_objects::{Bucket, ObjectGuard, ObjectGuardError, ObjectStoreConfig, ObjectStoreUrl};
+use chancery_store::{
+    ConnectError, DatabaseGuard, DatabaseUrl, GuardDatabaseError, OpenDatabaseGuardError,
+    SchemaError, Separation, Store,
+};
 use chancery_tlog::TreeHead;
 
+use crate::away::Away;
 use crate::config::{GuardConfig, GuardPlace, ObjectStorePlace};
 use crate::connecting::read_database_file;
 use crate::failure::{Causes, Failure};
@@ -22,37 +27,78 @@ pub(crate) struct OpenedGuard {
     pub(crate) warning: Option<&'static str>,
 }
 
+/// Why a guard was not opened.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// Its place was looked at and has no such guard, or none that can be read.
+    Lost(Failure),
+    /// Anything else: the guard may well be there.
+    Refused(Failure),
+}
+
+impl From<NotOpened> for Failure {
+    fn from(error: NotOpened) -> Self {
+        match error {
+            NotOpened::Lost(failure) | NotOpened::Refused(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for NotOpened {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure)
+    }
+}
+
 const SAME_SERVER: &str = "the guard is in another database of the same PostgreSQL server: \
     restoring that server, or failing over to a standby that lags, rolls back both, and nobody \
     notices. Keep the guard on another server, in an object store or in a file";
 
 /// Opens the configured guard, which must not be in `guarded` itself. Makes nothing.
-pub(crate) async fn open(config: &GuardConfig, guarded: &Store) -> Result<OpenedGuard, Failure> {
+pub(crate) async fn open(config: &GuardConfig, guarded: &Store) -> Result<OpenedGuard, NotOpened> {
     let opened = match &config.place {
-        GuardPlace::File(path) => plain(FileGuard::open(path).map_err(Failure::by_fault)?),
+        GuardPlace::File(path) => plain(FileGuard::open(path).map_err(no_file)?),
         GuardPlace::Database(_) | GuardPlace::DatabaseFile(_) => {
             let url = database_url(&config.place)?;
-            let guard = DatabaseGuard::open(&url, id(config)?, guarded)
-                .await
-                .map_err(Failure::by_fault)?;
-            of_database(guard)
+            let guard = DatabaseGuard::open(&url, id(config)?, guarded).await;
+            of_database(guard.map_err(no_row)?)
         }
         GuardPlace::ObjectStore(place) => {
             let bucket = bucket(place)?;
-            plain(
-                ObjectGuard::open(&bucket, id(config)?)
-                    .await
-                    .map_err(Failure::by_fault)?,
-            )
+            let guard = ObjectGuard::open(&bucket, id(config)?).await;
+            plain(guard.map_err(no_object)?)
         }
     };
     match &config.id {
-        Some(id) if id != opened.guard.id() => Err(Failure::configuration(format!(
-            "guard.id is {id}, but the guard there is {}",
-            opened.guard.id()
-        ))),
+        Some(id) if id != opened.guard.id() => {
+            let found = opened.guard.id();
+            let why = format!("guard.id is {id}, but the guard there is {found}");
+            Err(Failure::configuration(why).into())
+        }
         _ => Ok(opened),
     }
+}
+
+/// Opens the configured guard, which must be the one that the database in `guarded` records.
+pub(crate) async fn open_own(
+    config: &GuardConfig,
+    recorded: &str,
+    guarded: &Store,
+) -> Result<Arc<dyn Guard>, NotOpened> {
+    let guard = open(config, guarded).await?.guard;
+    if guard.id() == recorded {
+        return Ok(guard);
+    }
+    Err(NotOpened::Refused(another(guard.id(), recorded)))
+}
+
+/// Refuses a guard that is not the one that the database records.
+pub(crate) fn another(found: &str, recorded: &str) -> Failure {
+    Failure::configuration(format!(
+        "the guard {found} is not the one that this database records, {recorded}: name that one; \
+         if the guard was replaced after this database was backed up, `chancery log recover \
+         --adopt-guard`"
+    ))
 }
 
 /// Makes a guard for the empty log in `guarded`. Overwrites nothing.
@@ -175,6 +221,88 @@ fn credentials(path: &Path) -> Result<Vec<(String, String)>, Failure> {
         .collect()
 }
 
+fn no_file(error: OpenGuardError) -> NotOpened {
+    let lost = match &error {
+        OpenGuardError::Damaged(_) => true,
+        OpenGuardError::Io(_, e) => e.kind() == io::ErrorKind::NotFound,
+    };
+    not_opened(lost, error)
+}
+
+fn no_row(error: OpenDatabaseGuardError) -> NotOpened {
+    let lost = matches!(
+        error,
+        OpenDatabaseGuardError::Unknown { .. }
+            | OpenDatabaseGuardError::Damaged(_)
+            | OpenDatabaseGuardError::Database(
+                GuardDatabaseError::Connect(ConnectError::Missing(_))
+                    | GuardDatabaseError::Schema(SchemaError::Missing)
+            )
+    );
+    not_opened(lost, error)
+}
+
+fn no_object(error: ObjectGuardError) -> NotOpened {
+    let lost = matches!(
+        error,
+        ObjectGuardError::Unknown { .. } | ObjectGuardError::Damaged(_)
+    );
+    not_opened(lost, error)
+}
+
+fn not_opened(lost: bool, error: impl Away) -> NotOpened {
+    match lost {
+        true => NotOpened::Lost(Failure::by_fault(error)),
+        false => NotOpened::Refused(Failure::by_fault(error)),
+    }
+}
+
 fn configuration<E: std::error::Error>(error: E) -> Failure {
     Failure::configuration(Causes(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_log::StoreError;
+
+    use super::*;
+
+    fn is_lost(error: &NotOpened) -> bool {
+        matches!(error, NotOpened::Lost(_))
+    }
+
+    #[test]
+    fn a_guard_is_lost_only_where_its_place_was_looked_at() {
+        let path = || std::path::PathBuf::from("guard");
+        assert!(is_lost(&no_file(OpenGuardError::Damaged(path()))));
+        for (kind, lost) in [
+            (io::ErrorKind::NotFound, true),
+            (io::ErrorKind::PermissionDenied, false),
+            (io::ErrorKind::TimedOut, false),
+        ] {
+            let error = no_file(OpenGuardError::Io(path(), kind.into()));
+            assert_eq!(is_lost(&error), lost, "{kind:?}");
+        }
+
+        let missing = GuardDatabaseError::from(ConnectError::Missing(path()));
+        assert!(is_lost(&no_row(missing.into())));
+        let empty = GuardDatabaseError::from(SchemaError::Missing);
+        assert!(is_lost(&no_row(empty.into())));
+        let older = SchemaError::Older { found: 1, known: 2 };
+        assert!(!is_lost(&no_row(GuardDatabaseError::from(older).into())));
+        let away = || StoreError::Unavailable("no answer".into());
+        let timed_out = SchemaError::Store(away());
+        let timed_out = no_row(GuardDatabaseError::from(timed_out).into());
+        assert!(!is_lost(&timed_out));
+        assert!(!Failure::from(timed_out).is_configuration());
+        assert!(!is_lost(&no_row(GuardDatabaseError::from(away()).into())));
+
+        let (name, reason) = (String::new(), String::new());
+        assert!(!is_lost(&no_object(ObjectGuardError::Refused {
+            name,
+            reason
+        })));
+        let (id, name) = (String::new(), String::new());
+        assert!(is_lost(&no_object(ObjectGuardError::Unknown { id, name })));
+    }
 }

@@ -123,7 +123,7 @@ pub(crate) async fn verify(
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
     let opened = guarding::open(&config.guard, &store).await;
-    let bound = opened.and_then(|opened| {
+    let bound = opened.map_err(Failure::from).and_then(|opened| {
         files.bind(config, &instance, opened.guard.id())?;
         Ok(opened.warning)
     });
@@ -315,7 +315,6 @@ impl Files {
             ("the log's origin", log.origin != self.origin.as_str()),
             ("log.read", log.readers != config.log.read.readers()),
             ("the CA chain", recorded.chain != self.issuer.chain().ders()),
-            ("the guard", recorded.guard_id != guard_id),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             None if log.retired_ms.is_some() => Err(Failure::configuration(format!(
@@ -323,6 +322,9 @@ impl Files {
                  `chancery init`; the files of this one keep its last checkpoint",
                 log.origin
             ))),
+            None if recorded.guard_id != guard_id => {
+                Err(guarding::another(guard_id, &recorded.guard_id))
+            }
             None => Ok(log),
             Some((what, _)) => Err(Failure::configuration(format!(
                 "{what} is not the one that this database was made with; give this process the \

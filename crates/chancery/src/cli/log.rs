@@ -35,7 +35,7 @@ pub(crate) enum LogCommand {
 }
 
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("way").required(true).args(["from", "retire", "new_guard"]))]
+#[command(group = clap::ArgGroup::new("way").required(true).args(["from", "retire", "new_guard", "adopt_guard"]))]
 pub(crate) struct LogRecoverArgs {
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
@@ -50,6 +50,10 @@ pub(crate) struct LogRecoverArgs {
     /// --no-checkpoint-known.
     #[arg(long)]
     pub(crate) new_guard: bool,
+    /// Record the guard that the configuration names, and leave it where it stands: for a database
+    /// that was backed up before this guard replaced another.
+    #[arg(long)]
+    pub(crate) adopt_guard: bool,
     /// With --new-guard: the newest checkpoint that anybody outside has kept: a monitor, an auditor,
     /// a client.
     #[arg(long, value_name = "FILE", requires = "new_guard")]

@@ -1,6 +1,7 @@
-//! `chancery log recover`: brings back what a database lacks, takes a log out of use, or makes a new
-//! guard for one that is lost.
+//! `chancery log recover`: brings back what a database lacks, takes a log out of use, or gives
+//! it another guard.
 
+mod adopt_guard;
 mod new_guard;
 mod source;
 
@@ -43,6 +44,8 @@ pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
         broken.bring_back(from).await
     } else if let Some(origin) = &args.retire {
         broken.retire(origin).await
+    } else if args.adopt_guard {
+        broken.adopt_guard().await
     } else {
         broken.replace_guard(args.checkpoint.as_deref()).await
     };
@@ -144,15 +147,9 @@ impl Broken {
 
     /// Reads where the guard that belongs to this database stands.
     async fn guarded(&self) -> Result<TreeHead, Failure> {
-        let guard = guarding::open(&self.config.guard, &self.store).await?.guard;
-        if guard.id() != self.instance.guard_id {
-            return Err(Failure::configuration(format!(
-                "the guard {} is not the one that this database was made with, {}",
-                guard.id(),
-                self.instance.guard_id
-            )));
-        }
-        guard.read().await.map_err(Failure::from_error)
+        let recorded = &self.instance.guard_id;
+        let guard = guarding::open_own(&self.config.guard, recorded, &self.store).await?;
+        guard.read().await.map_err(Failure::by_fault)
     }
 
     fn say_heads(&self, head: &TreeHead, guarded: &TreeHead) {

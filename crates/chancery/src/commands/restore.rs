@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::connecting;
 use crate::copies::{self, refused, said};
 use crate::failure::Failure;
-use crate::guarding;
+use crate::guarding::{self, NotOpened};
 use crate::report::say;
 
 pub(crate) async fn run(args: RestoreArgs) -> Result<(), Failure> {
@@ -101,25 +101,15 @@ async fn hold_against_guard(
     let recorded = connecting::log_of(config, instance)?;
     let log = target.log_store(recorded.log);
     let head = log.head().await.map_err(Failure::from_error)?.tree;
-    let guard = match guarding::open(&config.guard, target).await {
-        Ok(opened) if opened.guard.id() == instance.guard_id => opened.guard,
-        Ok(opened) => {
-            return Err(Failure::configuration(format!(
-                "the database is restored, but the guard {} is not the one that it was made with, \
-                 {}: name that one; if it is lost, see `chancery log recover --new-guard`",
-                opened.guard.id(),
-                instance.guard_id
-            )));
-        }
-        Err(failure) if failure.is_configuration() => {
-            return Err(Failure::configuration(format!(
-                "the database is restored, but the guard is not there ({failure}): put it there; \
-                 if it is lost, see `chancery log recover --new-guard`"
-            )));
-        }
-        Err(failure) => return Err(failure),
-    };
-    let guarded = guard.read().await.map_err(Failure::from_error)?;
+    let guard = guarding::open_own(&config.guard, &instance.guard_id, target).await;
+    let guard = guard.map_err(|e| match e {
+        NotOpened::Lost(failure) => Failure::configuration(format!(
+            "the database is restored, but the guard is not there ({failure}): put it there; if \
+             it is lost, see `chancery log recover --new-guard`"
+        )),
+        NotOpened::Refused(failure) => failure.after("the database is restored, but "),
+    })?;
+    let guarded = guard.read().await.map_err(Failure::by_fault)?;
     if guarded.tree_size > head.tree_size {
         return Err(Failure::configuration(format!(
             "the database is restored, but the guard has seen more: the database is at {}, the \

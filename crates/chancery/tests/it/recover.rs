@@ -156,7 +156,7 @@ async fn a_lost_guard_is_replaced_by_who_has_a_checkpoint() {
     assert_ne!(forged, checkpoint);
     fs::write(instance.file("forged"), forged).unwrap();
     let forged = instance.run(&["log", "recover", "--new-guard", "--checkpoint", "forged"]);
-    assert_refused(&forged, 4, &["signature"]);
+    assert_refused(&forged, 4, &["not signed by the log's key"]);
     assert!(!instance.file("guard").exists());
 
     let said = instance.succeed(&new_guard);
@@ -179,7 +179,11 @@ async fn a_guard_that_no_database_names_yet_is_taken_up() {
     // One that stands elsewhere may be another log's.
     let elsewhere = Instance::on(Kind::Sqlite).await.unwrap();
     fs::copy(instance.file("guard"), elsewhere.file("guard")).unwrap();
-    assert_refused(&elsewhere.run(&new_guard), 3, &["another guard"]);
+    assert_refused(
+        &elsewhere.run(&new_guard),
+        3,
+        &["another guard", "--adopt-guard"],
+    );
 }
 
 #[tokio::test]
@@ -228,4 +232,92 @@ async fn a_retired_log_is_not_served() {
     instance.use_database(&other);
     instance.succeed(&["restore", "--from", "backup.db"]);
     assert_refused(&instance.run(&SERVE), 3, &["is retired"]);
+}
+
+/// Runs a command while somebody else holds the guard's lock, as a process that is frozen does.
+fn run_with_locked_guard(instance: &Instance, arguments: &[&str]) -> std::process::Output {
+    let guard = fs::File::open(instance.file("guard")).unwrap();
+    guard.lock().unwrap();
+    instance.run(arguments)
+}
+
+#[tokio::test]
+async fn a_guard_that_does_not_answer_is_waited_for_and_not_replaced() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(2).await;
+    let before = fs::read(instance.file("guard")).unwrap();
+    for command in [
+        &SERVE[..],
+        &["log", "recover", "--new-guard", "--no-checkpoint-known"],
+        &["log", "recover", "--adopt-guard"],
+        &["log", "verify"],
+    ] {
+        let refused = run_with_locked_guard(&instance, command);
+        assert_refused(&refused, 1, &["the guard is unavailable"]);
+    }
+    assert_eq!(fs::read(instance.file("guard")).unwrap(), before);
+
+    // The same of one whose place cannot be looked at.
+    let path = instance.file("guard");
+    let elsewhere = instance.file("guard-elsewhere");
+    fs::rename(&path, &elsewhere).unwrap();
+    fs::create_dir(&path).unwrap();
+    let new_guard = ["log", "recover", "--new-guard", "--no-checkpoint-known"];
+    let refused = instance.run(&new_guard);
+    assert_refused(&refused, 3, &["nobody can say whether the guard is lost"]);
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&elsewhere, &path).unwrap();
+    instance.assert_whole_and_goes_on().await;
+}
+
+#[tokio::test]
+async fn a_backup_from_before_a_new_guard_takes_up_that_guard_with_all_it_remembers() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(3).await;
+    instance.succeed(&["backup", "--to", "old.db"]);
+    fs::remove_file(instance.file("guard")).unwrap();
+    let new_guard = ["log", "recover", "--new-guard", "--no-checkpoint-known"];
+    instance.succeed(&new_guard);
+    instance.issue(4).await;
+    instance.succeed(&["backup", "--to", "new.db"]);
+
+    let empty = instance.empty_database(Kind::Sqlite).await.unwrap();
+    instance.use_database(&empty);
+    let restore = instance.run(&["restore", "--from", "old.db"]);
+    assert_refused(&restore, 3, &["the database is restored", "--adopt-guard"]);
+    let from = ["log", "recover", "--from", "new.db"];
+    for command in [&SERVE[..], &from, &new_guard, &["log", "verify"]] {
+        assert_refused(&instance.run(command), 3, &["--adopt-guard"]);
+    }
+    let before = fs::read(instance.file("guard")).unwrap();
+    let adopt = ["log", "recover", "--adopt-guard"];
+    for _ in 0..2 {
+        let words = ["size 3 root", "size 7 root", "--from COPY"];
+        assert_refused(&instance.run(&adopt), 3, &words);
+    }
+    assert_refused(&instance.run(&SERVE), 3, &["size 3 root", "size 7 root"]);
+    assert_eq!(fs::read(instance.file("guard")).unwrap(), before);
+    let said = instance.succeed(&from);
+    assert!(said.contains("brought back 4 entries"), "{said}");
+    let said = instance.succeed(&adopt);
+    assert!(said.contains("records this guard already"), "{said}");
+    instance.assert_whole_and_goes_on().await;
+}
+
+#[tokio::test]
+async fn a_guard_of_another_log_is_not_adopted() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(3).await;
+    let mut other = Instance::on(Kind::Sqlite).await.unwrap();
+    let own = fs::read(instance.file("guard")).unwrap();
+    let adopt = ["log", "recover", "--adopt-guard"];
+    fs::copy(other.file("guard"), instance.file("guard")).unwrap();
+    assert_refused(&instance.run(&adopt), 3, &["has seen nothing yet"]);
+    other.issue(2).await;
+    fs::copy(other.file("guard"), instance.file("guard")).unwrap();
+    let words = ["size 2 root", "size 3 root", "is not a part of"];
+    assert_refused(&instance.run(&adopt), 4, &words);
+    // Nothing was recorded.
+    fs::write(instance.file("guard"), own).unwrap();
+    instance.assert_whole_and_goes_on().await;
 }

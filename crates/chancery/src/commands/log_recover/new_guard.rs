@@ -12,15 +12,13 @@ use chancery_keys::PublicKey;
 use chancery_log::Guard;
 use chancery_log::copy::{recompute, require_prefix};
 use chancery_log::guard::Advance;
-use chancery_tlog::ct::LogId;
-use chancery_tlog::{
-    Checkpoint, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_key_id, rfc6962_signature_input,
-};
+use chancery_log::published_files::verify_checkpoint;
+use chancery_tlog::{Origin, TreeHead};
 
 use super::Broken;
 use crate::copies::{refused, said};
 use crate::failure::{Causes, Failure};
-use crate::guarding;
+use crate::guarding::{self, NotOpened};
 use crate::report::say;
 
 impl Broken {
@@ -85,10 +83,12 @@ impl Broken {
     async fn left_guard(&self, head: &TreeHead) -> Result<Option<Arc<dyn Guard>>, Failure> {
         let guard = match guarding::open(&self.config.guard, &self.store).await {
             Ok(opened) => opened.guard,
-            Err(failure) if failure.is_configuration() => return Ok(None),
-            Err(failure) => return Err(failure),
+            Err(NotOpened::Lost(_)) => return self.none_left(),
+            Err(NotOpened::Refused(failure)) => {
+                return Err(failure.after("nobody can say whether the guard is lost: "));
+            }
         };
-        let stands = guard.read().await.map_err(Failure::from_error)?;
+        let stands = guard.read().await.map_err(Failure::by_fault)?;
         if guard.id() == self.instance.guard_id {
             return Err(Failure::configuration(format!(
                 "the guard is not lost: it stands at {}, the database at {}. Where the database \
@@ -101,14 +101,29 @@ impl Broken {
             return Ok(Some(guard));
         }
         Err(Failure::configuration(format!(
-            "there is another guard already, {}, at {}: if it is not this log's, name another \
-             place in the configuration",
+            "there is another guard already, {}, at {}, with the database at {}: if it is this \
+             log's, made after the database was backed up, `chancery log recover --adopt-guard`; \
+             otherwise the configuration names the guard of another log",
             guard.id(),
-            said(&stands)
+            said(&stands),
+            said(head)
         )))
     }
 
-    async fn name_guard(&self, guard: &dyn Guard) -> Result<(), Failure> {
+    /// Makes sure that it is the database's guard that is lost, not one that somebody named by
+    /// mistake.
+    fn none_left(&self) -> Result<Option<Arc<dyn Guard>>, Failure> {
+        let recorded = &self.instance.guard_id;
+        match &self.config.guard.id {
+            Some(id) if id != recorded => Err(Failure::configuration(format!(
+                "there is no guard {id}, but the database records {recorded}: write that as \
+                 guard.id, and see whether it is lost"
+            ))),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) async fn name_guard(&self, guard: &dyn Guard) -> Result<(), Failure> {
         let replaced = self
             .store
             .replace_guard(&self.instance.guard_id, guard.id());
@@ -122,30 +137,16 @@ impl Broken {
 
     /// Reads a checkpoint that somebody outside has kept, signed by this log.
     fn verified(&self, path: &Path) -> Result<TreeHead, Failure> {
-        let wrong = |what: String| Failure::verification(format!("{}: {what}", path.display()));
+        let wrong = |what: &dyn std::error::Error| {
+            Failure::verification(format!("{}: {}", path.display(), Causes(what)))
+        };
         let bytes = fs::read(path)
             .map_err(|e| Failure::usage(format!("{}: {}", path.display(), Causes(&e))))?;
-        let note = SignedNote::parse(&bytes).map_err(|e| wrong(e.to_string()))?;
-        let checkpoint = Checkpoint::parse(note.text()).map_err(|e| wrong(e.to_string()))?;
-        if checkpoint.origin.as_str() != self.log.origin {
-            return Err(wrong(format!(
-                "it is a checkpoint of {}, not of {}",
-                checkpoint.origin.as_str(),
-                self.log.origin
-            )));
-        }
-        let key_id = rfc6962_key_id(&checkpoint.origin, &LogId::of_spki(&self.log.public_key));
-        let line = note
-            .signature_by(checkpoint.origin.key_name(), key_id)
-            .ok_or_else(|| wrong("the log's key has not signed it".to_owned()))?;
-        let signature =
-            Rfc6962NoteSignature::parse(&line.signature).map_err(|e| wrong(e.to_string()))?;
-        let signed = rfc6962_signature_input(&checkpoint.head, signature.timestamp_ms);
-        PublicKey::from_spki_der(&self.log.public_key)
-            .map_err(Failure::from_error)?
-            .verify(&signed, signature.signature.signature_der())
-            .map_err(|_| wrong("its signature is not the log's".to_owned()))?;
-        Ok(checkpoint.head)
+        let key = PublicKey::from_spki_der(&self.log.public_key).map_err(Failure::from_error)?;
+        let origin = Origin::parse(&self.log.origin).map_err(Failure::from_error)?;
+        let verified = verify_checkpoint(&bytes, &key, Some(&origin));
+        let (_, head) = verified.map_err(|e| wrong(&e))?;
+        Ok(head.tree)
     }
 }
 
