@@ -1,4 +1,5 @@
-//! `chancery backup`: copies the database into one file, beside a running server, and verifies it.
+//! `chancery backup`: copies the database into one file, beside a running server, verifies it, and
+//! holds it against the guard.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -7,14 +8,17 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chancery_log::clock::unix_ms;
+use chancery_log::copy::require_prefix;
 use chancery_store::{ConnectOptions, CopyState, DatabaseUrl, Instance, Store};
+use chancery_tlog::TreeHead;
 
 use crate::cli::BackupArgs;
 use crate::commands::serve::put_database;
 use crate::config::Config;
 use crate::connecting;
-use crate::copies::{self, CopiedLog, said};
+use crate::copies::{self, CopiedLog, refused, said};
 use crate::failure::{Causes, Failure};
+use crate::guarding;
 use crate::report::say;
 
 pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
@@ -23,16 +27,56 @@ pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
     refuse_existing(&args.to)?;
     let source = connecting::to_read(&connecting::database_url(&config)?).await?;
     let instance = connecting::own(&source).await?;
+    // Before the heads are read: the guard follows the database, never the other way round.
+    let guarded = guarded(&config, &instance, &source).await;
 
     let partial = Partial::of(&args.to);
     let target = partial.open().await?;
     let logs = fill(&target, &source, &instance).await?;
+    let held = match guarded {
+        Ok(guarded) => hold(&config, &instance, &target, guarded).await,
+        Err(failure) => Err(failure.after("it was not held against the guard: ")),
+    };
+    target.seal().await.map_err(Failure::from_error)?;
     target.close().await;
     drop(target);
     source.close().await;
     partial.put_in_place(&args.to)?;
     say_what_it_is(&args.to, &config, &logs);
-    Ok(())
+    // It is a good copy of what there is, in any case.
+    held.map_err(|e| e.after(format_args!("{} is written, but ", args.to.display())))
+}
+
+/// Reads where the guard stands.
+async fn guarded(
+    config: &Config,
+    instance: &Instance,
+    source: &Store,
+) -> Result<TreeHead, Failure> {
+    let guard = guarding::open_own(&config.guard, &instance.guard_id, source).await?;
+    guard.read().await.map_err(Failure::by_fault)
+}
+
+/// Holds the copy against the guard: one of a database that was rolled back must not take the place
+/// of better ones.
+async fn hold(
+    config: &Config,
+    instance: &Instance,
+    copy: &Store,
+    guarded: TreeHead,
+) -> Result<(), Failure> {
+    let log = copy.log_store(connecting::log_of(config, instance)?.log);
+    let head = log.head().await.map_err(Failure::from_error)?.tree;
+    if guarded.tree_size > head.tree_size {
+        return Err(Failure::verification(format!(
+            "the database is behind its guard: the database is at {}, the guard at {}. It was \
+             rolled back; keep the older backups, which may have more",
+            said(&head),
+            said(&guarded)
+        )));
+    }
+    let proven = require_prefix(&*log, &guarded, &head).await;
+    proven.map_err(|e| refused(e).after("the database does not agree with its guard: "))
 }
 
 /// Copies everything, verifies it, and says in the copy that it is whole.
@@ -49,7 +93,6 @@ async fn fill(
     let logs = copies::copy_all(source, instance, target).await?;
     let finished = target.finish_copy(state).await;
     finished.map_err(Failure::from_error)?;
-    target.seal().await.map_err(Failure::from_error)?;
     Ok(logs)
 }
 

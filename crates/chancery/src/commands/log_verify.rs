@@ -48,16 +48,20 @@ pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
 /// Verifies what the database holds, also beside a running server.
 async fn verify_database(args: &LogVerifyArgs) -> Result<(String, Report), Failure> {
     let (config, store) = open(args).await?;
-    let Recorded { log, is_copy } = recorded(&store, config.as_ref()).await?;
+    let Recorded {
+        log,
+        is_copy,
+        guard_id,
+    } = recorded(&store, config.as_ref()).await?;
     let key = public_key(&log.public_key, "the key in the database")?;
     let mut options = options(args, &key, Some(&log.origin))?;
     // A copy may be behind the guard.
     if let Some(config) = config.as_ref().filter(|_| !is_copy) {
         // Before the head is read: the guard follows the database, never the other way round.
-        let guard = guarding::open(&config.guard, &store).await?.guard;
+        let guard = guarding::open_own(&config.guard, &guard_id, &store).await?;
         options.known.push(KnownHead {
             name: "guard".to_owned(),
-            head: guard.read().await.map_err(Failure::from_error)?,
+            head: guard.read().await.map_err(Failure::by_fault)?,
         });
     }
     let mut shown = Shown::new();
@@ -119,18 +123,26 @@ async fn open(args: &LogVerifyArgs) -> Result<(Option<Config>, Store), Failure> 
 struct Recorded {
     log: RecordedLog,
     is_copy: bool,
+    guard_id: String,
 }
 
 /// Finds the log that the configuration names, or the only one.
 async fn recorded(store: &Store, config: Option<&Config>) -> Result<Recorded, Failure> {
     let instance = store.instance().await.map_err(Failure::from_error)?;
     let is_copy = instance.as_ref().is_some_and(|i| i.copy.is_some());
-    let logs = instance.map(|instance| instance.logs).unwrap_or_default();
+    let (guard_id, logs) = match instance {
+        Some(instance) => (instance.guard_id, instance.logs),
+        None => (String::new(), Vec::new()),
+    };
     let count = logs.len();
     let named = |log: &RecordedLog| config.is_none_or(|config| config.log.name == log.name);
     let mut found = logs.into_iter().filter(named);
     match (found.next(), found.next()) {
-        (Some(log), None) => Ok(Recorded { log, is_copy }),
+        (Some(log), None) => Ok(Recorded {
+            log,
+            is_copy,
+            guard_id,
+        }),
         (None, _) => Err(Failure::configuration(
             "the database does not hold the log that the configuration names",
         )),

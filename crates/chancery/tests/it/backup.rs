@@ -172,3 +172,31 @@ async fn a_token_that_was_used_once_is_not_taken_by_a_restored_database() {
     assert!(answer.body.contains("[token-used]"), "{}", answer.body);
     instance.stop(production);
 }
+
+#[tokio::test]
+async fn a_backup_of_a_database_that_was_rolled_back_says_so() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(2).await;
+    let url = fs::read_to_string(instance.file("database-url")).unwrap();
+    let database = url.strip_prefix("sqlite:").unwrap();
+    let older = fs::read(database).unwrap();
+    instance.issue(3).await;
+    fs::write(database, older).unwrap();
+    let behind = instance.run(&["backup", "--to", "behind.db"]);
+    let words = ["is written", "size 2 root", "size 5 root"];
+    assert_refused(&behind, 4, &words);
+    assert!(instance.file("behind.db").exists());
+    assert!(!instance.file("behind.db.partial").exists());
+
+    let lock = fs::File::open(instance.file("guard")).unwrap();
+    lock.lock().unwrap();
+    let unknown = instance.run(&["backup", "--to", "unknown.db"]);
+    let words = ["is written", "was not held against the guard"];
+    assert_refused(&unknown, 1, &words);
+    assert!(instance.file("unknown.db").exists());
+    drop(lock);
+
+    fs::remove_file(instance.file("guard")).unwrap();
+    let lost = instance.run(&["backup", "--to", "lost.db"]);
+    assert_refused(&lost, 3, &["is written", "guard"]);
+}
