@@ -95,8 +95,8 @@ pub(crate) async fn open_own(
 /// Refuses a guard that is not the one that the database records.
 pub(crate) fn another(found: &str, recorded: &str) -> Failure {
     Failure::configuration(format!(
-        "the guard {found} is not the one that this database records, {recorded}: name that one; \
-         if the guard was replaced after this database was backed up, `chancery log recover \
+        "the guard is not the one that this database records: it is {found}, not {recorded}. Name \
+         that one; if the guard was replaced after this database was backed up, `chancery log recover \
          --adopt-guard`"
     ))
 }
