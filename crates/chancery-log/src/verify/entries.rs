@@ -6,11 +6,12 @@ use std::sync::Arc;
 use chancery_tlog::Hash;
 use chancery_tlog::ct::TileLeaf;
 use sha2::{Digest, Sha256};
+use tokio::task::JoinError;
 
 use super::contents::Contents;
 use super::reading::Read;
 use super::terms::TermSum;
-use crate::Delivery;
+use crate::{Delivery, StoreError};
 
 /// RFC 6962 is of June 2013: no entry is older.
 const EARLIEST_MS: u64 = 1_370_044_800_000;
@@ -131,6 +132,11 @@ pub(super) fn parse(entry: &[u8]) -> Result<TileLeaf, String> {
         Ok((_, rest)) => Err(format!("{} bytes follow it", rest.len())),
         Err(error) => Err(format!("it does not parse: {error}")),
     }
+}
+
+/// A panic in a thread that looked at something.
+pub(super) fn panicked(error: JoinError) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
 }
 
 fn check_digest(delivery: &Read<Delivery>) -> Result<(), String> {

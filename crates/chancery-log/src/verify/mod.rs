@@ -10,6 +10,8 @@
 mod contents;
 mod entries;
 mod finding;
+mod pace;
+mod pages;
 mod reading;
 mod scan;
 mod scrub;
@@ -31,7 +33,7 @@ use reading::Source;
 use scan::Scan;
 
 /// What to verify, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// What entries mean. Without it, index and precertificates are not checked.
     pub contents: Option<Arc<dyn Contents>>,
@@ -41,8 +43,26 @@ pub struct Options {
     pub known: Vec<KnownHead>,
     /// Now, in milliseconds since the Unix epoch: no head is later. 0 if unknown.
     pub now_ms: u64,
-    /// The most entries to look at in a second; as fast as it goes if there is none.
+    /// The most entries to look at in a second, or three times as many terms of the index; as fast
+    /// as it goes if there is none.
     pub entries_per_second: Option<NonZeroU32>,
+    /// Whether to compare the index of a database. It is read as a whole, wherever the verification
+    /// begins: the index is not in the order of the entries.
+    pub index: bool,
+}
+
+impl Default for Options {
+    /// All of the log, its index too, without a limit; of contents, heads and time nothing is known.
+    fn default() -> Self {
+        Self {
+            contents: None,
+            since: Since::default(),
+            known: Vec::new(),
+            now_ms: 0,
+            entries_per_second: None,
+            index: true,
+        }
+    }
 }
 
 /// From where on a log is verified.

@@ -1,28 +1,22 @@
 //! One verification, from the head through the entries to what lies beyond them.
 
 mod beyond;
-mod chunks;
+mod entries;
 mod issuers;
-mod known;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chancery_tlog::{MAX_TREE_SIZE, TreeHead};
-use tokio::task::JoinError;
-use tokio::time::Instant;
 
-use self::known::trusted;
-use super::entries::{Looker, parse};
+use super::entries::Looker;
 use super::finding::{Findings, Object};
+use super::pace::Pace;
 use super::reading::Source;
 use super::terms::TermLedger;
 use super::tree::Tree;
-use super::{Options, Progress, Report};
+use super::{Options, Progress, Report, Since};
 use crate::{Head, StoreError};
-
-/// Entries read at once: four tiles, a few megabytes.
-const CHUNK: u64 = 1024;
 
 /// How far a head may be ahead of the clock of whoever verifies.
 const CLOCK_TOLERANCE_MS: u64 = 60_000;
@@ -46,7 +40,7 @@ pub(super) struct Scan<'a> {
     last: Option<(u64, u64)>,
     deliveries: u64,
     terms: u64,
-    started: Instant,
+    pace: Pace,
 }
 
 impl<'a> Scan<'a> {
@@ -77,13 +71,13 @@ impl<'a> Scan<'a> {
             },
             ledger: TermLedger::beginning_at(tree.size()),
             tree,
+            pace: Pace::begin(options.entries_per_second),
             options,
             findings,
             absent: BTreeMap::new(),
             last: None,
             deliveries: 0,
             terms: 0,
-            started: Instant::now(),
         };
         scan.compare_known().await?;
         Ok(Ok(scan))
@@ -113,7 +107,8 @@ impl<'a> Scan<'a> {
         self.name_absent();
         self.compare_time();
         if let Some(store) = self.source.store {
-            self.compare_rest(store, observer).await?;
+            let beyond = self.compare_index(store, observer).await?;
+            self.compare_beyond(store, beyond).await?;
         }
         Ok(Report {
             head: self.head,
@@ -127,33 +122,28 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Finds out whether the head's root is that of a larger tree, which is in the store: then its
-    /// size is wrong, and nothing else.
-    async fn true_size(&self) -> Result<Option<u64>, StoreError> {
-        let root = self.head.tree.root_hash;
-        let hopeless = self.source.store.is_none()
-            || !self.findings.is_empty()
-            || self.tree.head().root_hash == root
-            || !self.tree.edge_is_stored(&self.source).await?;
-        if hopeless {
-            return Ok(None);
-        }
-        let mut tree = self.tree.clone();
-        loop {
-            let size = tree.size();
-            let chunk = self.source.chunk(size..size + CHUNK).await?;
-            let hashes = chunk.entries.iter().map_while(|entry| {
-                let leaf = parse(entry.as_ref().ok()?).ok()?;
-                Some(leaf.leaf_hash())
-            });
-            let hashes: Vec<_> = hashes.collect();
-            if let Some(more) = tree.grow_to(root, &hashes) {
-                return Ok(Some(size + more));
-            }
-            if (hashes.len() as u64) < CHUNK {
-                return Ok(None);
+    /// Holds the log against heads that others have seen, as far as they lie in what is not read
+    /// again.
+    async fn compare_known(&mut self) -> Result<(), StoreError> {
+        for known in self.options.known.clone() {
+            let size = known.head.tree_size;
+            if size > self.end {
+                self.findings.add(
+                    Object::Known(known.name),
+                    format!(
+                        "it has seen {size} entries with root {}, and this log has {} with root \
+                         {}: the log went back",
+                        known.head.root_hash, self.end, self.head.tree.root_hash
+                    ),
+                );
+            } else if size <= self.since.tree_size {
+                match Tree::stored_at(&self.source, size).await? {
+                    Ok(tree) => tree.compare_known(&[known], &mut self.findings),
+                    Err(wrong) => self.findings.add(Object::Stored("hash tiles"), wrong),
+                }
             }
         }
+        Ok(())
     }
 
     /// A head has the time of the batch that made it, which is that of its last entry.
@@ -179,8 +169,49 @@ impl<'a> Scan<'a> {
     }
 }
 
-fn panicked(error: JoinError) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
+/// Returns the tree that is trusted, as far as it can be: an empty one otherwise.
+async fn trusted(
+    source: &Source<'_>,
+    since: Since,
+    end: u64,
+    findings: &mut Findings,
+) -> Result<Tree, StoreError> {
+    let (size, head) = match since {
+        Since::Beginning => (0, None),
+        Since::Size(size) => (size, None),
+        Since::Head(head) => (head.tree_size, Some(head)),
+    };
+    let trusted = if size > end {
+        let said = head.map_or_else(String::new, |head| format!(" with root {}", head.root_hash));
+        let wrong = format!(
+            "it says {end} entries, fewer than the {size}{said} that are said to be verified: the \
+             log went back"
+        );
+        findings.add(Object::Head, wrong);
+        0
+    } else {
+        size
+    };
+    let tree = match Tree::stored_at(source, trusted).await? {
+        Ok(tree) => tree,
+        Err(wrong) => {
+            findings.add(Object::Stored("hash tiles"), wrong);
+            return Ok(Tree::empty());
+        }
+    };
+    match head {
+        Some(head) if trusted > 0 && tree.head().root_hash != head.root_hash => {
+            let wrong = format!(
+                "at {size} entries their root is {}, not {}, which is said to be verified: all is \
+                 verified from the beginning",
+                tree.head().root_hash,
+                head.root_hash
+            );
+            findings.add(Object::Stored("hash tiles"), wrong);
+            Ok(Tree::empty())
+        }
+        _ => Ok(tree),
+    }
 }
 
 fn unreadable(wrong: String) -> Report {

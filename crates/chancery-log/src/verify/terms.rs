@@ -11,17 +11,19 @@ use std::ops::{Range, RangeInclusive};
 
 use sha2::{Digest, Sha256};
 
-use super::entries::parse;
-use super::finding::{Findings, Object};
-use super::reading::{self, Source};
+use super::entries::{panicked, parse};
+use super::finding::{Findings, MAX_FINDINGS, Object};
+use super::pace::Pace;
+use super::pages::Pages;
+use super::reading::Source;
 use super::{Contents, Progress, Stage};
 use crate::{IndexTerm, LogStore, StoreError, StoredTerm};
 
 /// Entries in a block.
 const BLOCK: u64 = 4096;
 
-/// Terms read at once.
-const PAGE: u32 = 4096;
+/// The index as findings name it.
+const INDEX: Object = Object::Stored("search index");
 
 /// How many uneven blocks are looked at term by term; about 2 MB each.
 const EXPLAINED_BLOCKS: usize = 16;
@@ -119,6 +121,16 @@ impl TermLedger {
         }
     }
 
+    /// Takes away what is stored for an entry.
+    fn find(&mut self, leaf_index: u64, term: TermSum) {
+        if self.verified.contains(&leaf_index)
+            && let Some(place) = self.block(leaf_index)
+            && let Some(sum) = self.sums.get_mut(place)
+        {
+            sum.subtract(term);
+        }
+    }
+
     /// Remembers that entries are damaged, and their terms with them.
     pub(super) fn doubt(&mut self, entries: RangeInclusive<u64>) {
         let room = MAX_DOUBTFUL.saturating_sub(self.doubtful.len());
@@ -138,43 +150,43 @@ impl TermLedger {
     }
 
     /// Reads the whole index, subtracts what is stored, and names what differs. Returns how many
-    /// terms there are, and the first of those that lie beyond what was verified.
+    /// terms there are, and the last of those that lie beyond what was verified.
     pub(super) async fn compare(
         mut self,
         store: &dyn LogStore,
         contents: &dyn Contents,
+        pace: &mut Pace,
         findings: &mut Findings,
         observer: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(u64, Vec<StoredTerm>), StoreError> {
         let mut count = 0;
         let mut beyond = Vec::new();
-        let read = each_page(store, |page| {
+        let mut pages = Pages::of(store);
+        while let Some(page) = pages.next(pace).await? {
+            let Ok(page) = page.map_err(|wrong| findings.add(INDEX, wrong)) else {
+                return Ok((count, beyond));
+            };
             count += page.len() as u64;
-            for term in page {
-                if term.leaf_index >= self.verified.end {
-                    if beyond.len() < super::finding::MAX_FINDINGS {
-                        beyond.push(term);
-                    }
-                } else if self.verified.contains(&term.leaf_index)
-                    && let Some(place) = self.block(term.leaf_index)
-                    && let Some(sum) = self.sums.get_mut(place)
-                {
-                    sum.subtract(TermSum::of_term(&term.name, &term.value, term.leaf_index));
+            for (term, sum) in hashed(page).await? {
+                if term.leaf_index < self.verified.end {
+                    self.find(term.leaf_index, sum);
+                } else {
+                    beyond.push(term);
                 }
             }
+            // What was appended meanwhile is here too, and must not crowd out what is beyond the head.
+            beyond.sort_unstable_by_key(|term| std::cmp::Reverse(term.leaf_index));
+            beyond.truncate(MAX_FINDINGS);
             observer(Progress {
                 stage: Stage::Index,
                 done: count,
                 total: None,
             });
-        });
-        if let Err(wrong) = read.await? {
-            findings.add(Object::Stored("search index"), wrong);
-            return Ok((count, beyond));
         }
         let uneven = self.uneven();
         for blocks in uneven.chunks(EXPLAINED_BLOCKS).take(1) {
-            self.explain(store, contents, blocks, findings).await?;
+            self.explain(store, contents, blocks, pace, findings)
+                .await?;
         }
         for block in uneven.iter().skip(EXPLAINED_BLOCKS) {
             let first = self.verified.start.max(block * BLOCK);
@@ -191,6 +203,7 @@ impl TermLedger {
         store: &dyn LogStore,
         contents: &dyn Contents,
         blocks: &[u64],
+        pace: &mut Pace,
         findings: &mut Findings,
     ) -> Result<(), StoreError> {
         // Whether a term is given by its entry (true), or stored alone (false).
@@ -202,22 +215,25 @@ impl TermLedger {
                 for (name, value) in given(store, contents, leaf_index).await? {
                     differing.insert((leaf_index, name, value), true);
                 }
+                pace.entries(1).await;
             }
         }
-        let read = each_page(store, |page| {
-            for term in page {
-                if self.verified.contains(&term.leaf_index)
+        let mut pages = Pages::of(store);
+        while let Some(page) = pages.next(pace).await? {
+            let page = page.unwrap_or_else(|wrong| {
+                findings.add(INDEX, wrong);
+                Vec::new()
+            });
+            let wanted = page.into_iter().filter(|term| {
+                self.verified.contains(&term.leaf_index)
                     && blocks.contains(&(term.leaf_index / BLOCK))
-                {
-                    let key = (term.leaf_index, term.name, term.value);
-                    if differing.remove(&key).is_none() {
-                        differing.insert(key, false);
-                    }
+            });
+            for term in wanted {
+                let key = (term.leaf_index, term.name, term.value);
+                if differing.remove(&key).is_none() {
+                    differing.insert(key, false);
                 }
             }
-        });
-        if let Err(wrong) = read.await? {
-            findings.add(Object::Stored("search index"), wrong);
         }
         for ((leaf_index, name, value), given) in differing {
             if self.doubtful.contains(&leaf_index) {
@@ -238,6 +254,18 @@ impl TermLedger {
     }
 }
 
+/// Hashes terms off the async threads.
+async fn hashed(page: Vec<StoredTerm>) -> Result<Vec<(StoredTerm, TermSum)>, StoreError> {
+    let hashing = tokio::task::spawn_blocking(move || {
+        let hash = |term: StoredTerm| {
+            let sum = TermSum::of_term(&term.name, &term.value, term.leaf_index);
+            (term, sum)
+        };
+        page.into_iter().map(hash).collect()
+    });
+    hashing.await.map_err(panicked)
+}
+
 async fn given(
     store: &dyn LogStore,
     contents: &dyn Contents,
@@ -250,42 +278,6 @@ async fn given(
         .unwrap_or_default();
     let owned = |term: &IndexTerm| (term.name.to_owned(), term.stored_value().into_owned());
     Ok(terms.iter().map(owned).collect())
-}
-
-/// Reads the index from begin to end. Where it cannot be read on, says after which term.
-async fn each_page(
-    store: &dyn LogStore,
-    mut take: impl FnMut(Vec<StoredTerm>),
-) -> Result<Result<(), String>, StoreError> {
-    let mut after: Option<StoredTerm> = None;
-    let mut limit = PAGE;
-    loop {
-        match reading::terms(store, after.as_ref(), limit).await? {
-            Ok(page) => {
-                // Not until a page is empty: an index that grows might never come to that.
-                let complete = page.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-                after = page.last().cloned().or(after);
-                take(page);
-                if complete {
-                    return Ok(Ok(()));
-                }
-            }
-            // One by one to the place.
-            Err(_) if limit > 1 => limit = 1,
-            Err(wrong) => {
-                return Ok(Err(match after {
-                    Some(StoredTerm {
-                        name,
-                        value,
-                        leaf_index,
-                    }) => format!(
-                        "it cannot be read on after {name}={value:?} of entry {leaf_index}: {wrong}"
-                    ),
-                    None => format!("its first term cannot be read: {wrong}"),
-                }));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

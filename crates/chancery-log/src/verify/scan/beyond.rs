@@ -1,22 +1,54 @@
-//! What lies beside the entries: the search index, and what is stored beyond the head.
+//! The search index, and what is stored beyond the head.
 
 use chancery_tlog::tile_width_at;
 
-use super::super::Progress;
-use super::super::finding::Object;
-use super::super::reading::{blame, patiently};
-use super::super::terms::TermLedger;
 use super::Scan;
+use crate::verify::Progress;
+use crate::verify::finding::Object;
+use crate::verify::reading::{blame, patiently};
+use crate::verify::terms::TermLedger;
 use crate::{Beyond, LogStore, StoreError, StoredTerm};
 
 impl Scan<'_> {
-    /// Compares the index, and looks for what is stored beyond the head.
-    pub(super) async fn compare_rest(
+    /// Compares the index with the terms of the entries. Returns the last of its terms that lie
+    /// beyond what was verified.
+    pub(super) async fn compare_index(
         &mut self,
         store: &dyn LogStore,
         observer: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Vec<StoredTerm>, StoreError> {
+        let Some(contents) = self.options.contents.clone() else {
+            return Ok(Vec::new());
+        };
+        if !self.options.index {
+            return Ok(Vec::new());
+        }
+        let first = self.tree.size();
+        let mut ledger = std::mem::replace(&mut self.ledger, TermLedger::beginning_at(first));
+        for finding in self.findings.first() {
+            if let Object::Entries(entries) = &finding.object {
+                ledger.doubt(entries.clone());
+            }
+        }
+        let beyond;
+        (self.terms, beyond) = ledger
+            .compare(
+                store,
+                &*contents,
+                &mut self.pace,
+                &mut self.findings,
+                observer,
+            )
+            .await?;
+        Ok(beyond)
+    }
+
+    /// Looks for what is stored beyond the head.
+    pub(super) async fn compare_beyond(
+        &mut self,
+        store: &dyn LogStore,
+        terms: Vec<StoredTerm>,
     ) -> Result<(), StoreError> {
-        let beyond_terms = self.compare_index(store, observer).await?;
         let size = self.tree.size();
         let now = self.source.head().await?.unwrap_or(self.head);
         let beyond = blame(patiently(|| store.beyond(now.tree.tree_size.max(size))).await)?;
@@ -30,40 +62,15 @@ impl Scan<'_> {
             self.findings.add(Object::Head, wrong);
         }
         match beyond {
-            Ok(beyond) => self.name_beyond(now.tree.tree_size.max(size), beyond, beyond_terms),
-            Err(wrong) => {
-                let object = Object::Stored("rows beyond the head");
-                self.findings.add(object, wrong);
-            }
+            Ok(beyond) => self.name_beyond(beyond, terms, now.tree.tree_size.max(size)),
+            Err(wrong) => self
+                .findings
+                .add(Object::Stored("rows beyond the head"), wrong),
         }
         Ok(())
     }
 
-    /// Compares the index with what the entries want in it, and returns its terms of later entries.
-    async fn compare_index(
-        &mut self,
-        store: &dyn LogStore,
-        observer: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Vec<StoredTerm>, StoreError> {
-        let Some(contents) = self.options.contents.clone() else {
-            return Ok(Vec::new());
-        };
-        let first = self.tree.size();
-        let mut ledger = std::mem::replace(&mut self.ledger, TermLedger::beginning_at(first));
-        for finding in self.findings.first() {
-            if let Object::Entries(entries) = &finding.object {
-                ledger.doubt(entries.clone());
-            }
-        }
-        let (terms, beyond) = ledger
-            .compare(store, &*contents, &mut self.findings, observer)
-            .await?;
-        self.terms = terms;
-        Ok(beyond)
-    }
-
-    /// Names each thing that is stored of an entry at `end` or later.
-    fn name_beyond(&mut self, end: u64, beyond: Beyond, terms: Vec<StoredTerm>) {
+    fn name_beyond(&mut self, beyond: Beyond, terms: Vec<StoredTerm>, end: u64) {
         let wrong = format!("it is beyond the head, which has {end} entries");
         for leaf_index in beyond.entries.into_iter().filter(|index| *index >= end) {
             self.findings.add(Object::entry(leaf_index), &*wrong);

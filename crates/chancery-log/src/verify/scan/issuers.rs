@@ -1,19 +1,20 @@
-//! Issuer certificates: those that are stored, and those that entries name.
+//! The issuers that entries name: read once each, and held against their fingerprints.
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::super::entries::Looked;
-use super::super::finding::Object;
-use super::super::reading::{blame, patiently};
-use super::{Scan, panicked};
+use super::Scan;
+use crate::verify::entries::{Looked, panicked};
+use crate::verify::finding::Object;
+use crate::verify::reading::{blame, patiently};
 use crate::{LogStore, StoreError};
 
 /// The most issuers that are remembered as missing.
 const MAX_ABSENT: usize = 100;
 
 impl Scan<'_> {
+    /// Reads all stored issuers of a database.
     pub(super) async fn read_issuers(&mut self, store: &dyn LogStore) -> Result<(), StoreError> {
         match blame(patiently(|| store.issuers()).await)? {
             Ok(issuers) => {
@@ -82,6 +83,7 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// Names the issuers that are missing, or the entry that names one that never was.
     pub(super) fn name_absent(&mut self) {
         let read = self.tree.size() - self.since.tree_size;
         for (fingerprint, (first, count)) in std::mem::take(&mut self.absent) {

@@ -1,18 +1,20 @@
-//! Entries with their tiles: read in chunks, looked at in threads, appended to the tree in order.
+//! The entries of a log from where the trust ends to its head, a chunk at a time.
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chancery_tlog::{Hash, TILE_WIDTH};
 
-use super::super::entries::{Looked, Looker};
-use super::super::finding::Object;
-use super::super::reading::{Chunk, Source, blame, patiently};
-use super::super::tree::Leaves;
-use super::super::{Progress, Stage};
-use super::{CHUNK, Scan, panicked};
+use super::Scan;
 use crate::StoreError;
+use crate::verify::entries::{Looked, Looker, panicked, parse};
+use crate::verify::finding::Object;
+use crate::verify::reading::{Chunk, Source, blame, patiently};
+use crate::verify::tree::Leaves;
+use crate::verify::{Progress, Stage};
+
+/// Entries read at once: four tiles, a few megabytes.
+const CHUNK: u64 = 1024;
 
 impl Scan<'_> {
     /// Reads and checks entries up to the end; the next chunk is read while one is checked.
@@ -24,6 +26,7 @@ impl Scan<'_> {
         let mut range = self.next(self.tree.size());
         let mut chunk = read(source, range.clone()).await?;
         while let Some(current) = chunk {
+            let before = self.tree.size();
             range = self.next(range.end);
             let (checked, next) = tokio::join!(self.check(current), read(source, range.clone()));
             checked?;
@@ -33,7 +36,7 @@ impl Scan<'_> {
                 done: self.tree.size() - self.since.tree_size,
                 total: Some(self.end.saturating_sub(self.since.tree_size)),
             });
-            self.pace().await;
+            self.pace.entries(self.tree.size() - before).await;
         }
         Ok(())
     }
@@ -42,45 +45,37 @@ impl Scan<'_> {
         start..((start / CHUNK + 1) * CHUNK).min(self.end).max(start)
     }
 
-    async fn pace(&self) {
-        if let Some(rate) = self.options.entries_per_second {
-            let done = self.tree.size() - self.since.tree_size;
-            let due = Duration::from_millis(done.saturating_mul(1000) / u64::from(rate.get()));
-            tokio::time::sleep_until(self.started + due).await;
-        }
-    }
     async fn check(&mut self, mut chunk: Chunk) -> Result<(), StoreError> {
         self.notice_end(&mut chunk).await?;
         let chunk = Arc::new(chunk);
         let mut looked = look(&self.looker, &chunk).await?;
         self.add_issuers(&mut looked).await?;
         for tile in looked.chunk_by(|a, b| a.leaf_index / TILE_WIDTH == b.leaf_index / TILE_WIDTH) {
-            self.check_tile(&chunk, tile).await?;
+            let index = tile.first().map_or(0, |entry| entry.leaf_index) / TILE_WIDTH;
+            let place = usize::try_from(index - chunk.first / TILE_WIDTH).unwrap_or(usize::MAX);
+            let stored = chunk.tiles.get(place).and_then(Option::as_deref);
+            let (in_tile, _) = stored.unwrap_or_default().as_chunks::<{ Hash::LENGTH }>();
+            for entry in tile {
+                let place = usize::try_from(entry.leaf_index % TILE_WIDTH).unwrap_or(usize::MAX);
+                let hash = entry.hash.as_ref().map(Hash::as_bytes);
+                self.note(entry, hash.is_some() && hash == in_tile.get(place));
+            }
+            let hashes: Vec<_> = tile.iter().map(|entry| entry.hash).collect();
+            let leaves = Leaves {
+                index,
+                hashes: &hashes,
+                stored,
+            };
+            self.tree
+                .append(
+                    &self.source,
+                    leaves,
+                    &self.options.known,
+                    &mut self.findings,
+                )
+                .await?;
         }
         Ok(())
-    }
-
-    /// Notes the entries of one tile and appends it to the tree.
-    async fn check_tile(&mut self, chunk: &Chunk, tile: &[Looked]) -> Result<(), StoreError> {
-        let index = tile.first().map_or(0, |entry| entry.leaf_index) / TILE_WIDTH;
-        let place = usize::try_from(index - chunk.first / TILE_WIDTH).unwrap_or(usize::MAX);
-        let stored = chunk.tiles.get(place).and_then(Option::as_deref);
-        let (in_tile, _) = stored.unwrap_or_default().as_chunks::<{ Hash::LENGTH }>();
-        for entry in tile {
-            let place = usize::try_from(entry.leaf_index % TILE_WIDTH).unwrap_or(usize::MAX);
-            let hash = entry.hash.as_ref().map(Hash::as_bytes);
-            self.note(entry, hash.is_some() && hash == in_tile.get(place));
-        }
-        let hashes: Vec<_> = tile.iter().map(|entry| entry.hash).collect();
-        let leaves = Leaves {
-            index,
-            hashes: &hashes,
-            stored,
-        };
-        let known = &self.options.known;
-        self.tree
-            .append(&self.source, leaves, known, &mut self.findings)
-            .await
     }
 
     /// Where entries are missing to the head's end and no tile knows of them either, the head is to
@@ -137,6 +132,35 @@ impl Scan<'_> {
         }
         let terms = entry.terms.as_ref().map(|(sum, _)| *sum);
         self.ledger.expect(leaf_index, terms);
+    }
+
+    /// Finds out whether the head's root is that of a larger tree, which is in the store: then its
+    /// size is wrong, and nothing else.
+    pub(super) async fn true_size(&self) -> Result<Option<u64>, StoreError> {
+        let root = self.head.tree.root_hash;
+        let hopeless = self.source.store.is_none()
+            || !self.findings.is_empty()
+            || self.tree.head().root_hash == root
+            || !self.tree.edge_is_stored(&self.source).await?;
+        if hopeless {
+            return Ok(None);
+        }
+        let mut tree = self.tree.clone();
+        loop {
+            let size = tree.size();
+            let chunk = self.source.chunk(size..size + CHUNK).await?;
+            let hashes = chunk.entries.iter().map_while(|entry| {
+                let leaf = parse(entry.as_ref().ok()?).ok()?;
+                Some(leaf.leaf_hash())
+            });
+            let hashes: Vec<_> = hashes.collect();
+            if let Some(more) = tree.grow_to(root, &hashes) {
+                return Ok(Some(size + more));
+            }
+            if (hashes.len() as u64) < CHUNK {
+                return Ok(None);
+            }
+        }
     }
 }
 

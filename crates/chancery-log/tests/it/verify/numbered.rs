@@ -1,4 +1,4 @@
-//! A log that the tests damage, and what its entries mean.
+//! A log whose certificates say their number, twice, and its verification.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
