@@ -59,7 +59,8 @@ async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase
         .execute(
             "DELETE FROM _sqlx_migrations WHERE version > 1;
              DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
-             ALTER TABLE log DROP COLUMN retired_ms",
+             ALTER TABLE log DROP COLUMN retired_ms;
+             ALTER TABLE log_head DROP COLUMN binding",
         )
         .await;
     let refused = store.check_schema().await;

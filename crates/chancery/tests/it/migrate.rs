@@ -14,7 +14,8 @@ use crate::production::Production;
 /// Takes away what the migrations after the first made.
 const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
      DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
-     ALTER TABLE log DROP COLUMN retired_ms";
+     ALTER TABLE log DROP COLUMN retired_ms;
+     ALTER TABLE log_head DROP COLUMN binding";
 
 const SERVE: [&str; 5] = [
     "serve",
