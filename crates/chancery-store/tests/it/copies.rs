@@ -1,14 +1,16 @@
 //! What copies, recovery and retirement record.
 
+use chancery_log::{PlanRefused, SequenceError};
 use chancery_store::{CopyState, CreateError, Instance, Issuers, Store, UsedToken};
 
 use crate::harness::{LOG, TestDatabase, new_instance, on_sqlite};
-use crate::test_log::append;
+use crate::test_log::{append, delivery};
 
 on_both_databases!(
     a_copy_records_what_the_original_does_and_is_marked,
     a_finished_restore_is_no_copy_any_more,
     a_guard_is_replaced_only_by_who_knows_it,
+    a_process_finds_out_that_its_guard_was_replaced_or_its_log_retired,
     a_retired_log_says_since_when,
     used_tokens_are_read_in_stretches_and_put_once,
 );
@@ -23,7 +25,10 @@ async fn original() -> (Instance, Vec<Issuers>) {
             log: LOG,
             certificates: store.log_store(LOG).issuers().await.unwrap(),
         };
-        let instance = store.instance().await.unwrap().unwrap();
+        let mut instance = store.instance().await.unwrap().unwrap();
+        // Of this database only: nobody is bound to a copy yet.
+        assert_eq!(instance.logs[0].binding, 1);
+        instance.logs[0].binding = 0;
         say.send((instance, vec![issuers])).unwrap();
     })
     .await;
@@ -85,6 +90,33 @@ async fn a_retired_log_says_since_when(database: TestDatabase) {
     assert!(store.retire_log(LOG, 7).await.unwrap());
     assert!(!store.retire_log(LOG, 8).await.unwrap());
     assert_eq!(instance(&store).await.logs[0].retired_ms, Some(7));
+}
+
+/// SQLite lets no second process in that could change anything.
+async fn a_process_finds_out_that_its_guard_was_replaced_or_its_log_retired(
+    database: TestDatabase,
+) {
+    let store = database.store().await;
+    let other = database.another(&store).await;
+    for round in 0..2 {
+        let log = store.bound_log_store(&instance(&store).await.logs[0]);
+        append(&*log, None, 1).await.unwrap();
+        if round == 0 {
+            assert!(other.replace_guard("c0ffee", "new").await.unwrap());
+        } else {
+            assert!(other.retire_log(LOG, 7).await.unwrap());
+        }
+        if database.is_sqlite() {
+            continue;
+        }
+        for _ in 0..2 {
+            let refused = append(&*log, None, 1).await.unwrap_err();
+            let rebound = matches!(refused, SequenceError::Refused(PlanRefused::Rebound));
+            assert!(rebound, "{refused:?}");
+            log.record(&[delivery(0)]).await.unwrap_err();
+        }
+        assert_eq!(log.head().await.unwrap().tree.tree_size, round + 1);
+    }
 }
 
 async fn used_tokens_are_read_in_stretches_and_put_once(database: TestDatabase) {
