@@ -152,14 +152,18 @@ pub(crate) async fn stored_edge(
 ) -> Result<Result<RightEdge, String>, StoreError> {
     let needed = RightEdge::tiles_needed(tree.tree_size);
     let stored = store.hash_tiles(&needed).await?;
-    let cut = |(tile, hashes): (TileId, Option<Vec<u8>>)| {
-        let mut hashes = hashes?;
-        let width = tile_width_at(tile.level, tile.index, tree.tree_size);
-        hashes.truncate(usize::from(width) * Hash::LENGTH);
-        Some((tile, hashes))
-    };
-    let tiles: Vec<_> = needed.into_iter().zip(stored).filter_map(cut).collect();
+    let tiles: Vec<_> = needed
+        .into_iter()
+        .zip(stored)
+        .filter_map(|(id, hashes)| Some((id, cut(hashes?, id, tree.tree_size))))
+        .collect();
     Ok(edge_from_tiles(tree, &tiles))
+}
+
+/// Takes the hashes that a tree of `size` entries has in a tile.
+pub(crate) fn cut(mut hashes: Vec<u8>, id: TileId, size: u64) -> Vec<u8> {
+    hashes.truncate(usize::from(tile_width_at(id.level, id.index, size)) * Hash::LENGTH);
+    hashes
 }
 
 /// Makes a consistency proof from stored tiles.

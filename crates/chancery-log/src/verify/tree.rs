@@ -12,6 +12,7 @@ use super::KnownHead;
 use super::finding::{Findings, Object};
 use super::reading::Source;
 use crate::StoreError;
+use crate::read::cut;
 
 /// The hashes of a full tile.
 const FULL: usize = 256 * Hash::LENGTH;
@@ -299,12 +300,6 @@ impl Tree {
             (self.head().root_hash == root).then_some(count)
         })
     }
-}
-
-/// Takes the hashes that a tree of `size` entries has in a tile.
-fn cut(mut bytes: Vec<u8>, id: TileId, size: u64) -> Vec<u8> {
-    bytes.truncate(usize::from(tile_width_at(id.level, id.index, size)) * Hash::LENGTH);
-    bytes
 }
 
 fn hashes_of(tile: &[u8]) -> impl Iterator<Item = Hash> {
