@@ -15,13 +15,15 @@ pub(super) async fn require_head(source: &dyn LogReader, head: &TreeHead) -> Res
             side: Side::Source,
             what,
         })?;
-    if edge.tree_head() == *head {
+    require_same(edge.tree_head(), head)
+}
+
+/// Requires that a tree of the size to reach is the one to reach.
+pub(super) fn require_same(found: TreeHead, to: &TreeHead) -> Result<(), CopyError> {
+    if found == *to {
         Ok(())
     } else {
-        Err(CopyError::OtherTree {
-            found: edge.tree_head(),
-            to: *head,
-        })
+        Err(CopyError::OtherTree { found, to: *to })
     }
 }
 

@@ -3,6 +3,7 @@
 use chancery_tlog::{RightEdge, TreeHead};
 
 use super::batch::parse;
+use super::proof::require_same;
 use super::{BATCH, CopyError, Side};
 use crate::store::LogReader;
 
@@ -30,12 +31,5 @@ pub async fn recompute(log: &dyn LogReader, head: &TreeHead) -> Result<(), CopyE
         }
         edge.append(&hashes);
     }
-    if edge.tree_head() == *head {
-        Ok(())
-    } else {
-        Err(CopyError::OtherTree {
-            found: edge.tree_head(),
-            to: *head,
-        })
-    }
+    require_same(edge.tree_head(), head)
 }
