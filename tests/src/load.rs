@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use tokio::task::JoinSet;
 
 use crate::client::{Client, Identity};
 
@@ -29,6 +30,25 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Waits for workers that began at `begun`, each of which returns how long its certificates took.
+    /// The first that failed ends it all.
+    pub async fn gather(
+        mut workers: JoinSet<anyhow::Result<Vec<Duration>>>,
+        begun: Instant,
+    ) -> anyhow::Result<Self> {
+        let mut latencies = Vec::new();
+        while let Some(worker) = workers.join_next().await {
+            latencies.extend(worker??);
+        }
+        let wall = begun.elapsed();
+        latencies.sort_unstable();
+        Ok(Self {
+            issued: latencies.len() as u64,
+            wall,
+            latencies,
+        })
+    }
+
     /// Returns certificates a second.
     pub fn rate(&self) -> f64 {
         self.issued as f64 / self.wall.as_secs_f64()
@@ -57,22 +77,12 @@ pub async fn run(url: &str, clients: usize, bounds: Bounds) -> anyhow::Result<Ou
     let left = Arc::new(AtomicU64::new(bounds.count));
     let begun = Instant::now();
     let until = begun + bounds.time;
-    let mut workers = tokio::task::JoinSet::new();
+    let mut workers = JoinSet::new();
     for (client, identity) in ready {
         let left = Arc::clone(&left);
         workers.spawn(async move { work(&client, &identity, &left, until).await });
     }
-    let mut latencies = Vec::new();
-    while let Some(worker) = workers.join_next().await {
-        latencies.extend(worker??);
-    }
-    let wall = begun.elapsed();
-    latencies.sort_unstable();
-    Ok(Outcome {
-        issued: latencies.len() as u64,
-        wall,
-        latencies,
-    })
+    Outcome::gather(workers, begun).await
 }
 
 async fn work(

@@ -94,15 +94,5 @@ async fn load(
             anyhow::Ok(latencies)
         });
     }
-    let mut latencies = Vec::new();
-    while let Some(worker) = workers.join_next().await {
-        latencies.extend(worker??);
-    }
-    let wall = begun.elapsed();
-    latencies.sort_unstable();
-    Ok(Outcome {
-        issued: latencies.len() as u64,
-        wall,
-        latencies,
-    })
+    Outcome::gather(workers, begun).await
 }
