@@ -2,6 +2,7 @@
 //! own, load, and the cryptographic floor.
 
 pub mod chaos;
+pub mod checkpoint;
 pub mod client;
 pub mod floor;
 pub mod issuer;

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::instance::LOG;
-use super::trust::{Seen, Trust};
+use super::trust::Trust;
+use crate::checkpoint::Seen;
 use crate::client::Client;
 
 /// How often each replica is asked.

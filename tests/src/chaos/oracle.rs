@@ -16,7 +16,8 @@ use super::archive::Found;
 use super::instance::LOG;
 use super::report::Row;
 use super::tree::Tree;
-use super::trust::{Seen, Trust};
+use super::trust::Trust;
+use crate::checkpoint::Seen;
 
 /// How many faults of one kind are told in full.
 const TOLD: usize = 3;

@@ -7,12 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_certs::IssuingCertificate;
 use chancery_keys::PublicKey;
 use chancery_tlog::ct::LogId;
-use chancery_tlog::{
-    Checkpoint, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_key_id, rfc6962_signature_input,
-};
 use serde_json::Value;
 
 use super::instance::LOG;
+use crate::checkpoint::{self, Seen};
 use crate::client::Client;
 
 /// Keys and names that no fault may change.
@@ -22,13 +20,6 @@ pub(crate) struct Trust {
     pub(crate) log_id: LogId,
     pub(crate) issuer_key_hash: [u8; 32],
     origin: String,
-}
-
-/// A checkpoint whose signature was verified.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
-    pub(crate) head: TreeHead,
-    pub(crate) timestamp_ms: u64,
 }
 
 impl Trust {
@@ -51,21 +42,8 @@ impl Trust {
 
     /// Verifies a checkpoint as the log's.
     pub(crate) fn checkpoint(&self, bytes: &[u8]) -> anyhow::Result<Seen> {
-        let note = SignedNote::parse(bytes)?;
-        let checkpoint = Checkpoint::parse(note.text())?;
-        let origin = &checkpoint.origin;
+        let (origin, seen) = checkpoint::verify(bytes, &self.log_key)?;
         ensure!(origin.as_str() == self.origin, "it is {origin}'s");
-        let key_id = rfc6962_key_id(origin, &self.log_id);
-        let line = note
-            .signature_by(origin.key_name(), key_id)
-            .context("it is not signed by the log")?;
-        let signature = Rfc6962NoteSignature::parse(&line.signature)?;
-        let signed = rfc6962_signature_input(&checkpoint.head, signature.timestamp_ms);
-        self.log_key
-            .verify(&signed, signature.signature.signature_der())?;
-        Ok(Seen {
-            head: checkpoint.head,
-            timestamp_ms: signature.timestamp_ms,
-        })
+        Ok(seen)
     }
 }

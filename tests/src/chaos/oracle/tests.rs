@@ -6,8 +6,8 @@ use chancery_tlog::{Hash, TreeHead};
 use super::super::archive::Found;
 use super::super::report::Row;
 use super::super::tree::Tree;
-use super::super::trust::Seen;
 use super::PublishedLog;
+use crate::checkpoint::Seen;
 
 /// When the entry at a place was logged.
 fn time(index: u64) -> u64 {

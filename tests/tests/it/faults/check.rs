@@ -3,26 +3,16 @@
 use chancery_certs::{CertificateDetails, precert_tbs_of_final};
 use chancery_keys::Signer;
 use chancery_log::Log;
-use chancery_tlog::ct::{Entry, LogId, TileLeaf, parse_sct_list};
-use chancery_tlog::{
-    Checkpoint, Rfc6962NoteSignature, RightEdge, SignedNote, TILE_WIDTH, TileId, TilePath,
-    TreeHead, rfc6962_key_id, rfc6962_signature_input, tile_width_at,
-};
+use chancery_tests::checkpoint;
+use chancery_tlog::ct::{Entry, TileLeaf, parse_sct_list};
+use chancery_tlog::{RightEdge, TILE_WIDTH, TileId, TilePath, TreeHead, tile_width_at};
 
 use super::world::World;
 
 /// Verifies a checkpoint's signature and returns its head.
 pub(crate) fn verified(note: &[u8], world: &World) -> TreeHead {
-    let key = world.keys.log.public_key();
-    let note = SignedNote::parse(note).unwrap();
-    let checkpoint = Checkpoint::parse(note.text()).unwrap();
-    let key_id = rfc6962_key_id(&checkpoint.origin, &LogId::of_spki(key.spki_der()));
-    let line = note.signature_by(checkpoint.origin.key_name(), key_id);
-    let signature = Rfc6962NoteSignature::parse(&line.unwrap().signature).unwrap();
-    let signed = rfc6962_signature_input(&checkpoint.head, signature.timestamp_ms);
-    key.verify(&signed, signature.signature.signature_der())
-        .unwrap();
-    checkpoint.head
+    let (_, seen) = checkpoint::verify(note, world.keys.log.public_key()).unwrap();
+    seen.head
 }
 
 /// Every entry is in its place, every tile and every head is of this tree, and everything that a

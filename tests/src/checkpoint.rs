@@ -1,0 +1,34 @@
+//! Checkpoints as outsiders verify them.
+
+use anyhow::Context;
+use chancery_keys::PublicKey;
+use chancery_tlog::ct::LogId;
+use chancery_tlog::{
+    Checkpoint, Origin, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_key_id,
+    rfc6962_signature_input,
+};
+
+/// A checkpoint whose signature was verified.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Size and root.
+    pub head: TreeHead,
+    /// When it was signed, in milliseconds since the Unix epoch.
+    pub timestamp_ms: u64,
+}
+
+/// Verifies a checkpoint as signed by a log's key (RFC 6962 and c2sp.org/static-ct-api), and returns it
+/// with its first line.
+pub fn verify(bytes: &[u8], key: &PublicKey) -> anyhow::Result<(Origin, Seen)> {
+    let note = SignedNote::parse(bytes)?;
+    let Checkpoint { origin, head } = Checkpoint::parse(note.text())?;
+    let key_id = rfc6962_key_id(&origin, &LogId::of_spki(key.spki_der()));
+    let line = note
+        .signature_by(origin.key_name(), key_id)
+        .context("it is not signed by the log")?;
+    let signature = Rfc6962NoteSignature::parse(&line.signature)?;
+    let signed = rfc6962_signature_input(&head, signature.timestamp_ms);
+    key.verify(&signed, signature.signature.signature_der())?;
+    let timestamp_ms = signature.timestamp_ms;
+    Ok((origin, Seen { head, timestamp_ms }))
+}
