@@ -15,16 +15,8 @@ use chancery_tests::issuer::Issuer;
 use chancery_tests::postgres::TestPostgres;
 use tempfile::TempDir;
 
-use crate::harness::{assert_refused, chancery, init_with};
+use crate::harness::{SERVE, assert_refused, chancery, init_with};
 use crate::production::{Production, identity, write_issuers};
-
-const SERVE: [&str; 5] = [
-    "serve",
-    "--listen",
-    "127.0.0.1:0",
-    "--admin-listen",
-    "127.0.0.1:0",
-];
 
 fn said(output: &Output) -> String {
     let texts = [&output.stdout, &output.stderr];

@@ -35,6 +35,15 @@ pub(crate) fn assert_refused(output: &Output, code: i32, words: &[&str]) {
     }
 }
 
+/// Serves what stands in the folder, on free ports.
+pub(crate) const SERVE: [&str; 5] = [
+    "serve",
+    "--listen",
+    "127.0.0.1:0",
+    "--admin-listen",
+    "127.0.0.1:0",
+];
+
 /// Makes a production instance in `folder` and says whose tokens it takes.
 pub(crate) fn init(folder: &Path) {
     init_with(folder, &[]);

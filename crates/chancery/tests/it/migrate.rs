@@ -8,7 +8,7 @@ use chancery_tests::postgres::TestPostgres;
 use sqlx::{Connection, PgConnection, SqliteConnection, raw_sql};
 use tempfile::TempDir;
 
-use crate::harness::{assert_refused, chancery, init_with};
+use crate::harness::{SERVE, assert_refused, chancery, init_with};
 use crate::production::Production;
 
 /// Takes away what the migrations after the first made.
@@ -16,14 +16,6 @@ const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
      DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
      ALTER TABLE log DROP COLUMN retired_ms;
      ALTER TABLE log_head DROP COLUMN binding";
-
-const SERVE: [&str; 5] = [
-    "serve",
-    "--listen",
-    "127.0.0.1:0",
-    "--admin-listen",
-    "127.0.0.1:0",
-];
 
 /// Makes an instance whose configuration names `database` in a file.
 fn made(folder: &TempDir, database: &str) {

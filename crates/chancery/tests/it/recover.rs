@@ -2,16 +2,8 @@
 
 use std::fs;
 
-use crate::harness::assert_refused;
+use crate::harness::{SERVE, assert_refused};
 use crate::recovery::{Instance, Kind};
-
-const SERVE: [&str; 5] = [
-    "serve",
-    "--listen",
-    "127.0.0.1:0",
-    "--admin-listen",
-    "127.0.0.1:0",
-];
 
 /// Saves the newest checkpoint under a name.
 async fn keep_checkpoint(instance: &mut Instance, name: &str) {
