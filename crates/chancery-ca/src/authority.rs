@@ -30,7 +30,7 @@ pub struct AuthorityParts {
     /// Its own key and chain.
     pub issuer: IssuingCa,
     /// Where every certificate is entered before it is handed out.
-    pub log: Log,
+    pub log: Arc<Log>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Which keys it certifies, to begin with.
@@ -115,7 +115,7 @@ impl Authority {
     }
 
     /// Returns the log.
-    pub fn log(&self) -> &Log {
+    pub fn log(&self) -> &Arc<Log> {
         &self.parts.log
     }
 }

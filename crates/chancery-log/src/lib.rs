@@ -26,6 +26,7 @@ mod publisher;
 mod read;
 mod sct;
 mod sequencer;
+mod snapshot;
 mod store;
 pub mod verify;
 
@@ -37,9 +38,10 @@ pub use leaf::{Delivery, EncodedLeaf, IndexTerm, Leaf};
 pub use log::{AppendError, Log, LogParts, LogStatus, OpenLogError, PoolLimits};
 pub use published_files::PublishedFiles;
 pub use publisher::PublishError;
-pub use read::ReadError;
+pub use read::{PublishedLog, ReadError};
 pub use sct::{Sct, SctError};
 pub use sequencer::Sequenced;
+pub use snapshot::{SignedHead, Snapshot};
 pub use store::{
     Batch, Beyond, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError,
     ServerRun, StoreError, StoredTerm, Tip,

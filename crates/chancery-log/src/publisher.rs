@@ -17,14 +17,8 @@ use tokio::sync::Mutex;
 
 use crate::guard::{Advance, Guard, GuardError};
 use crate::read::{ReadError, consistency_proof};
+use crate::snapshot::SignedHead;
 use crate::store::{Head, LogStore};
-
-/// A head that the guard stands at or past, signed.
-#[derive(Debug)]
-pub(crate) struct Published {
-    pub(crate) head: Head,
-    pub(crate) checkpoint: Bytes,
-}
 
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -33,7 +27,7 @@ pub(crate) struct Publisher {
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) origin: Origin,
     pub(crate) log_id: LogId,
-    published: ArcSwapOption<Published>,
+    published: ArcSwapOption<SignedHead>,
     turn: Mutex<Turn>,
     /// Set once, when database and guard are at odds: nothing is signed any more.
     halted: OnceLock<String>,
@@ -88,7 +82,7 @@ impl Publisher {
     }
 
     /// Returns the newest head that this process has published.
-    pub(crate) fn newest(&self) -> Option<Arc<Published>> {
+    pub(crate) fn newest(&self) -> Option<Arc<SignedHead>> {
         self.published.load_full()
     }
 
@@ -108,7 +102,7 @@ impl Publisher {
         &self,
         head: Head,
         extends: Option<&TreeHead>,
-    ) -> Result<Arc<Published>, PublishError> {
+    ) -> Result<Arc<SignedHead>, PublishError> {
         let mut turn = self.turn.lock().await;
         if let Some(reason) = self.halted() {
             return Err(PublishError::Halted(reason.to_owned()));
@@ -121,10 +115,7 @@ impl Publisher {
         }
         self.guard_past(&mut turn, &head.tree, extends).await?;
 
-        let published = Arc::new(Published {
-            head,
-            checkpoint: self.sign(&head).await?,
-        });
+        let published = Arc::new(self.sign(head).await?);
         self.published.store(Some(Arc::clone(&published)));
         Ok(published)
     }
@@ -212,21 +203,26 @@ impl Publisher {
         self.halted.get_or_init(|| reason.to_owned()).clone()
     }
 
-    async fn sign(&self, head: &Head) -> Result<Bytes, PublishError> {
+    async fn sign(&self, head: Head) -> Result<SignedHead, PublishError> {
         let input = rfc6962_signature_input(&head.tree, head.timestamp_ms);
         let signature = self.signer.sign(&input).await?;
         let encode = |e: &dyn std::fmt::Display| PublishError::Encode(e.to_string());
-        let signature = Rfc6962NoteSignature {
+        let signature = DigitallySigned::sha256_ecdsa(signature).map_err(|e| encode(&e))?;
+        let line = Rfc6962NoteSignature {
             timestamp_ms: head.timestamp_ms,
-            signature: DigitallySigned::sha256_ecdsa(signature).map_err(|e| encode(&e))?,
-        };
-        let line = signature.to_note_signature(&self.origin, &self.log_id);
+            signature: signature.clone(),
+        }
+        .to_note_signature(&self.origin, &self.log_id);
         let checkpoint = Checkpoint {
             origin: self.origin.clone(),
             head: head.tree,
         };
         let note = SignedNote::new(checkpoint.body(), vec![line]).map_err(|e| encode(&e))?;
-        Ok(Bytes::from(note.encode()))
+        Ok(SignedHead {
+            head,
+            signature,
+            checkpoint: Bytes::from(note.encode()),
+        })
     }
 
     /// Learns where the guard stands, at start.

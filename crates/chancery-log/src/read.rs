@@ -1,10 +1,17 @@
-//! Reads: checkpoint, tiles of every width, issuers, and the proofs that the log itself needs.
+//! Reads: what a log shows of itself, as of one published head, and the proofs that it needs.
 
-use bytes::{Bytes, BytesMut};
-use chancery_tlog::{Hash, RightEdge, TileHashes, TileId, TilePath, TreeHead, tile_width_at};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chancery_keys::PublicKey;
+use chancery_tlog::{
+    Hash, Origin, RightEdge, TileHashes, TileId, TilePath, TreeHead, tile_width_at,
+};
 
 use crate::log::Log;
 use crate::publisher::PublishError;
+use crate::snapshot::Snapshot;
 use crate::store::{LogReader, StoreError};
 
 /// Why something could not be read.
@@ -21,112 +28,85 @@ pub enum ReadError {
     Store(#[from] StoreError),
 }
 
-impl Log {
+/// A log that anybody can read: one that takes entries, or one that took its last.
+#[async_trait]
+pub trait PublishedLog: std::fmt::Debug + Send + Sync {
+    /// Returns the path segment that names the log in URLs.
+    fn name(&self) -> &str;
+
+    /// Returns the checkpoint's first line.
+    fn origin(&self) -> &Origin;
+
+    /// Returns the log's key.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Returns the log as of the newest published head, which covers whatever any process on this
+    /// database has answered before. While the database cannot be asked, it is the newest that this
+    /// process knows.
+    async fn newest(&self) -> Result<Snapshot, ReadError>;
+
+    /// Returns the newest that this process knows, and asks nobody.
+    fn known(&self) -> Option<Snapshot>;
+
     /// Returns the newest checkpoint, a signed note (c2sp.org/static-ct-api).
-    ///
-    /// It covers whatever any process on this database has answered before. While the database
-    /// cannot be asked, it is the newest that this process knows.
-    pub async fn checkpoint(&self) -> Result<Bytes, ReadError> {
-        self.refresh().await?;
-        match self.publisher.newest() {
-            Some(published) => Ok(published.checkpoint.clone()),
-            None => Err(ReadError::Unpublished("none is signed yet".to_owned())),
-        }
+    async fn checkpoint(&self) -> Result<Bytes, ReadError> {
+        Ok(self.newest().await?.checkpoint().clone())
     }
 
     /// Returns a tile, or `None` where the published tree has none of that width.
-    pub async fn tile(&self, path: TilePath) -> Result<Option<Bytes>, ReadError> {
-        if !self.covers(&path) {
-            self.refresh().await?;
-            if !self.covers(&path) {
-                return Ok(None);
-            }
+    async fn tile(&self, path: TilePath) -> Result<Option<Bytes>, ReadError> {
+        if let Some(known) = self.known()
+            && known.covers(&path)
+        {
+            return known.tile(path).await;
         }
-        match path {
-            TilePath::Data { index, width } => self.data_tile(index, width).await.map(Some),
-            TilePath::Hash {
-                level,
-                index,
-                width,
-            } => self
-                .hash_tile(TileId { level, index }, width)
-                .await
-                .map(Some),
-        }
+        self.newest().await?.tile(path).await
+    }
+}
+
+#[async_trait]
+impl PublishedLog for Log {
+    fn name(&self) -> &str {
+        self.name()
     }
 
-    /// Returns the DER of an issuer certificate by its SHA-256.
-    pub async fn issuer(&self, fingerprint: [u8; 32]) -> Result<Option<Bytes>, ReadError> {
-        Ok(self
-            .publisher
-            .store
-            .issuer(&fingerprint)
-            .await?
-            .map(Bytes::from))
+    fn origin(&self) -> &Origin {
+        self.origin()
+    }
+
+    fn public_key(&self) -> &PublicKey {
+        self.public_key()
     }
 
     /// Publishes what other processes have committed meanwhile; finds out if the database went
     /// back instead.
-    async fn refresh(&self) -> Result<(), ReadError> {
-        let published = self.publisher.newest();
-        let stored = match (self.publisher.store.head().await, &published) {
+    async fn newest(&self) -> Result<Snapshot, ReadError> {
+        let known = self.known();
+        let stored = match (self.publisher.store.head().await, known) {
+            (Ok(stored), Some(known)) if *known.head() == stored => return Ok(known),
             (Ok(stored), _) => stored,
-            (Err(_), Some(_)) => return Ok(()),
+            (Err(_), Some(known)) => return Ok(known),
             (Err(e), None) => return Err(e.into()),
         };
-        if published.is_some_and(|p| p.head == stored) {
-            return Ok(());
-        }
         match self.publisher.publish(stored, None).await {
-            Ok(_) => Ok(()),
+            Ok(published) => Ok(self.snapshot(published)),
             Err(PublishError::Read(e)) => Err(e),
             Err(e) => Err(ReadError::Unpublished(e.to_string())),
         }
     }
 
-    fn covers(&self, path: &TilePath) -> bool {
-        let size = self.publisher.newest().map_or(0, |p| p.head.tree.tree_size);
-        path.is_covered_by(size)
+    fn known(&self) -> Option<Snapshot> {
+        let published = self.publisher.newest()?;
+        Some(self.snapshot(published))
     }
+}
 
-    async fn hash_tile(&self, tile: TileId, width: u16) -> Result<Bytes, ReadError> {
-        let stored = self
-            .publisher
-            .store
-            .hash_tiles(&[tile])
-            .await?
-            .pop()
-            .flatten();
-        let mut bytes = Bytes::from(stored.unwrap_or_default());
-        let wanted = usize::from(width) * 32;
-        if bytes.len() < wanted {
-            return Err(ReadError::Inconsistent(format!(
-                "hash tile {}/{} is shorter than {width} hashes",
-                tile.level, tile.index
-            )));
-        }
-        bytes.truncate(wanted);
-        Ok(bytes)
-    }
-
-    async fn data_tile(&self, index: u64, width: u16) -> Result<Bytes, ReadError> {
-        let start = index * chancery_tlog::TILE_WIDTH;
-        let entries = self
-            .publisher
-            .store
-            .entries(start..start + u64::from(width))
-            .await?;
-        if entries.len() != usize::from(width) {
-            return Err(ReadError::Inconsistent(format!(
-                "data tile {index} has {} of {width} entries",
-                entries.len()
-            )));
-        }
-        let mut tile = BytesMut::with_capacity(entries.iter().map(Vec::len).sum());
-        for entry in &entries {
-            tile.extend_from_slice(entry);
-        }
-        Ok(tile.freeze())
+impl Log {
+    fn snapshot(&self, published: Arc<crate::snapshot::SignedHead>) -> Snapshot {
+        Snapshot::new(
+            Arc::clone(&self.publisher.store) as Arc<dyn LogReader>,
+            published,
+        )
     }
 }
 

@@ -10,20 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::cors::CorsPolicy;
 use crate::dev_oidc::DevOidc;
 use crate::error::ApiError;
+use crate::logs::Logs;
 use crate::metrics::Metrics;
 use crate::request_body::RequestLimits;
 use crate::trust_documents::TrustDocuments;
-
-/// Who may read the log's entries; chosen when the log is made, because entries cannot be erased.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum LogRead {
-    /// Everybody reads everything.
-    #[default]
-    Open,
-    /// Data tiles are refused; checkpoint, hash tiles and issuers stay open, so that anybody can
-    /// still verify proofs.
-    Restricted,
-}
 
 /// What the public router serves from.
 #[derive(Clone)]
@@ -34,8 +24,8 @@ pub struct AppState {
     pub url: Arc<str>,
     /// The documents that clients are configured with.
     pub documents: TrustDocuments,
-    /// Who may read the log's entries.
-    pub log_read: LogRead,
+    /// The logs that can be read.
+    pub logs: Logs,
     /// What a single request may take.
     pub limits: RequestLimits,
     /// Which web pages may use the API.

@@ -85,7 +85,7 @@ pub(crate) async fn open(
         issuers,
         profile,
         issuer,
-        log,
+        log: Arc::new(log),
         clock,
         key_policy,
         used_tokens: Arc::new(StoredTokens(store.clone())),

@@ -54,7 +54,7 @@ async fn authority(issuer: &str, folder: &tempfile::TempDir) -> Arc<Authority> {
         issuers: Issuers::new(config, options).unwrap(),
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
-        log: Log::open(log).await.unwrap(),
+        log: Arc::new(Log::open(log).await.unwrap()),
         clock: Arc::new(SystemClock),
         key_policy: KeyPolicy::default(),
         used_tokens: Arc::new(MemoryUsedTokens::default()),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chancery_keys::PublicKey;
+use chancery_log::PublishedLog as _;
 use chancery_log::{Log, Sct, Sequenced};
 use chancery_tlog::ct::{LogId, TileLeaf, parse_sct_list};
 use chancery_tlog::{

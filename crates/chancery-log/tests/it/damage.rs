@@ -1,5 +1,6 @@
 //! Stored tiles that do not hash to the stored head: nothing is built on them.
 
+use chancery_log::PublishedLog as _;
 use chancery_log::memory::Fault::NotCommitted;
 use chancery_log::{AppendError, OpenLogError};
 

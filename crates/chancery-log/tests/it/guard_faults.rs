@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use chancery_keys::SignError;
+use chancery_log::PublishedLog as _;
 use chancery_log::{AppendError, OpenLogError, PoolLimits, PublishError, ReadError};
 
 use crate::faulty::GuardFault::{self, AnswerLost, Unreachable};

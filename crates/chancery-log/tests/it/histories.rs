@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_log::Delivery;
+use chancery_log::PublishedLog as _;
 use chancery_log::memory::Fault::{self, CommittedUnknown, LostUnknown, NotCommitted};
 use proptest::prelude::*;
 

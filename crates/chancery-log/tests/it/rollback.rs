@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use chancery_log::PublishedLog as _;
 use chancery_log::{AppendError, ReadError, ServerRun};
 use chancery_tlog::TreeHead;
 

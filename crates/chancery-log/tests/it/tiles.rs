@@ -1,5 +1,6 @@
 //! Tiles as readers get them: every width of the published tree, and nothing beyond it.
 
+use chancery_log::PublishedLog as _;
 use chancery_log::memory::Fault::CommittedUnknown;
 use chancery_tlog::TilePath;
 use chancery_tlog::ct::TileLeaf;

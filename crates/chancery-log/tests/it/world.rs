@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chancery_keys::{KeyType, LocalKey, PublicKey, Signer};
+use chancery_log::PublishedLog as _;
 use chancery_log::clock::{Clock, FixedClock, from_unix_ms, unix_ms};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::{MemoryStore, State};

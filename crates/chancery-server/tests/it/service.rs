@@ -18,8 +18,8 @@ use chancery_log::memory::MemoryStore;
 use chancery_log::{Log, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
-    AdminState, AppState, CorsPolicy, LogRead, Metrics, RequestLimits, ServeLimits, Tls,
-    TrustDocuments, TrustSubject, admin_router, public_routers, serve,
+    AdminState, AppState, CorsPolicy, LogRead, Logs, Metrics, RequestLimits, ServeLimits,
+    ServedLog, Tls, TrustDocuments, TrustSubject, admin_router, public_routers, serve,
 };
 use chancery_tlog::Origin;
 use reqwest::{Client, Method, RequestBuilder};
@@ -96,7 +96,10 @@ impl Service {
         let app = AppState {
             documents: documents(&base, &authority),
             url: url.as_str().into(),
-            log_read: setup.log_read,
+            logs: Logs::new(vec![ServedLog {
+                log: authority.log().clone(),
+                read: setup.log_read,
+            }]),
             cors: setup.cors,
             limits: setup.limits,
             metrics: Arc::clone(&metrics),
@@ -279,7 +282,7 @@ async fn authority(
         issuers,
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
-        log: Log::open(log).await.unwrap(),
+        log: Arc::new(Log::open(log).await.unwrap()),
         clock,
         key_policy: KeyPolicy::default(),
         used_tokens: Arc::new(MemoryUsedTokens::default()),

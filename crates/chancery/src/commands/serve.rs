@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use chancery_log::PublishedLog;
 use chancery_log::clock::from_unix_ms;
 use chancery_server::{
-    AppState, CorsPolicy, LogRead as ServerLogRead, Tls, TrustDocuments, TrustSubject,
+    AppState, CorsPolicy, LogRead as ServerLogRead, Logs, ServedLog, Tls, TrustDocuments,
+    TrustSubject,
 };
 use chancery_store::Purpose;
 use url::Url;
@@ -156,10 +158,13 @@ pub(crate) fn app_state(
         authority: Arc::clone(&opened.authority),
         url: config.url.as_str().into(),
         documents,
-        log_read: match config.log.read {
-            LogRead::Open => ServerLogRead::Open,
-            LogRead::Restricted => ServerLogRead::Restricted,
-        },
+        logs: Logs::new(vec![ServedLog {
+            log: Arc::clone(log) as Arc<dyn PublishedLog>,
+            read: match config.log.read {
+                LogRead::Open => ServerLogRead::Open,
+                LogRead::Restricted => ServerLogRead::Restricted,
+            },
+        }]),
         limits: chancery_server::RequestLimits::default(),
         cors: cors(config)?,
         metrics: serving::metrics(config.fulcio_metrics),

@@ -3,6 +3,7 @@
 use chancery_certs::{CertificateDetails, precert_tbs_of_final};
 use chancery_keys::Signer;
 use chancery_log::Log;
+use chancery_log::PublishedLog as _;
 use chancery_tests::checkpoint;
 use chancery_tlog::ct::{Entry, TileLeaf, parse_sct_list};
 use chancery_tlog::{RightEdge, TILE_WIDTH, TileId, TilePath, TreeHead, tile_width_at};

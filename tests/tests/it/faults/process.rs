@@ -9,6 +9,7 @@ use chancery_ca::{
 use chancery_certs::{Profile, ProfileConfig};
 use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
 use chancery_keys::{KeyType, LocalKey, Signer};
+use chancery_log::PublishedLog as _;
 use chancery_log::clock::SystemClock;
 use chancery_log::guard::FileGuard;
 use chancery_log::{Log, LogParts, PoolLimits};
@@ -160,7 +161,7 @@ async fn open(world: &World, faults: &Arc<Faults>) -> Outcome<Arc<Authority>> {
         limits: PoolLimits::default(),
     };
     let log = match Log::open(parts).await {
-        Ok(log) => log,
+        Ok(log) => Arc::new(log),
         Err(e) => return Outcome::Refused(e.to_string()),
     };
     let issuing = Arc::new(faulty_key(&world.keys.issuing, Role::Authority));

@@ -7,17 +7,18 @@
 //! /ct/<log>/issuer/<SHA-256>       the DER of an issuer certificate
 //! ```
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use chancery_log::{Log, ReadError};
+use chancery_log::ReadError;
 use chancery_tlog::TilePath;
 use http::request::Parts;
 use http::{HeaderName, header};
 
 use crate::error::ApiError;
+use crate::logs::{LogRead, ServedLog};
 use crate::refusal_code::RefusalCode;
-use crate::state::{AppState, LogRead};
+use crate::state::AppState;
 
 const CHECKPOINT: Answer = Answer {
     content_type: "text/plain; charset=utf-8",
@@ -36,68 +37,62 @@ const ISSUER: Answer = Answer {
 const FOREVER: &str = "public, max-age=604800, immutable";
 
 /// Answers the newest checkpoint.
-pub(crate) async fn checkpoint(
-    State(app): State<AppState>,
-    _path: LogPath,
-) -> Result<Response, ApiError> {
-    let checkpoint = app.authority.log().checkpoint().await.map_err(refuse)?;
+pub(crate) async fn checkpoint(AtLog { served, .. }: AtLog) -> Result<Response, ApiError> {
+    let checkpoint = served.log.checkpoint().await.map_err(refuse)?;
     Ok(CHECKPOINT.with(checkpoint))
 }
 
 /// Answers a hash or data tile of any width that the published tree has.
-pub(crate) async fn tile(
-    State(app): State<AppState>,
-    LogPath(path): LogPath,
-) -> Result<Response, ApiError> {
+pub(crate) async fn tile(AtLog { served, path }: AtLog) -> Result<Response, ApiError> {
     let path = path
         .strip_prefix("tile/")
         .and_then(|path| TilePath::parse(path).ok());
     let path = path.ok_or_else(ApiError::not_found)?;
-    if matches!(path, TilePath::Data { .. }) && app.log_read == LogRead::Restricted {
+    if matches!(path, TilePath::Data { .. }) && served.read == LogRead::Restricted {
         return Err(ApiError::entries_restricted());
     }
-    let tile = app.authority.log().tile(path).await.map_err(refuse)?;
+    let tile = served.log.tile(path).await.map_err(refuse)?;
     tile.map(|tile| TILE.with(tile))
         .ok_or_else(ApiError::not_found)
 }
 
 /// Answers an issuer certificate by its fingerprint.
-pub(crate) async fn issuer(
-    State(app): State<AppState>,
-    LogPath(path): LogPath,
-) -> Result<Response, ApiError> {
+pub(crate) async fn issuer(AtLog { served, path }: AtLog) -> Result<Response, ApiError> {
     let fingerprint = path.strip_prefix("issuer/").and_then(fingerprint);
     let fingerprint = fingerprint.ok_or_else(ApiError::not_found)?;
-    let issuer = app
-        .authority
-        .log()
-        .issuer(fingerprint)
-        .await
-        .map_err(refuse)?;
+    let log = match served.log.known() {
+        Some(log) => log,
+        None => served.log.newest().await.map_err(refuse)?,
+    };
+    let issuer = log.issuer(&fingerprint).await.map_err(refuse)?;
     issuer
         .map(|issuer| ISSUER.with(issuer))
         .ok_or_else(ApiError::not_found)
 }
 
-/// What follows `/ct/<log>/` in a request for our log, as it was sent.
+/// The log that a request is for, and what follows `/ct/<log>/` in its path, as it was sent.
 ///
 /// Percent-encoding is not undone: each thing has one name, so `%30` is nobody's.
-pub(crate) struct LogPath(String);
+pub(crate) struct AtLog {
+    served: ServedLog,
+    path: String,
+}
 
-impl FromRequestParts<AppState> for LogPath {
+impl FromRequestParts<AppState> for AtLog {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        let path = below_log(parts.uri.path(), app.authority.log());
-        path.map(|path| Self(path.to_owned()))
+        let below = parts.uri.path().strip_prefix("/ct/");
+        below
+            .and_then(|below| below.split_once('/'))
+            .and_then(|(name, path)| {
+                Some(Self {
+                    served: app.logs.find(name)?,
+                    path: path.to_owned(),
+                })
+            })
             .ok_or_else(ApiError::not_found)
     }
-}
-
-fn below_log<'a>(path: &'a str, log: &Log) -> Option<&'a str> {
-    path.strip_prefix("/ct/")?
-        .strip_prefix(log.name())?
-        .strip_prefix('/')
 }
 
 /// Reads 64 lower-case hexadecimal digits.

@@ -1,0 +1,50 @@
+//! The logs that are served under `/ct/<name>/`.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chancery_log::PublishedLog;
+
+/// Who may read the log's entries; chosen when the log is made, because entries cannot be erased.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogRead {
+    /// Everybody reads everything.
+    #[default]
+    Open,
+    /// Data tiles are refused; checkpoint, hash tiles and issuers stay open, so that anybody can
+    /// still verify proofs.
+    Restricted,
+}
+
+/// A log, and who may read it.
+#[derive(Clone, Debug)]
+pub struct ServedLog {
+    /// The log.
+    pub log: Arc<dyn PublishedLog>,
+    /// Who may read its entries.
+    pub read: LogRead,
+}
+
+/// All logs that are served. Clones are one: what one replaces, all have replaced.
+#[derive(Clone, Debug)]
+pub struct Logs(Arc<ArcSwap<Vec<ServedLog>>>);
+
+impl Logs {
+    /// Takes the logs, each with a name of its own.
+    pub fn new(logs: Vec<ServedLog>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(logs)))
+    }
+
+    /// Serves these instead. Requests that have begun end with what they found.
+    pub fn replace(&self, logs: Vec<ServedLog>) {
+        self.0.store(Arc::new(logs));
+    }
+
+    /// Returns the log of that name.
+    pub(crate) fn find(&self, name: &str) -> Option<ServedLog> {
+        let logs = self.0.load();
+        logs.iter()
+            .find(|served| served.log.name() == name)
+            .cloned()
+    }
+}
