@@ -52,10 +52,12 @@ pub(crate) fn plan(
     let mut entries = Vec::with_capacity(waiting.len());
     let mut placed = Vec::with_capacity(waiting.len());
     let mut hashes: Vec<Hash> = Vec::with_capacity(waiting.len());
-    for (index, Waiting { leaf, terms }) in (parent.tree_size..).zip(waiting) {
+    for (index, Waiting { leaf, mut terms }) in (parent.tree_size..).zip(waiting) {
         let leaf_index = LeafIndex::new(index).map_err(|_| PlanRefused::Full)?;
         let encoded = leaf.encode(leaf_index, timestamp_ms);
-        hashes.push(leaf_hash(&encoded.merkle_leaf));
+        let hash = leaf_hash(&encoded.merkle_leaf);
+        terms.push(IndexTerm::leaf_hash(&hash));
+        hashes.push(hash);
         entries.push(NewEntry {
             leaf_index: index,
             tile_leaf: encoded.tile_leaf,

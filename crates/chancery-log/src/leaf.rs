@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 
 use bytes::Bytes;
+use chancery_tlog::Hash;
 use chancery_tlog::ct::LeafIndex;
 use sha2::{Digest, Sha256};
 
@@ -46,6 +47,18 @@ pub struct IndexTerm {
 }
 
 impl IndexTerm {
+    /// The name of the term that each entry is found by as a leaf of the tree.
+    pub const LEAF_HASH: &'static str = "leaf-hash";
+
+    /// Returns the term that the log itself gives each entry: the first half of its leaf hash, in
+    /// lower-case hex. Half is enough to find an entry by; who finds one compares the whole hash.
+    pub fn leaf_hash(hash: &Hash) -> Self {
+        Self {
+            name: Self::LEAF_HASH,
+            value: hex::encode(&hash.as_bytes()[..Hash::LENGTH / 2]),
+        }
+    }
+
     /// Returns the value as it is stored.
     ///
     /// PostgreSQL refuses index rows of more than 2704 bytes and U+0000 in text. A name in a token,

@@ -205,6 +205,18 @@ impl LogStore for MemoryStore {
         Ok(terms)
     }
 
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        let state = self.state();
+        let found = state
+            .terms
+            .iter()
+            .filter(|(term, _)| term.name == name && term.stored_value() == value);
+        let mut found: Vec<_> = found.map(|(_, leaf_index)| *leaf_index).collect();
+        found.sort_unstable();
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
         let state = self.state();
         let tiles = state.tiles.keys().map(|(level, index)| TileId {

@@ -114,6 +114,10 @@ pub trait LogStore: LogReader {
         limit: u32,
     ) -> Result<Vec<StoredTerm>, StoreError>;
 
+    /// Returns the entries that an index term finds, in order and at most `limit`. `value` is as
+    /// [`IndexTerm::stored_value`] has it.
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError>;
+
     /// Returns what is stored although a tree of `tree_size` entries has no place for it: the first
     /// thousand of each kind. Index terms are left out.
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError>;

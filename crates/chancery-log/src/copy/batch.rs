@@ -8,7 +8,7 @@ use chancery_tlog::ct::TileLeaf;
 use sha2::{Digest, Sha256};
 
 use super::{BATCH, CopyError, Copying, Side};
-use crate::leaf::Delivery;
+use crate::leaf::{Delivery, IndexTerm};
 use crate::store::{Batch, Head, NewEntry};
 
 impl Copying<'_> {
@@ -31,9 +31,11 @@ impl Copying<'_> {
                 let unknown = hex::encode(unknown);
                 return Err(foreign(format!("it names the unknown issuer {unknown}")));
             }
-            let terms = (self.terms)(leaf.entry()).map_err(|e| foreign(e.to_string()))?;
+            let mut terms = (self.terms)(leaf.entry()).map_err(|e| foreign(e.to_string()))?;
             timestamp_ms = timestamp_ms.max(leaf.timestamp_ms());
-            hashes.push(leaf.leaf_hash());
+            let hash = leaf.leaf_hash();
+            terms.push(IndexTerm::leaf_hash(&hash));
+            hashes.push(hash);
             entries.push(NewEntry {
                 leaf_index,
                 tile_leaf,

@@ -16,7 +16,7 @@ pub trait Contents: Debug + Send + Sync {
     /// where it is stored.
     fn check_entry(&self, leaf: &TileLeaf, issuer: Option<&[u8]>) -> Result<(), String>;
 
-    /// Returns the terms that the entry was indexed by.
+    /// Returns the terms that the entry was indexed by, without the one that the log itself adds.
     fn terms(&self, leaf: &TileLeaf) -> Result<Vec<IndexTerm>, String>;
 
     /// Checks that what was handed out belongs to the entry.

@@ -11,7 +11,7 @@ use tokio::task::JoinError;
 use super::contents::Contents;
 use super::reading::Read;
 use super::terms::TermSum;
-use crate::{Delivery, StoreError};
+use crate::{Delivery, IndexTerm, StoreError};
 
 /// RFC 6962 is of June 2013: no entry is older.
 const EARLIEST_MS: u64 = 1_370_044_800_000;
@@ -98,7 +98,7 @@ impl Looker {
             looked.wrong = contents.check_entry(leaf, issuer.map(Vec::as_slice)).err();
         }
         if looked.wrong.is_none() {
-            match contents.terms(leaf) {
+            match all_terms(&**contents, leaf) {
                 Ok(terms) => looked.terms = Some(TermSum::of(&terms, looked.leaf_index)),
                 Err(wrong) => looked.wrong = Some(wrong),
             }
@@ -123,6 +123,16 @@ impl Looker {
             .copied()
             .collect()
     }
+}
+
+/// Returns what an entry should be found by: what it means, and its place in the tree.
+pub(super) fn all_terms(
+    contents: &dyn Contents,
+    leaf: &TileLeaf,
+) -> Result<Vec<IndexTerm>, String> {
+    let mut terms = contents.terms(leaf)?;
+    terms.push(IndexTerm::leaf_hash(&leaf.leaf_hash()));
+    Ok(terms)
 }
 
 /// Parses an entry that is one leaf and nothing else.

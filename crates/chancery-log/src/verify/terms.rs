@@ -11,7 +11,7 @@ use std::ops::{Range, RangeInclusive};
 
 use sha2::{Digest, Sha256};
 
-use super::entries::{panicked, parse};
+use super::entries::{all_terms, panicked, parse};
 use super::finding::{Findings, MAX_FINDINGS, Object};
 use super::pace::Pace;
 use super::pages::Pages;
@@ -274,7 +274,7 @@ async fn given(
     let entry = Source::database(store).entry(leaf_index).await?;
     let leaf = entry.and_then(|entry| parse(&entry));
     let terms = leaf
-        .and_then(|leaf| contents.terms(&leaf))
+        .and_then(|leaf| all_terms(contents, &leaf))
         .unwrap_or_default();
     let owned = |term: &IndexTerm| (term.name.to_owned(), term.stored_value().into_owned());
     Ok(terms.iter().map(owned).collect())

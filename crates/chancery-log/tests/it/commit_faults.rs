@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use chancery_log::memory::Fault::{self, CommittedUnknown, LostUnknown, NotCommitted};
 use chancery_log::{AppendError, IndexTerm};
+use chancery_tlog::leaf_hash;
 
 use crate::world::{TestLog, refused};
 
@@ -103,8 +104,12 @@ async fn an_entry_is_found_by_its_terms() {
     log.append(leaf.clone(), vec![term("aa")])
         .await
         .unwrap_err();
-    log.append(leaf, vec![term("bb")]).await.unwrap();
-    assert_eq!(log.world.memory.state().terms, [(term("bb"), 0)]);
+    log.append(leaf.clone(), vec![term("bb")]).await.unwrap();
+    let sequenced = log.append(leaf, vec![]).await.unwrap();
+    let leaf_hash = IndexTerm::leaf_hash(&leaf_hash(sequenced.merkle_leaf()));
+    let terms = log.world.memory.state().terms.clone();
+    assert_eq!(terms[0], (term("bb"), 0));
+    assert_eq!(terms[2..], [(leaf_hash, 1)]);
 }
 
 #[tokio::test]

@@ -178,6 +178,11 @@ impl LogStore for TestStore {
         self.memory.terms(after, limit).await
     }
 
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        self.reachable()?;
+        self.memory.find(name, value, limit).await
+    }
+
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
         self.reachable()?;
         self.memory.beyond(tree_size).await

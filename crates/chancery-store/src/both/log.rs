@@ -152,6 +152,19 @@ impl LogStore for Log {
         found.into_iter().map(rows::term).collect()
     }
 
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        let query = sqlx::query_scalar(sql::FIND)
+            .bind(self.log)
+            .bind(name)
+            .bind(value)
+            .bind(i64::from(limit));
+        let found: Vec<i64> = within(OPERATION, query.fetch_all(&self.readers)).await?;
+        let found = found.into_iter();
+        found
+            .map(|place| rows::unsigned("leaf_index", place))
+            .collect()
+    }
+
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
         let places = |sql: &'static str| {
             let query = sqlx::query_scalar(sql);

@@ -41,6 +41,14 @@ pub(crate) const TERMS: &str = "\
      ORDER BY name, value, leaf_index
      LIMIT $5";
 
+/// The entries that a term finds.
+pub(crate) const FIND: &str = "\
+    SELECT leaf_index
+      FROM log_term
+     WHERE log = $1 AND name = $2 AND value = $3
+     ORDER BY leaf_index
+     LIMIT $4";
+
 /// Entries beyond the end of a tree.
 pub(crate) const ENTRIES_BEYOND: &str = "\
     SELECT leaf_index

@@ -69,6 +69,11 @@ const MIGRATIONS: &[Embedded] = &[
         "binding",
         include_str!("../../../../migrations/postgres/0005_binding.sql"),
     ),
+    (
+        6,
+        "leaf_hash",
+        include_str!("../../../../migrations/postgres/0006_leaf_hash.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

@@ -6,7 +6,7 @@ use chancery_tlog::TileWrite;
 use super::{Connection, sql};
 use crate::rows::{HeadSwap, Rows};
 
-/// An entry of the issuance log has a serial number, a name and an issuer, and may have one more.
+/// An entry of the issuance log has a serial number, a name, an issuer and its leaf hash.
 const TERMS: usize = 4;
 
 /// A batch of one entry and all that goes with it.

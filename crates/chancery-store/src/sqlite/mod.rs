@@ -77,6 +77,11 @@ const MIGRATIONS: &[Embedded] = &[
         "binding",
         include_str!("../../../../migrations/sqlite/0005_binding.sql"),
     ),
+    (
+        6,
+        "leaf_hash",
+        include_str!("../../../../migrations/sqlite/0006_leaf_hash.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

@@ -59,7 +59,7 @@ struct Class {
     text: Arc<str>,
 }
 
-/// An entry of the issuance log has a serial number, a name and an issuer, and may have one more.
+/// An entry of the issuance log has a serial number, a name, an issuer and its leaf hash.
 const TERMS_PER_ENTRY: usize = 4;
 
 /// A round of up to 256 entries changes at most two level-0 tiles and seldom two others.

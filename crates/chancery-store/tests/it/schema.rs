@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use chancery_log::IndexTerm;
 use chancery_store::SchemaError;
+use chancery_tlog::leaf_hash;
 
-use crate::harness::{TestDatabase, on_postgres, on_sqlite};
+use crate::harness::{LOG, TestDatabase, on_postgres, on_sqlite};
+use crate::test_log::{append, leaf};
 
 on_both_databases!(
     a_database_without_tables_is_refused,
@@ -14,6 +17,7 @@ on_both_databases!(
     an_altered_migration_is_refused,
     an_older_schema_is_refused_and_can_be_brought_up,
     an_unfinished_migration_is_refused,
+    entries_of_before_are_found_by_their_leaf_hashes,
 );
 
 async fn a_database_without_tables_is_refused(database: TestDatabase) {
@@ -58,6 +62,7 @@ async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase
     database
         .execute(
             "DELETE FROM _sqlx_migrations WHERE version > 1;
+             DELETE FROM log_term WHERE name = 'leaf-hash';
              DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
              ALTER TABLE log DROP COLUMN retired_ms;
              ALTER TABLE log_head DROP COLUMN binding",
@@ -73,6 +78,25 @@ async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase
     store.check_schema().await.unwrap();
     assert!(store.claim_token([1; 32], 1).await.unwrap());
     assert!(store.instance().await.unwrap().is_some());
+}
+
+async fn entries_of_before_are_found_by_their_leaf_hashes(database: TestDatabase) {
+    const SIZE: u64 = 600;
+    let store = database.store().await;
+    let log = store.log_store(LOG);
+    append(&*log, None, SIZE).await.unwrap();
+    let wider = "UPDATE log_head SET tree_size = tree_size - 1";
+    database.execute(wider).await;
+    database
+        .execute("DELETE FROM _sqlx_migrations WHERE version > 5")
+        .await;
+    store.migrate().await.unwrap();
+    for index in 0..SIZE {
+        let term = IndexTerm::leaf_hash(&leaf_hash(&leaf(index)));
+        let found = log.find(term.name, &term.value, 10).await.unwrap();
+        let expected = (index < SIZE - 1).then_some(index);
+        assert_eq!(found, Vec::from_iter(expected), "{index}");
+    }
 }
 
 async fn an_altered_migration_is_refused(database: TestDatabase) {

@@ -10,6 +10,7 @@ use crate::test_log::{append, delivery, terms};
 on_both_databases!(
     deliveries_are_read_by_range,
     every_issuer_is_listed,
+    a_term_finds_its_entries_in_order_and_bounded,
     the_index_is_read_in_pages,
 );
 
@@ -22,6 +23,21 @@ async fn the_index_is_read_in_pages(database: TestDatabase) {
         assert_eq!(read.len(), 120, "pages of {page}");
         assert_eq!(read.into_iter().collect::<BTreeSet<_>>(), expected);
     }
+}
+
+async fn a_term_finds_its_entries_in_order_and_bounded(database: TestDatabase) {
+    let log = database.store().await.log_store(LOG);
+    append(&*log, None, 40).await.unwrap();
+    let find = async |value: &str, limit| log.find("san", value, limit).await.unwrap();
+    let all: Vec<_> = (0..40).filter(|index| index % 5 == 3).collect();
+    assert_eq!(find("user3@example.com", 100).await, all);
+    assert_eq!(find("user3@example.com", 2).await, all[..2]);
+    assert_eq!(find("user3@example.com", 0).await, []);
+    assert_eq!(find("user%@example.com", 100).await, []);
+    assert_eq!(
+        log.find("serial", "user3@example.com", 9).await.unwrap(),
+        []
+    );
 }
 
 /// Reads the whole index; each page must begin where the last ended.

@@ -13,6 +13,7 @@ use crate::production::Production;
 
 /// Takes away what the migrations after the first made.
 const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
+     DELETE FROM log_term WHERE name = 'leaf-hash';
      DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
      ALTER TABLE log DROP COLUMN retired_ms;
      ALTER TABLE log_head DROP COLUMN binding";

@@ -104,6 +104,10 @@ impl LogStore for Faulty<Arc<dyn LogStore>> {
         self.inner.terms(after, limit).await
     }
 
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        self.inner.find(name, value, limit).await
+    }
+
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {
         self.inner.beyond(tree_size).await
     }

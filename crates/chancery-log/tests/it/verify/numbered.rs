@@ -73,6 +73,7 @@ pub(super) fn state_of(size: u64) -> State {
         ..State::default()
     };
     let mut edge = RightEdge::empty();
+    let mut leaf_hashes = Vec::new();
     for index in 0..size {
         let time = START_MS + index / 3;
         let tbs = [b"tbs", &index.to_be_bytes()[..]].concat();
@@ -80,7 +81,9 @@ pub(super) fn state_of(size: u64) -> State {
         let entry = PrecertEntry::new([7; 32], tbs.clone(), precertificate, vec![issuer]).unwrap();
         let place = index.try_into().unwrap();
         state.entries.push(entry.tile_leaf(place, time));
-        for tile in edge.append(&[leaf_hash(&entry.merkle_tree_leaf(place, time))]) {
+        let hash = leaf_hash(&entry.merkle_tree_leaf(place, time));
+        leaf_hashes.push((IndexTerm::leaf_hash(&hash), index));
+        for tile in edge.append(&[hash]) {
             state.tiles.insert((tile.level, tile.index), tile.hashes);
         }
         for term in terms(&tbs) {
@@ -100,6 +103,7 @@ pub(super) fn state_of(size: u64) -> State {
             timestamp_ms: time,
         };
     }
+    state.terms.extend(leaf_hashes);
     state
 }
 

@@ -35,6 +35,17 @@ async fn damage_to_the_index_names_the_term_and_its_entry() {
     assert_eq!(objects(&verify(state).await), expected[1..]);
 
     let mut state = state_of(SIZE);
+    let place = state
+        .terms
+        .iter()
+        .position(|(term, _)| term.name == IndexTerm::LEAF_HASH);
+    let (lost, _) = state.terms.remove(place.unwrap());
+    assert_eq!(
+        objects(&verify(state).await),
+        [term("leaf-hash", &lost.value, 0)]
+    );
+
+    let mut state = state_of(SIZE);
     state.terms.push((mallory, SIZE));
     assert_eq!(
         objects(&verify(state).await),
@@ -106,5 +117,13 @@ async fn an_entry_and_its_tile_that_were_changed_together_are_found() {
     state.entries[0] = forged.tile_leaf(place, START_MS);
     let hash = leaf_hash(&forged.merkle_tree_leaf(place, START_MS));
     state.tiles.get_mut(&(0, 0)).unwrap()[..32].copy_from_slice(hash.as_bytes());
-    assert_eq!(objects(&verify(state).await), ["hash tile level 0 index 0"]);
+    let findings = verify(state).await;
+    let found = objects(&findings);
+    // The index knows the leaf that was there.
+    let in_index = |object: &String| object.starts_with("term leaf-hash=");
+    assert_eq!(found[0], "hash tile level 0 index 0");
+    assert!(
+        found[1..].iter().all(in_index) && found.len() == 3,
+        "{found:?}"
+    );
 }
