@@ -54,7 +54,7 @@ impl Checkpoint {
         };
         let origin = Origin::parse(origin).map_err(ParseCheckpointError::Origin)?;
         let tree_size = parse_size(size).ok_or(ParseCheckpointError::TreeSize)?;
-        let root_hash = parse_root_hash(root_hash).ok_or(ParseCheckpointError::RootHash)?;
+        let root_hash = parse_hash(root_hash).ok_or(ParseCheckpointError::RootHash)?;
         if tree_size == 0 && root_hash != Hash::EMPTY_ROOT {
             return Err(ParseCheckpointError::EmptyTree);
         }
@@ -133,7 +133,7 @@ impl Rfc6962NoteSignature {
     }
 }
 
-fn parse_size(text: &str) -> Option<u64> {
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let canonical = text == "0" || !text.starts_with('0');
     // `parse` alone would take a plus sign.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -144,7 +144,7 @@ fn parse_size(text: &str) -> Option<u64> {
     }
 }
 
-fn parse_root_hash(text: &str) -> Option<Hash> {
+pub(crate) fn parse_hash(text: &str) -> Option<Hash> {
     Hash::try_from(STANDARD.decode(text).ok()?.as_slice()).ok()
 }
 

@@ -10,14 +10,20 @@
 //! | [`TileId`], [`TilePath`], [`TileHashes`] | [C2SP tlog-tiles], [C2SP static-ct-api] |
 //! | [`SignedNote`], [`VerifierKey`] | [C2SP signed-note] |
 //! | [`Checkpoint`], [`Rfc6962NoteSignature`] | [C2SP tlog-checkpoint], [C2SP static-ct-api] |
+//! | [`Cosignature`], [`AddCheckpoint`], [`WitnessPolicy`] | [C2SP tlog-cosignature], [C2SP tlog-witness], [C2SP tlog-policy] |
 //!
 //! [RFC 6962]: https://www.rfc-editor.org/rfc/rfc6962
 //! [C2SP tlog-tiles]: https://c2sp.org/tlog-tiles
 //! [C2SP static-ct-api]: https://c2sp.org/static-ct-api
 //! [C2SP signed-note]: https://c2sp.org/signed-note
 //! [C2SP tlog-checkpoint]: https://c2sp.org/tlog-checkpoint
+//! [C2SP tlog-cosignature]: https://c2sp.org/tlog-cosignature
+//! [C2SP tlog-witness]: https://c2sp.org/tlog-witness
+//! [C2SP tlog-policy]: https://c2sp.org/tlog-policy
 
+mod add_checkpoint;
 mod checkpoint;
+mod cosignature;
 pub mod ct;
 mod hash;
 #[cfg(test)]
@@ -29,11 +35,16 @@ mod tile;
 mod tile_hashes;
 mod tree;
 mod verifier_key;
+mod witness_policy;
 
+pub use add_checkpoint::{
+    AddCheckpoint, MAX_CONSISTENCY_LINES, ParseAddCheckpointError, parse_witnessed_size,
+};
 pub use checkpoint::{
     Checkpoint, ParseCheckpointError, Rfc6962NoteSignature, Rfc6962NoteSignatureError,
     rfc6962_key_id, rfc6962_signature_input,
 };
+pub use cosignature::{Cosignature, ParseCosignatureError};
 pub use hash::{Hash, WrongHashLength, leaf_hash, node_hash};
 pub use note::{
     KeyName, KeyNameError, NoteSignature, NoteTextError, ParseNoteError, SignatureType, SignedNote,
@@ -50,3 +61,4 @@ pub use tile::{
 pub use tile_hashes::{InsertTileError, TileHashes};
 pub use tree::{EdgeError, RightEdge, TileWrite, TreeHead};
 pub use verifier_key::{ParseVerifierKeyError, VerifierKey};
+pub use witness_policy::{ParsePolicyError, PolicyFault, PolicyLog, PolicyWitness, WitnessPolicy};

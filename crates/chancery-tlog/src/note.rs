@@ -54,14 +54,7 @@ impl SignedNote {
             .ok_or(ParseNoteError::NoSignatures)?;
         let text = format!("{text}\n");
         check_text(&text)?;
-        let lines = signatures
-            .strip_suffix('\n')
-            .ok_or(ParseNoteError::NoSignatures)?;
-        let signatures = lines
-            .split('\n')
-            .enumerate()
-            .map(|(index, line)| parse_signature_line(line, index + 1))
-            .collect::<Result<Vec<_>, _>>()?;
+        let signatures = parse_signature_lines(signatures)?;
         Ok(Self { text, signatures })
     }
 
@@ -83,6 +76,11 @@ impl SignedNote {
     /// Returns all signatures in the order of their lines.
     pub fn signatures(&self) -> &[NoteSignature] {
         &self.signatures
+    }
+
+    /// Puts one more signature under the text, as the last line.
+    pub fn push(&mut self, signature: NoteSignature) {
+        self.signatures.push(signature);
     }
 
     /// Returns the first signature that claims to be by this key.
@@ -156,6 +154,8 @@ impl fmt::Display for KeyName {
 pub enum SignatureType {
     /// Ed25519 over the text: 64 bytes.
     Ed25519 = 0x01,
+    /// A witness's timestamped Ed25519 signature over a checkpoint: see [`crate::Cosignature`].
+    Cosignature = 0x04,
     /// An RFC 6962 log's signature over the tree head that the text states.
     Rfc6962 = 0x05,
 }
@@ -181,6 +181,31 @@ fn check_text(text: &str) -> Result<(), NoteTextError> {
         Some(character) => Err(NoteTextError::ControlCharacter { character }),
         None => Ok(()),
     }
+}
+
+impl NoteSignature {
+    /// Parses lines as they stand under a note, each ended: what a witness answers.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is no signature line, or the last is not ended.
+    pub fn parse_lines(bytes: &[u8]) -> Result<Vec<Self>, ParseNoteError> {
+        if bytes.len() > MAX_LENGTH {
+            return Err(ParseNoteError::TooLong);
+        }
+        let lines = str::from_utf8(bytes).map_err(ParseNoteError::NotUtf8)?;
+        parse_signature_lines(lines)
+    }
+}
+
+fn parse_signature_lines(lines: &str) -> Result<Vec<NoteSignature>, ParseNoteError> {
+    lines
+        .strip_suffix('\n')
+        .ok_or(ParseNoteError::NoSignatures)?
+        .split('\n')
+        .enumerate()
+        .map(|(index, line)| parse_signature_line(line, index + 1))
+        .collect()
 }
 
 fn parse_signature_line(line: &str, number: usize) -> Result<NoteSignature, ParseNoteError> {

@@ -4,8 +4,8 @@
 //! ```text
 //! <name>+<8 hex digits: key id>+<base64(type ‖ public key)>
 //! ```
-//! The public key is 32 bytes for Ed25519 (type 1), and `SubjectPublicKeyInfo` DER for the key of
-//! an RFC 6962 log (type 5).
+//! The public key is 32 bytes for Ed25519 (type 1) and for witnesses (type 4), and
+//! `SubjectPublicKeyInfo` DER for the key of an RFC 6962 log (type 5).
 
 use std::fmt;
 
@@ -21,6 +21,13 @@ pub enum VerifierKey {
     /// An Ed25519 key.
     Ed25519 {
         /// The name of the key; for a log's key the origin.
+        name: KeyName,
+        /// The 32 bytes of RFC 8032.
+        public_key: [u8; 32],
+    },
+    /// A witness's Ed25519 key, which signs [`crate::Cosignature`]s.
+    Cosignature {
+        /// The name of the witness.
         name: KeyName,
         /// The 32 bytes of RFC 8032.
         public_key: [u8; 32],
@@ -54,6 +61,12 @@ impl VerifierKey {
                     .map_err(|_| ParseVerifierKeyError::Ed25519Length)?;
                 Self::Ed25519 { name, public_key }
             }
+            Some((&0x04, public_key)) => {
+                let public_key = public_key
+                    .try_into()
+                    .map_err(|_| ParseVerifierKeyError::Ed25519Length)?;
+                Self::Cosignature { name, public_key }
+            }
             Some((&0x05, spki_der)) => Self::Rfc6962 {
                 name,
                 spki_der: spki_der.to_vec(),
@@ -70,14 +83,27 @@ impl VerifierKey {
 
     /// Returns the name of the key.
     pub fn name(&self) -> &KeyName {
-        let (Self::Ed25519 { name, .. } | Self::Rfc6962 { name, .. }) = self;
+        let (Self::Ed25519 { name, .. }
+        | Self::Cosignature { name, .. }
+        | Self::Rfc6962 { name, .. }) = self;
         name
+    }
+
+    /// Returns the key without its name: 32 bytes of Ed25519, or `SubjectPublicKeyInfo`.
+    pub fn public_key(&self) -> &[u8] {
+        match self {
+            Self::Ed25519 { public_key, .. } | Self::Cosignature { public_key, .. } => public_key,
+            Self::Rfc6962 { spki_der, .. } => spki_der,
+        }
     }
 
     /// Returns the id of the key, by which its signatures are found.
     pub fn key_id(&self) -> [u8; 4] {
         match self {
             Self::Ed25519 { name, public_key } => key_id(name, SignatureType::Ed25519, public_key),
+            Self::Cosignature { name, public_key } => {
+                key_id(name, SignatureType::Cosignature, public_key)
+            }
             Self::Rfc6962 { name, spki_der } => key_id(
                 name,
                 SignatureType::Rfc6962,
@@ -91,6 +117,7 @@ impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (signature_type, public_key) = match self {
             Self::Ed25519 { public_key, .. } => (SignatureType::Ed25519, &public_key[..]),
+            Self::Cosignature { public_key, .. } => (SignatureType::Cosignature, &public_key[..]),
             Self::Rfc6962 { spki_der, .. } => (SignatureType::Rfc6962, &spki_der[..]),
         };
         let bytes = [&[signature_type as u8], public_key].concat();
@@ -127,7 +154,7 @@ pub enum ParseVerifierKeyError {
     #[error("a verifier key is name, key id and public key, with a + between them")]
     Parts,
     /// Keys of this type are not known here.
-    #[error("verifier keys of type 0x{found:02x} are not supported: 0x01 and 0x05 are")]
+    #[error("verifier keys of type 0x{found:02x} are not supported: 0x01, 0x04 and 0x05 are")]
     Type {
         /// The type.
         found: u8,
@@ -180,9 +207,10 @@ mod tests {
             ("name+530d903a+", ParseVerifierKeyError::Base64),
             ("name+530d903a+AQ", ParseVerifierKeyError::Base64),
             ("name+530d903a+AQ==", ParseVerifierKeyError::Ed25519Length),
+            ("name+530d903a+BAAA", ParseVerifierKeyError::Ed25519Length),
             (
-                "name+530d903a+BAAA",
-                ParseVerifierKeyError::Type { found: 4 },
+                "name+530d903a+BgAA",
+                ParseVerifierKeyError::Type { found: 6 },
             ),
         ];
         for (text, error) in cases {

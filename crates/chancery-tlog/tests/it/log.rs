@@ -2,9 +2,9 @@
 
 use chancery_tlog::ct::{DigitallySigned, LogId, TileLeaf};
 use chancery_tlog::{
-    Checkpoint, Hash, Origin, Rfc6962NoteSignature, RightEdge, SignedNote, TileHashes, TileId,
-    TreeHead, VerifierKey, consistency_proof, inclusion_proof, rfc6962_key_id,
-    rfc6962_signature_input, verify_consistency, verify_inclusion,
+    AddCheckpoint, Checkpoint, Cosignature, Hash, NoteSignature, Origin, Rfc6962NoteSignature,
+    RightEdge, SignedNote, TileHashes, TileId, TreeHead, VerifierKey, consistency_proof,
+    inclusion_proof, rfc6962_key_id, rfc6962_signature_input, verify_consistency, verify_inclusion,
 };
 
 const CHECKPOINT: &[u8] = include_bytes!("../vectors/checkpoint");
@@ -13,6 +13,9 @@ const HASH_TILE: &[u8] = include_bytes!("../vectors/hash-tile");
 const LOG_KEY: &[u8] = include_bytes!("../vectors/log-key.spki.der");
 const SIGNATURE_INPUT: &[u8] = include_bytes!("../vectors/tree-head-signature-input");
 const SIGNATURE: &[u8] = include_bytes!("../vectors/tree-head-signature.der");
+const ADD_CHECKPOINT: &[u8] = include_bytes!("../vectors/add-checkpoint");
+const WITNESS_KEY: &str =
+    "witness.chancery.test+14635a29+BH5BRY0I8LuDk8K11HAkSItr+KKBvuFzBVDZCyLZeg3R";
 const VERIFIER_KEY: &str = include_str!("../vectors/verifier-key");
 
 const ORIGIN: &str = "ctlog.chancery.test/2026h2";
@@ -118,4 +121,40 @@ fn proofs_are_made_from_the_hash_tile() {
         root_hash: hash(0),
     };
     verify_consistency(&first, &checkpoint.head, &proof).unwrap();
+}
+
+#[test]
+fn the_witnesss_key_and_line_are_read_and_written() {
+    let key = VerifierKey::parse(WITNESS_KEY).unwrap();
+    assert_eq!(key.to_string(), WITNESS_KEY);
+    let VerifierKey::Cosignature { name, public_key } = &key else {
+        panic!("{key:?}");
+    };
+    let (note, checkpoint) = signed_checkpoint();
+    let line = note.signature_by(name, key.key_id()).unwrap();
+    let cosignature = Cosignature::parse(&line.signature).unwrap();
+    assert_eq!(cosignature.timestamp_s, SIGNED_AT_MS / 1000);
+    assert_eq!(&cosignature.to_note_signature(name, public_key), line);
+    let message = Cosignature::message(note.text(), cosignature.timestamp_s);
+    let expected = format!("cosignature/v1\ntime 1793534401\n{}", checkpoint.body());
+    assert_eq!(message, expected.as_bytes());
+
+    let answer = [line.to_string(), "\n".to_owned()].concat();
+    assert_eq!(
+        NoteSignature::parse_lines(answer.as_bytes()).unwrap(),
+        [line.clone()]
+    );
+}
+
+#[test]
+fn the_request_to_the_witness_is_written_byte_for_byte() {
+    let (note, _) = signed_checkpoint();
+    let own = note.signatures()[..1].to_vec();
+    let request = AddCheckpoint {
+        old_size: 1,
+        proof: vec![Hash::try_from(&HASH_TILE[32..]).unwrap()],
+        checkpoint: SignedNote::new(note.text().to_owned(), own).unwrap(),
+    };
+    assert_eq!(request.encode().as_bytes(), ADD_CHECKPOINT);
+    assert_eq!(AddCheckpoint::parse(ADD_CHECKPOINT), Ok(request));
 }
