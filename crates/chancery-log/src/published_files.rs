@@ -7,10 +7,14 @@
 //! Nothing in the folder is believed but what the log's key has signed. Files are read whole, up to
 //! a bound, and only regular ones.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+mod folder;
+mod log_key;
+mod place;
+
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_keys::PublicKey;
@@ -23,16 +27,24 @@ use chancery_tlog::{
 
 use crate::{Head, LogReader, StoreError};
 
-const MAX_CHECKPOINT: u64 = 64 * 1024;
-const MAX_HASH_TILE: u64 = 256 * Hash::LENGTH as u64;
-/// Entries have a few kilobytes; this is 128 KiB for each.
-const MAX_DATA_TILE: u64 = 256 * 128 * 1024;
-const MAX_ISSUER: u64 = 1024 * 1024;
+pub use folder::Folder;
+pub use log_key::{LogKey, LogKeyError};
+pub use place::{FilePlace, NewFile, PlaceError, media_type};
+
+/// The longest checkpoint that is read, in bytes.
+pub const MAX_CHECKPOINT: u64 = 64 * 1024;
+/// A full hash tile, in bytes.
+pub const MAX_HASH_TILE: u64 = 256 * Hash::LENGTH as u64;
+/// The longest data tile that is read, in bytes. Entries have a few kilobytes; this is 128 KiB for
+/// each.
+pub const MAX_DATA_TILE: u64 = 256 * 128 * 1024;
+/// The longest certificate that is read, in bytes.
+pub const MAX_ISSUER: u64 = 1024 * 1024;
 
 /// A log as files, as far as its checkpoint goes.
 #[derive(Clone, Debug)]
 pub struct PublishedFiles {
-    folder: PathBuf,
+    place: Arc<dyn FilePlace>,
     origin: Origin,
     head: Head,
 }
@@ -121,7 +133,8 @@ impl PublishedFiles {
         origin: Option<&Origin>,
     ) -> Result<Self, OpenFilesError> {
         let path = folder.join("checkpoint");
-        let checkpoint = match read_bounded(&path, MAX_CHECKPOINT) {
+        let folder = Folder::new(folder);
+        let checkpoint = match folder.read_now("checkpoint", MAX_CHECKPOINT) {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => {
                 return Err(OpenFilesError::Unreadable(
@@ -133,11 +146,21 @@ impl PublishedFiles {
         };
         match verify_checkpoint(&checkpoint, key, origin) {
             Ok((origin, head)) => Ok(Self {
-                folder: folder.to_owned(),
+                place: Arc::new(folder),
                 origin,
                 head,
             }),
             Err(e) => Err(OpenFilesError::Checkpoint(path, e)),
+        }
+    }
+
+    /// Takes the files of a place as far as `head` goes, which its checkpoint must have been
+    /// verified to say.
+    pub fn at(place: Arc<dyn FilePlace>, origin: Origin, head: Head) -> Self {
+        Self {
+            place,
+            origin,
+            head,
         }
     }
 
@@ -147,13 +170,17 @@ impl PublishedFiles {
     }
 
     /// Reads a tile as wide as it is at the checkpoint, or the full one that has come since.
-    fn tile(&self, at: impl Fn(u16) -> TilePath, bound: u64) -> Result<TileFile, StoreError> {
+    async fn tile(
+        &self,
+        at: impl Fn(u16) -> TilePath + Send,
+        bound: u64,
+    ) -> Result<TileFile, StoreError> {
         let TileId { level, index } = at(TilePath::FULL_WIDTH).tile_id();
         let width = tile_width_at(level, index, self.head.tree.tree_size);
         for width in [width, TilePath::FULL_WIDTH] {
             let name = format!("tile/{}", at(width));
             if width > 0
-                && let Some(bytes) = self.read(&name, bound)?
+                && let Some(bytes) = self.place.read(&name, bound).await?
             {
                 let full = width == TilePath::FULL_WIDTH;
                 return Ok(TileFile {
@@ -170,13 +197,16 @@ impl PublishedFiles {
         })
     }
 
-    fn hash_tile(&self, TileId { level, index }: TileId) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn hash_tile(
+        &self,
+        TileId { level, index }: TileId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let at = |width| TilePath::Hash {
             level,
             index,
             width,
         };
-        let tile = self.tile(at, MAX_HASH_TILE)?;
+        let tile = self.tile(at, MAX_HASH_TILE).await?;
         let width = tile_width_at(level, index, self.head.tree.tree_size);
         Ok(tile.bytes.map(|mut bytes| {
             // Of a tile that was filled later, what the checkpoint covers.
@@ -187,11 +217,38 @@ impl PublishedFiles {
         }))
     }
 
-    fn entries_of_tile(&self, index: u64, wanted: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
-        let tile = self.tile(|width| TilePath::Data { index, width }, MAX_DATA_TILE)?;
+    async fn entries_of_tile(
+        &self,
+        index: u64,
+        wanted: Range<u64>,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let data = |width| TilePath::Data { index, width };
+        let tile = self.tile(data, MAX_DATA_TILE).await?;
+        let size = self.head.tree.tree_size;
+        let split = move || tile.entries(index, wanted, size);
+        let split = tokio::task::spawn_blocking(split).await;
+        split.map_err(|e| StoreError::Unavailable(Box::new(e)))?
+    }
+}
+
+/// A tile's file, and whether it is the full one.
+struct TileFile {
+    name: String,
+    full: bool,
+    bytes: Option<Vec<u8>>,
+}
+
+impl TileFile {
+    /// Takes the wanted entries of data tile `index` of a log of `size` entries.
+    fn entries(
+        self,
+        index: u64,
+        wanted: Range<u64>,
+        size: u64,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
         let inconsistent =
-            |wrong: String| StoreError::Inconsistent(format!("{} {wrong}", tile.name));
-        let bytes = tile
+            |wrong: String| StoreError::Inconsistent(format!("{} {wrong}", self.name));
+        let bytes = self
             .bytes
             .as_deref()
             .ok_or_else(|| inconsistent("is missing".to_owned()))?;
@@ -208,48 +265,13 @@ impl PublishedFiles {
                 entries.push(leaf.to_vec());
             }
         }
-        let last = first + u64::from(tile_width_at(0, index, self.head.tree.tree_size));
-        let widest = !tile.full || last == first + TILE_WIDTH;
+        let last = first + u64::from(tile_width_at(0, index, size));
+        let widest = !self.full || last == first + TILE_WIDTH;
         if wanted.end == last && widest && !rest.is_empty() {
             return Err(inconsistent(format!("has {} bytes too many", rest.len())));
         }
         Ok(entries)
     }
-
-    fn read(&self, name: &str, bound: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        read_bounded(&self.folder.join(name), bound).map_err(|e| match e.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::NotADirectory => {
-                StoreError::Inconsistent(format!("{name}: {e}"))
-            }
-            _ => StoreError::Unavailable(Box::new(e)),
-        })
-    }
-}
-
-/// A tile's file, and whether it is the full one.
-struct TileFile {
-    name: String,
-    full: bool,
-    bytes: Option<Vec<u8>>,
-}
-
-/// Reads a regular file of at most `bound` bytes; `None` if there is none.
-fn read_bounded(path: &Path, bound: u64) -> io::Result<Option<Vec<u8>>> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    let invalid = |wrong: String| io::Error::new(io::ErrorKind::InvalidData, wrong);
-    if !metadata.is_file() {
-        return Err(invalid("it is no regular file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bound {
-        return Err(invalid(format!("it has more than {bound} bytes")));
-    }
-    Ok(Some(bytes))
 }
 
 #[async_trait]
@@ -259,42 +281,28 @@ impl LogReader for PublishedFiles {
     }
 
     async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let tiles = tiles.to_vec();
-        self.off_thread(move |files| tiles.into_iter().map(|id| files.hash_tile(id)).collect())
-            .await
+        let mut found = Vec::with_capacity(tiles.len());
+        for tile in tiles {
+            found.push(self.hash_tile(*tile).await?);
+        }
+        Ok(found)
     }
 
     async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
         let end = range.end.min(self.head.tree.tree_size);
-        self.off_thread(move |files| {
-            let mut entries = Vec::new();
-            let mut next = range.start;
-            while next < end {
-                let index = next / TILE_WIDTH;
-                let wanted = next..((index + 1) * TILE_WIDTH).min(end);
-                next = wanted.end;
-                entries.extend(files.entries_of_tile(index, wanted)?);
-            }
-            Ok(entries)
-        })
-        .await
+        let mut entries = Vec::new();
+        let mut next = range.start;
+        while next < end {
+            let index = next / TILE_WIDTH;
+            let wanted = next..((index + 1) * TILE_WIDTH).min(end);
+            next = wanted.end;
+            entries.extend(self.entries_of_tile(index, wanted).await?);
+        }
+        Ok(entries)
     }
 
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
         let name = format!("issuer/{}", hex::encode(fingerprint));
-        self.off_thread(move |files| files.read(&name, MAX_ISSUER))
-            .await
-    }
-}
-
-impl PublishedFiles {
-    async fn off_thread<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let files = self.clone();
-        tokio::task::spawn_blocking(move || read(&files))
-            .await
-            .map_err(|e| StoreError::Unavailable(Box::new(e)))?
+        Ok(self.place.read(&name, MAX_ISSUER).await?)
     }
 }
