@@ -3,7 +3,7 @@
 use chancery_tlog::ct::LeafIndex;
 use chancery_tlog::{Hash, RightEdge, TreeHead, leaf_hash};
 
-use crate::leaf::{Delivery, IndexTerm, Leaf};
+use crate::leaf::{Delivery, IndexTerm, IssuerCertificate, Leaf};
 use crate::store::{Batch, Head, NewEntry, PlanRefused, Tip};
 
 /// How far the last head may be ahead of this clock, and the database's clock from it.
@@ -52,12 +52,14 @@ pub(crate) fn plan(
     let mut entries = Vec::with_capacity(waiting.len());
     let mut placed = Vec::with_capacity(waiting.len());
     let mut hashes: Vec<Hash> = Vec::with_capacity(waiting.len());
+    let mut issuers = Vec::new();
     for (index, Waiting { leaf, mut terms }) in (parent.tree_size..).zip(waiting) {
         let leaf_index = LeafIndex::new(index).map_err(|_| PlanRefused::Full)?;
         let encoded = leaf.encode(leaf_index, timestamp_ms);
         let hash = leaf_hash(&encoded.merkle_leaf);
         terms.push(IndexTerm::leaf_hash(&hash));
         hashes.push(hash);
+        add_new(&mut issuers, leaf.new_issuers());
         entries.push(NewEntry {
             leaf_index: index,
             tile_leaf: encoded.tile_leaf,
@@ -80,6 +82,7 @@ pub(crate) fn plan(
             entries,
             tiles,
             deliveries,
+            issuers,
         },
         Planned {
             parent,
@@ -88,6 +91,15 @@ pub(crate) fn plan(
             placed,
         },
     ))
+}
+
+/// Adds the certificates that are not there yet. Chains are short, and few of them are new.
+fn add_new(issuers: &mut Vec<IssuerCertificate>, more: &[IssuerCertificate]) {
+    for issuer in more {
+        if !issuers.contains(issuer) {
+            issuers.push(issuer.clone());
+        }
+    }
 }
 
 /// Refuses to write to a database that has lost what is published. The guard would not let the

@@ -16,6 +16,40 @@ pub trait Leaf: Debug + Send + Sync {
     ///
     /// `timestamp_ms` is the time of the head that will first cover it.
     fn encode(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> EncodedLeaf;
+
+    /// Returns certificates that the leaf names by their SHA-256 and that the store may lack: they
+    /// are written with it, in the same transaction. None unless said otherwise.
+    fn new_issuers(&self) -> &[IssuerCertificate] {
+        &[]
+    }
+}
+
+/// A certificate that entries name in their chains (c2sp.org/static-ct-api: `issuer/<SHA-256>`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IssuerCertificate {
+    fingerprint: [u8; 32],
+    der: Bytes,
+}
+
+impl IssuerCertificate {
+    /// Takes a certificate in DER, which is not looked into.
+    pub fn new(der: impl Into<Bytes>) -> Self {
+        let der = der.into();
+        Self {
+            fingerprint: Sha256::digest(&der).into(),
+            der,
+        }
+    }
+
+    /// Returns the SHA-256 of the DER, by which entries name it.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// Returns the DER.
+    pub fn der(&self) -> &Bytes {
+        &self.der
+    }
 }
 
 /// A leaf's bytes, now that its place is known.

@@ -18,6 +18,7 @@
 mod batch;
 pub mod clock;
 pub mod copy;
+mod find;
 pub mod guard;
 mod leaf;
 mod log;
@@ -34,7 +35,7 @@ pub mod verify;
 pub mod memory;
 
 pub use guard::{Guard, GuardError};
-pub use leaf::{Delivery, EncodedLeaf, IndexTerm, Leaf};
+pub use leaf::{Delivery, EncodedLeaf, IndexTerm, IssuerCertificate, Leaf};
 pub use log::{AppendError, Log, LogParts, LogStatus, OpenLogError, PoolLimits};
 pub use published_files::PublishedFiles;
 pub use publisher::PublishError;

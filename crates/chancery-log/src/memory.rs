@@ -105,6 +105,11 @@ impl State {
                 .entry(delivery.leaf_index)
                 .or_insert(delivery);
         }
+        for issuer in batch.issuers {
+            self.issuers
+                .entry(*issuer.fingerprint())
+                .or_insert_with(|| issuer.der().to_vec());
+        }
     }
 }
 

@@ -47,6 +47,22 @@ pub struct Sequenced {
 }
 
 impl Sequenced {
+    /// Says of an entry that was logged before what was said of it then. `tree` is published, and
+    /// covers it.
+    pub(crate) fn found(
+        leaf_index: LeafIndex,
+        timestamp_ms: u64,
+        merkle_leaf: Vec<u8>,
+        tree: TreeHead,
+    ) -> Self {
+        Self {
+            leaf_index,
+            timestamp_ms,
+            merkle_leaf,
+            tree,
+        }
+    }
+
     /// Returns the entry's place.
     pub fn leaf_index(&self) -> LeafIndex {
         self.leaf_index

@@ -6,7 +6,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use chancery_tlog::{TileId, TileWrite, TreeHead};
 
-use crate::{Delivery, IndexTerm};
+use crate::{Delivery, IndexTerm, IssuerCertificate};
 
 /// A tree head with its time, not signed yet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,6 +65,9 @@ pub struct Batch {
     pub tiles: Vec<TileWrite>,
     /// Deliveries of earlier entries.
     pub deliveries: Vec<Delivery>,
+    /// Certificates that the entries name, and that may not be stored yet. One that is stored
+    /// already stays as it is.
+    pub issuers: Vec<IssuerCertificate>,
 }
 
 /// Makes a batch from what was found under the lock. Pure and short: the lock is held meanwhile.

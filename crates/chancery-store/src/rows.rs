@@ -1,6 +1,6 @@
 //! Between rows and the log's types.
 
-use chancery_log::{Batch, Delivery, Head, NewEntry, StoreError, StoredTerm};
+use chancery_log::{Batch, Delivery, Head, IssuerCertificate, NewEntry, StoreError, StoredTerm};
 use chancery_tlog::{Hash, TileId, TileWrite, TreeHead};
 
 /// All that one transaction writes.
@@ -8,6 +8,7 @@ pub(crate) struct Rows {
     pub(crate) entries: Vec<NewEntry>,
     pub(crate) tiles: Vec<TileWrite>,
     pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) issuers: Vec<IssuerCertificate>,
     pub(crate) head: Option<HeadSwap>,
 }
 
@@ -18,6 +19,7 @@ impl Rows {
             entries: batch.entries,
             tiles: batch.tiles,
             deliveries: batch.deliveries,
+            issuers: batch.issuers,
             head: Some(HeadSwap {
                 from,
                 to: batch.head,

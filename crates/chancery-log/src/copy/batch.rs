@@ -8,7 +8,7 @@ use chancery_tlog::ct::TileLeaf;
 use sha2::{Digest, Sha256};
 
 use super::{BATCH, CopyError, Copying, Side};
-use crate::leaf::{Delivery, IndexTerm};
+use crate::leaf::{Delivery, IndexTerm, IssuerCertificate};
 use crate::store::{Batch, Head, NewEntry};
 
 impl Copying<'_> {
@@ -17,19 +17,20 @@ impl Copying<'_> {
         &self,
         edge: &mut RightEdge,
         head: &Head,
-        issuers: &HashSet<[u8; 32]>,
+        known: &mut HashSet<[u8; 32]>,
     ) -> Result<Batch, CopyError> {
         let begin = head.tree.tree_size;
         let leaves = self.next_leaves(begin).await?;
         let mut timestamp_ms = head.timestamp_ms + 1;
         let mut hashes = Vec::with_capacity(leaves.len());
         let mut entries = Vec::with_capacity(leaves.len());
+        let mut issuers = Vec::new();
         for (leaf_index, (leaf, tile_leaf)) in (begin..).zip(leaves) {
             let foreign = |what: String| CopyError::Entry { leaf_index, what };
-            let chain = leaf.chain_fingerprints();
-            if let Some(unknown) = chain.iter().find(|issuer| !issuers.contains(*issuer)) {
-                let unknown = hex::encode(unknown);
-                return Err(foreign(format!("it names the unknown issuer {unknown}")));
+            for fingerprint in leaf.chain_fingerprints() {
+                if known.insert(*fingerprint) {
+                    issuers.push(self.issuer(leaf_index, fingerprint).await?);
+                }
             }
             let mut terms = (self.terms)(leaf.entry()).map_err(|e| foreign(e.to_string()))?;
             timestamp_ms = timestamp_ms.max(leaf.timestamp_ms());
@@ -52,6 +53,31 @@ impl Copying<'_> {
             entries,
             tiles,
             deliveries: self.deliveries(begin..tree.tree_size).await?,
+            issuers,
+        })
+    }
+
+    /// Reads from the source a certificate that an entry names and the target lacks.
+    async fn issuer(
+        &self,
+        leaf_index: u64,
+        fingerprint: &[u8; 32],
+    ) -> Result<IssuerCertificate, CopyError> {
+        let named = hex::encode(fingerprint);
+        let found = self.source.issuer(fingerprint).await;
+        let Some(der) = found.map_err(CopyError::source)? else {
+            return Err(CopyError::Entry {
+                leaf_index,
+                what: format!("it names the issuer {named}, which neither log has"),
+            });
+        };
+        let issuer = IssuerCertificate::new(der);
+        if issuer.fingerprint() == fingerprint {
+            return Ok(issuer);
+        }
+        Err(CopyError::Damaged {
+            side: Side::Source,
+            what: format!("what it has for issuer {named} does not have that digest"),
         })
     }
 

@@ -78,12 +78,12 @@ impl Copying<'_> {
         proof::require_head(self.source, &self.to.tree).await?;
         require_prefix(self.source, &begun.tree, &self.to.tree).await?;
         let mut edge = self.target_edge(&begun.tree).await?;
-        let issuers = self.issuers().await?;
+        let mut known = self.known_issuers().await?;
         self.copy_late_deliveries(begun.tree.tree_size).await?;
 
         let mut head = begun;
         while head.tree != self.to.tree {
-            let next = self.next_batch(&mut edge, &head, &issuers).await?;
+            let next = self.next_batch(&mut edge, &head, &mut known).await?;
             let after = next.head;
             require_prefix(self.source, &after.tree, &self.to.tree).await?;
             let expected = head.tree;
@@ -134,8 +134,8 @@ impl Copying<'_> {
         }
     }
 
-    /// Returns the fingerprints of the certificates that entries may name in their chains.
-    async fn issuers(&self) -> Result<HashSet<[u8; 32]>, CopyError> {
+    /// Returns the fingerprints of the certificates that the target has already.
+    async fn known_issuers(&self) -> Result<HashSet<[u8; 32]>, CopyError> {
         let stored = self.target.issuers().await.map_err(CopyError::target)?;
         Ok(stored
             .into_iter()

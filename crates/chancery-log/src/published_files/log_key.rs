@@ -39,6 +39,9 @@ pub enum LogKeyError {
     /// The name of the key is no origin that is understood here.
     #[error("the name of the key is no origin")]
     Origin(#[from] chancery_tlog::OriginError),
+    /// It is a witness's key, which signs other logs' checkpoints.
+    #[error("the key is a witness's, not a log's")]
+    Witness,
 }
 
 impl LogKey {
@@ -58,6 +61,7 @@ impl LogKey {
                 key: PublicKey::from_spki_der(spki_der)?,
                 origin: Some(origin),
             },
+            VerifierKey::Cosignature { .. } => return Err(LogKeyError::Witness),
         })
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chancery_log::copy::{CopyError, Copying, Side, recompute};
 use chancery_log::memory::{Fault, MemoryStore, State};
-use chancery_log::{Delivery, Head, IndexTerm, LogReader};
-use chancery_tlog::ct::Entry;
+use chancery_log::{Delivery, EncodedLeaf, Head, IndexTerm, IssuerCertificate, Leaf, LogReader};
+use chancery_tlog::ct::{Entry, LeafIndex, PrecertEntry};
 use chancery_tlog::{Hash, TreeHead};
 
 use crate::world::{TestLog, World};
@@ -233,7 +233,7 @@ async fn a_byte_that_is_wrong_is_refused_before_its_batch_is_written() {
         (|s| s.entries.swap(5_000, 5_001), "it says that it is entry"),
         (
             |s| *s.entries[5_000].last_mut().unwrap() ^= 1,
-            "unknown issuer",
+            "which neither log has",
         ),
         (|s| s.entries[5_000].push(0), "1 bytes follow it"),
         (
@@ -251,6 +251,52 @@ async fn a_byte_that_is_wrong_is_refused_before_its_batch_is_written() {
         log.world.restore(&intact);
         copy(source, &copied, to).await.unwrap();
         assert_whole(&copied, source);
+    }
+}
+
+#[tokio::test]
+async fn issuers_that_the_target_lacks_come_with_their_entries() {
+    let world = World::new();
+    let log = world.open().await.unwrap();
+    let late = IssuerCertificate::new("late");
+    for number in 0..3 {
+        let chain = vec![*late.fingerprint()];
+        let entry = PrecertEntry::new([7; 32], vec![number], vec![number], chain).unwrap();
+        let leaf = Box::new(WithIssuer(entry, late.clone()));
+        log.log.append(leaf, Vec::new()).await.unwrap();
+    }
+    let source = &world.memory;
+    let to = source.head().await.unwrap();
+    let intact = source.state().issuers.clone();
+    assert_eq!(intact[late.fingerprint()], late.der()[..]);
+
+    let copied = MemoryStore::default();
+    source
+        .state()
+        .issuers
+        .insert(*late.fingerprint(), b"another".to_vec());
+    let refused = copy(source, &copied, to).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("does not have that digest"),
+        "{refused}"
+    );
+    source.state().issuers = intact;
+    copy(source, &copied, to).await.unwrap();
+    assert_eq!(copied.state().issuers[late.fingerprint()], late.der()[..]);
+    assert_eq!(copied.head().await.unwrap(), to);
+}
+
+/// An entry that brings a certificate of its chain along.
+#[derive(Debug)]
+struct WithIssuer(PrecertEntry, IssuerCertificate);
+
+impl Leaf for WithIssuer {
+    fn encode(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> EncodedLeaf {
+        self.0.encode(leaf_index, timestamp_ms)
+    }
+
+    fn new_issuers(&self) -> &[IssuerCertificate] {
+        std::slice::from_ref(&self.1)
     }
 }
 

@@ -16,6 +16,7 @@ mod damage;
 mod deliveries;
 mod faulty;
 mod file_guard;
+mod find;
 mod guard_faults;
 mod histories;
 mod pool;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{
-    Beyond, Delivery, Head, LogReader, LogStore, Plan, PlanRefused, SequenceError, ServerRun,
-    StoreError, StoredTerm, Tip,
+    Beyond, Delivery, Head, IndexTerm, LogReader, LogStore, Plan, PlanRefused, SequenceError,
+    ServerRun, StoreError, StoredTerm, Tip,
 };
 use chancery_tlog::{MAX_TILE_LEVEL, RightEdge, TILE_WIDTH, TileId, TreeHead};
 
@@ -106,6 +106,7 @@ impl LogStore for Log {
             entries: Vec::new(),
             tiles: Vec::new(),
             deliveries: deliveries.to_vec(),
+            issuers: Vec::new(),
             head: None,
         };
         let transaction = tokio::time::timeout(BEFORE_COMMIT, async {
@@ -322,6 +323,15 @@ impl Log {
         rows: Rows,
     ) -> Result<Prepared<'a>, SequenceError> {
         let head = rows.head.map(|swap| swap.to);
+        for issuer in &rows.issuers {
+            let inserted = sqlx::query(sql::INSERT_ISSUER)
+                .bind(self.log)
+                .bind(issuer.fingerprint().as_slice())
+                .bind(&issuer.der()[..])
+                .execute(loan.connection());
+            let inserted = inserted.await.map_err(store_error);
+            inserted.map_err(SequenceError::NotCommitted)?;
+        }
         let replaced = write(loan.connection(), self.log, rows).await;
         let replaced = replaced.map_err(store_error);
         self.require_one(replaced.map_err(SequenceError::NotCommitted)?)?;

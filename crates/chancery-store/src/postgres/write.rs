@@ -28,12 +28,13 @@ pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Re
     })
 }
 
-/// Writes all rows and returns how many heads were replaced.
+/// Writes all rows but issuers and returns how many heads were replaced.
 pub(super) async fn write(connection: &mut Connection, log: i64, rows: Rows) -> sqlx::Result<u64> {
     let Rows {
         entries,
         tiles,
         deliveries,
+        issuers: _,
         head,
     } = &rows;
     let terms: Vec<_> = entries

@@ -23,7 +23,8 @@ impl Lone {
         let is_lone = rows.entries.len() == 1
             && rows.entries.iter().all(|entry| entry.terms.len() <= TERMS)
             && rows.tiles.len() == 1
-            && rows.deliveries.len() <= 1;
+            && rows.deliveries.len() <= 1
+            && rows.issuers.is_empty();
         match (is_lone, rows.entries.pop(), rows.tiles.pop(), rows.head) {
             (true, Some(entry), Some(tile), Some(head)) => Ok(Self {
                 entry,

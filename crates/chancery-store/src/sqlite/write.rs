@@ -39,7 +39,7 @@ pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Re
     })
 }
 
-/// Writes all rows and returns how many heads were replaced.
+/// Writes all rows but issuers and returns how many heads were replaced.
 pub(super) async fn write(connection: &mut Connection, log: i64, rows: Rows) -> sqlx::Result<u64> {
     let mut rest = Rest::of(rows);
     loop {
@@ -141,6 +141,7 @@ impl Rest {
             mut entries,
             tiles,
             deliveries,
+            issuers: _,
             head,
         } = rows;
         let terms = entries.iter_mut().flat_map(|entry| {
@@ -278,6 +279,7 @@ mod tests {
                 entries: (0..entries).map(entry).collect(),
                 tiles: vec![],
                 deliveries: (0..deliveries).map(delivery).collect(),
+                issuers: vec![],
                 head: None,
             };
             Rest::of(rows).class().entries

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use chancery_log::{IndexTerm, LogStore, PlanRefused, SequenceError};
+use chancery_log::{IndexTerm, IssuerCertificate, LogStore, PlanRefused, SequenceError};
 use chancery_tlog::{RightEdge, TileId, TreeHead};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +21,8 @@ on_both_databases!(
     concurrent_sequencers_leave_no_gap,
     deliveries_may_be_recorded_twice,
     issuers_are_found_by_fingerprint,
+    new_issuers_come_with_their_batch_and_may_come_again,
+    issuers_of_a_refused_batch_are_not_kept,
     a_stale_edge_gets_the_tiles_of_the_present_one,
     a_refused_plan_writes_nothing,
     terms_lead_to_their_entries,
@@ -154,6 +156,71 @@ async fn issuers_are_found_by_fingerprint(database: TestDatabase) {
         let fingerprint = Sha256::digest(&der).into();
         assert_eq!(log.issuer(&fingerprint).await.unwrap(), Some(der));
     }
+}
+
+/// Appends one entry with issuers, as a lone entry and as one of several.
+async fn append_with(
+    log: &dyn LogStore,
+    known: Option<RightEdge>,
+    count: u64,
+    issuers: &[IssuerCertificate],
+) -> Result<RightEdge, SequenceError> {
+    let mut after = None;
+    let head = known.as_ref().map(RightEdge::tree_head);
+    let plan = |tip| {
+        let (mut batch, edge) = batch(tip, known, count);
+        batch.issuers = issuers.to_vec();
+        after = Some(edge);
+        Ok(batch)
+    };
+    log.sequence(head, Box::new(plan)).await?;
+    Ok(after.unwrap())
+}
+
+async fn new_issuers_come_with_their_batch_and_may_come_again(database: TestDatabase) {
+    let log = database.store().await.log_store(LOG);
+    let [one, two, three] = ["one", "two", "three"].map(IssuerCertificate::new);
+    let own = IssuerCertificate::new(new_instance().chain[0].clone());
+    let both = [one.clone(), two.clone()];
+    let edge = append_with(&*log, None, 1, &both).await.unwrap();
+    // The second time the head is known: where SQLite would write a lone entry.
+    let edge = append_with(&*log, Some(edge), 1, &[two.clone(), three.clone()]).await;
+    let edge = append(&*log, Some(edge.unwrap()), 1).await.unwrap();
+    append_with(
+        &*log,
+        Some(edge),
+        300,
+        &[own.clone(), one.clone(), one.clone()],
+    )
+    .await
+    .unwrap();
+    for issuer in [&one, &two, &three, &own] {
+        let found = log.issuer(issuer.fingerprint()).await.unwrap();
+        assert_eq!(found.as_deref(), Some(&issuer.der()[..]));
+    }
+    let all = log.issuers().await.unwrap().len();
+    assert_eq!(all, new_instance().chain.len() + 3);
+    check_log(&*log, 303).await;
+}
+
+async fn issuers_of_a_refused_batch_are_not_kept(database: TestDatabase) {
+    let log = database.store().await.log_store(LOG);
+    let new = IssuerCertificate::new("new");
+    let plan = |tip| {
+        let (mut batch, _) = batch(tip, None, 2);
+        batch.issuers = vec![new.clone()];
+        // A second entry in the same place: the statement after the issuers fails.
+        batch.entries[1].leaf_index = 0;
+        Ok(batch)
+    };
+    let refused = log.sequence(None, Box::new(plan)).await;
+    assert!(
+        matches!(refused, Err(SequenceError::NotCommitted(_))),
+        "{refused:?}"
+    );
+    assert_eq!(log.issuer(new.fingerprint()).await.unwrap(), None);
+    append(&*log, None, 1).await.unwrap();
+    check_log(&*log, 1).await;
 }
 
 async fn deliveries_may_be_recorded_twice(database: TestDatabase) {

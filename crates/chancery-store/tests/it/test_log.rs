@@ -74,6 +74,7 @@ pub(crate) fn batch(tip: Tip, known: Option<RightEdge>, count: u64) -> (Batch, R
         entries: places.map(entry).collect(),
         tiles: edge.append(&hashes),
         deliveries: (size.saturating_sub(count)..size).map(delivery).collect(),
+        issuers: Vec::new(),
         head: Head {
             tree: edge.tree_head(),
             timestamp_ms: tip.head.timestamp_ms + 1,

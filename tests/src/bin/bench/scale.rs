@@ -324,6 +324,7 @@ fn generated(
         entries: Vec::new(),
         tiles,
         deliveries: Vec::new(),
+        issuers: Vec::new(),
     };
     Ok((batch, edge))
 }
