@@ -1,11 +1,13 @@
 //! Finding an entry that was logged before, so that it need not be logged again.
 
+use chancery_tlog::TreeHead;
 use chancery_tlog::ct::{LeafIndex, TileLeaf};
 
 use crate::leaf::{IndexTerm, Leaf};
 use crate::log::Log;
-use crate::read::ReadError;
+use crate::read::{PublishedLog as _, ReadError};
 use crate::sequencer::Sequenced;
+use crate::snapshot::Snapshot;
 
 impl Log {
     /// Returns the first entry that `term` finds, which must be `leaf`: the same place and time as
@@ -42,7 +44,7 @@ impl Log {
         if stored.merkle_tree_leaf() != encoded.merkle_leaf {
             return Err(inconsistent("is another one"));
         }
-        let tree = self.published_beyond(index).await?;
+        let tree = self.head_beyond(index).await?;
         let merkle_leaf = encoded.merkle_leaf;
         Ok(Some(Sequenced::found(
             place,
@@ -50,5 +52,19 @@ impl Log {
             merkle_leaf,
             tree,
         )))
+    }
+
+    /// Returns a published head that covers an entry which is stored.
+    async fn head_beyond(&self, leaf_index: u64) -> Result<TreeHead, ReadError> {
+        let covers = |log: &Snapshot| log.head().tree.tree_size > leaf_index;
+        let published = match self.known().filter(covers) {
+            Some(known) => known,
+            None => self.newest().await?,
+        };
+        if covers(&published) {
+            return Ok(published.head().tree);
+        }
+        let what = format!("entry {leaf_index} is not covered by the published checkpoint yet");
+        Err(ReadError::Unpublished(what))
     }
 }
