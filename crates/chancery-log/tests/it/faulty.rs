@@ -13,8 +13,8 @@ use chancery_keys::{LocalKey, PublicKey, SignError, Signer};
 use chancery_log::guard::Advance;
 use chancery_log::memory::MemoryStore;
 use chancery_log::{
-    Batch, Beyond, Delivery, Guard, GuardError, Head, IndexTerm, LogReader, LogStore, Plan,
-    SequenceError, ServerRun, StoreError, StoredTerm, Tip,
+    Batch, Beyond, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, SequenceError,
+    ServerRun, StoreError, StoredTerm, Tip,
 };
 use chancery_tlog::{Hash, TileId, TreeHead};
 use tokio::sync::watch;

@@ -123,7 +123,7 @@ async fn change_and(
             let done = sqlx::query(then).execute(loan.connection()).await;
             done.map_err(store_error)?;
         }
-        Ok((loan, changed))
+        Ok::<_, StoreError>((loan, changed))
     })
     .await
     .map_err(|_| timed_out(BEFORE_COMMIT))??;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{
-    Beyond, Delivery, Head, IndexTerm, LogReader, LogStore, Plan, PlanRefused, SequenceError,
-    ServerRun, StoreError, StoredTerm, Tip,
+    Beyond, Delivery, Head, LogReader, LogStore, Plan, PlanRefused, SequenceError, ServerRun,
+    StoreError, StoredTerm, Tip,
 };
 use chancery_tlog::{MAX_TILE_LEVEL, RightEdge, TILE_WIDTH, TileId, TreeHead};
 

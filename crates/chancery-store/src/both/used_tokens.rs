@@ -24,7 +24,7 @@ pub(super) async fn claim(
             .fetch_all(loan.connection())
             .await
             .map_err(store_error)?;
-        Ok((loan, !inserted.is_empty()))
+        Ok::<_, StoreError>((loan, !inserted.is_empty()))
     })
     .await
     .map_err(|_| timed_out(BEFORE_COMMIT))??;
@@ -44,7 +44,7 @@ pub(super) async fn put(writers: &Writers, tokens: &[UsedToken]) -> Result<(), S
                 .await
                 .map_err(store_error)?;
         }
-        Ok(loan)
+        Ok::<_, StoreError>(loan)
     })
     .await
     .map_err(|_| timed_out(BEFORE_COMMIT))??;

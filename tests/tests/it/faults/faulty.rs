@@ -12,7 +12,7 @@ use chancery_ca::{UsedTokens, UsedTokensError};
 use chancery_keys::{LocalKey, PublicKey, SignError, Signer};
 use chancery_log::guard::Advance;
 use chancery_log::{
-    Beyond, Delivery, Guard, GuardError, Head, IndexTerm, LogReader, LogStore, Plan, PlanRefused,
+    Beyond, Delivery, Guard, GuardError, Head, LogReader, LogStore, Plan, PlanRefused,
     SequenceError, StoreError, StoredTerm,
 };
 use chancery_store::Store;
