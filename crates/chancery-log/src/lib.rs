@@ -22,6 +22,7 @@ mod find;
 pub mod guard;
 mod leaf;
 mod log;
+mod proofs;
 pub mod published_files;
 mod publisher;
 mod read;

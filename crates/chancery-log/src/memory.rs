@@ -144,6 +144,18 @@ impl LogReader for MemoryStore {
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.state().issuers.get(fingerprint).cloned())
     }
+
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        let state = self.state();
+        let found = state
+            .terms
+            .iter()
+            .filter(|(term, _)| term.name == name && term.stored_value() == value);
+        let mut found: Vec<_> = found.map(|(_, leaf_index)| *leaf_index).collect();
+        found.sort_unstable();
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
 }
 
 #[async_trait]
@@ -208,18 +220,6 @@ impl LogStore for MemoryStore {
         terms.retain(|term| after.is_none_or(|after| term > after));
         terms.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(terms)
-    }
-
-    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
-        let state = self.state();
-        let found = state
-            .terms
-            .iter()
-            .filter(|(term, _)| term.name == name && term.stored_value() == value);
-        let mut found: Vec<_> = found.map(|(_, leaf_index)| *leaf_index).collect();
-        found.sort_unstable();
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(found)
     }
 
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {

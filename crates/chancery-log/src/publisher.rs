@@ -16,7 +16,8 @@ use chancery_tlog::{
 use tokio::sync::Mutex;
 
 use crate::guard::{Advance, Guard, GuardError};
-use crate::read::{ReadError, consistency_proof};
+use crate::proofs::consistency_proof;
+use crate::read::ReadError;
 use crate::snapshot::SignedHead;
 use crate::store::{Head, LogStore};
 

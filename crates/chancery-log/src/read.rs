@@ -5,9 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chancery_keys::PublicKey;
-use chancery_tlog::{
-    Hash, Origin, RightEdge, TileHashes, TileId, TilePath, TreeHead, tile_width_at,
-};
+use chancery_tlog::{Hash, Origin, RightEdge, TileId, TilePath, TreeHead, tile_width_at};
 
 use crate::log::Log;
 use crate::publisher::PublishError;
@@ -144,26 +142,4 @@ pub(crate) async fn stored_edge(
 pub(crate) fn cut(mut hashes: Vec<u8>, id: TileId, size: u64) -> Vec<u8> {
     hashes.truncate(usize::from(tile_width_at(id.level, id.index, size)) * Hash::LENGTH);
     hashes
-}
-
-/// Makes a consistency proof from stored tiles.
-pub(crate) async fn consistency_proof(
-    store: &dyn LogReader,
-    smaller: u64,
-    larger: u64,
-) -> Result<Vec<Hash>, ReadError> {
-    if smaller == 0 || smaller == larger {
-        return Ok(Vec::new());
-    }
-    let wanted = chancery_tlog::consistency_tiles(smaller, larger);
-    let stored = store.hash_tiles(&wanted).await?;
-    let mut tiles = TileHashes::new(larger);
-    for (tile, bytes) in wanted.into_iter().zip(stored) {
-        let bytes = bytes.unwrap_or_default();
-        tiles
-            .insert(tile, &bytes)
-            .map_err(|e| ReadError::Inconsistent(format!("{}/{}: {e}", tile.level, tile.index)))?;
-    }
-    chancery_tlog::consistency_proof(smaller, larger, &tiles)
-        .map_err(|e| ReadError::Inconsistent(e.to_string()))
 }

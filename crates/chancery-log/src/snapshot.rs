@@ -24,7 +24,7 @@ pub struct SignedHead {
 /// A log as of one published head.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    reader: Arc<dyn LogReader>,
+    pub(crate) reader: Arc<dyn LogReader>,
     published: Arc<SignedHead>,
 }
 

@@ -88,6 +88,10 @@ pub trait LogReader: Debug + Send + Sync {
 
     /// Reads the DER of an issuer certificate by its SHA-256.
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Returns the entries that an index term finds, in order and at most `limit`. `value` is as
+    /// [`IndexTerm::stored_value`] has it. A log that is stored without an index cannot answer.
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError>;
 }
 
 /// One log in a database.
@@ -116,10 +120,6 @@ pub trait LogStore: LogReader {
         after: Option<&StoredTerm>,
         limit: u32,
     ) -> Result<Vec<StoredTerm>, StoreError>;
-
-    /// Returns the entries that an index term finds, in order and at most `limit`. `value` is as
-    /// [`IndexTerm::stored_value`] has it.
-    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError>;
 
     /// Returns what is stored although a tree of `tree_size` entries has no place for it: the first
     /// thousand of each kind. Index terms are left out.

@@ -3,7 +3,8 @@
 use chancery_tlog::{TreeHead, verify_consistency};
 
 use super::{CopyError, Side};
-use crate::read::{ReadError, consistency_proof, stored_edge};
+use crate::proofs::consistency_proof;
+use crate::read::{ReadError, stored_edge};
 use crate::store::LogReader;
 
 /// Requires that the source's tiles are those of a tree with this head, which may have grown since.

@@ -130,6 +130,11 @@ impl LogReader for TestStore {
         self.reachable()?;
         self.memory.issuer(fingerprint).await
     }
+
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        self.reachable()?;
+        self.memory.find(name, value, limit).await
+    }
 }
 
 #[async_trait]
@@ -176,11 +181,6 @@ impl LogStore for TestStore {
     ) -> Result<Vec<StoredTerm>, StoreError> {
         self.reachable()?;
         self.memory.terms(after, limit).await
-    }
-
-    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
-        self.reachable()?;
-        self.memory.find(name, value, limit).await
     }
 
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {

@@ -20,6 +20,7 @@ mod find;
 mod guard_faults;
 mod histories;
 mod pool;
+mod proofs;
 mod replicas;
 mod rollback;
 mod tiles;

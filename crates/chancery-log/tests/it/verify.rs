@@ -2,7 +2,7 @@
 
 mod damages;
 mod flips;
-mod numbered;
+pub(crate) mod numbered;
 mod objects;
 mod scrub;
 mod trusted;

@@ -85,6 +85,19 @@ impl LogReader for Log {
             .bind(fingerprint.as_slice());
         within(OPERATION, query.fetch_optional(&self.readers)).await
     }
+
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        let query = sqlx::query_scalar(sql::FIND)
+            .bind(self.log)
+            .bind(name)
+            .bind(value)
+            .bind(i64::from(limit));
+        let found: Vec<i64> = within(OPERATION, query.fetch_all(&self.readers)).await?;
+        let found = found.into_iter();
+        found
+            .map(|place| rows::unsigned("leaf_index", place))
+            .collect()
+    }
 }
 
 #[async_trait]
@@ -151,19 +164,6 @@ impl LogStore for Log {
             .bind(i64::from(limit));
         let found = within(OPERATION, query.fetch_all(&self.readers)).await?;
         found.into_iter().map(rows::term).collect()
-    }
-
-    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
-        let query = sqlx::query_scalar(sql::FIND)
-            .bind(self.log)
-            .bind(name)
-            .bind(value)
-            .bind(i64::from(limit));
-        let found: Vec<i64> = within(OPERATION, query.fetch_all(&self.readers)).await?;
-        let found = found.into_iter();
-        found
-            .map(|place| rows::unsigned("leaf_index", place))
-            .collect()
     }
 
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {

@@ -49,6 +49,10 @@ impl LogReader for Faulty<Arc<dyn LogStore>> {
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
         self.inner.issuer(fingerprint).await
     }
+
+    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        self.inner.find(name, value, limit).await
+    }
 }
 
 #[async_trait]
@@ -102,10 +106,6 @@ impl LogStore for Faulty<Arc<dyn LogStore>> {
         limit: u32,
     ) -> Result<Vec<StoredTerm>, StoreError> {
         self.inner.terms(after, limit).await
-    }
-
-    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
-        self.inner.find(name, value, limit).await
     }
 
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError> {

@@ -66,7 +66,7 @@ pub(super) fn terms(tbs: &[u8]) -> Vec<IndexTerm> {
 }
 
 /// Makes all that a log of `size` entries has stored.
-pub(super) fn state_of(size: u64) -> State {
+pub(crate) fn state_of(size: u64) -> State {
     let issuer: [u8; 32] = Sha256::digest(ISSUER).into();
     let mut state = State {
         issuers: BTreeMap::from([(issuer, ISSUER.to_vec())]),
