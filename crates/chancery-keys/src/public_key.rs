@@ -76,6 +76,14 @@ impl PublicKey {
         })))
     }
 
+    /// Takes the 32 bytes of an Ed25519 key (RFC 8032), as verifier keys of notes carry them.
+    ///
+    /// # Errors
+    /// When the order of the key is small, as for [`PublicKey::from_spki_der`].
+    pub fn from_ed25519(key: &[u8; 32]) -> Result<Self, PublicKeyError> {
+        Self::from_spki_der(&[&ed25519::SPKI_PREFIX[..], key].concat())
+    }
+
     /// Returns the DER `SubjectPublicKeyInfo`, exactly as it was parsed.
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {

@@ -9,7 +9,7 @@
 //! 1. [`LogStore::sequence`] returns: entries, hash tiles, index terms and the unsigned head are
 //!    committed. Nobody outside has seen them.
 //! 2. The [`Guard`] has advanced: the head can no longer be rolled back unnoticed.
-//! 3. The checkpoint is signed and published; then the callers of [`Log::append`] get their
+//! 3. The checkpoint is signed, cosigned by [`Witnesses`] where there are any, and published; then the callers of [`Log::append`] get their
 //!    [`Sequenced`], from which alone an [`Sct`] can be made.
 //!
 //! A crash after 1 leaves entries that count as logged and were never answered; the next start
@@ -28,9 +28,11 @@ mod publisher;
 mod read;
 mod sct;
 mod sequencer;
+mod signing;
 mod snapshot;
 mod store;
 pub mod verify;
+mod witnesses;
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
@@ -38,6 +40,7 @@ pub mod memory;
 pub use guard::{Guard, GuardError};
 pub use leaf::{Delivery, EncodedLeaf, IndexTerm, IssuerCertificate, Leaf};
 pub use log::{AppendError, Log, LogParts, LogStatus, OpenLogError, PoolLimits};
+pub use proofs::consistency_proof;
 pub use published_files::PublishedFiles;
 pub use publisher::PublishError;
 pub use read::{PublishedLog, ReadError};
@@ -48,3 +51,4 @@ pub use store::{
     Batch, Beyond, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError,
     ServerRun, StoreError, StoredTerm, Tip,
 };
+pub use witnesses::{CosignError, Witnesses};

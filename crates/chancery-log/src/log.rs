@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chancery_keys::{Algorithm, PublicKey, Signer};
+use chancery_keys::{PublicKey, Signer};
 use chancery_tlog::ct::LogId;
 use chancery_tlog::{Origin, RightEdge, TreeHead};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
@@ -17,7 +17,9 @@ use crate::publisher::{PublishError, Publisher};
 use crate::read::{ReadError, stored_edge};
 use crate::sct::{Sct, SctError};
 use crate::sequencer::{Pending, Sequenced, Sequencer};
+use crate::signing::HeadSigner;
 use crate::store::{Head, LogStore, StoreError};
+use crate::witnesses::Witnesses;
 
 /// What a log is made of.
 #[derive(Debug)]
@@ -32,6 +34,10 @@ pub struct LogParts {
     pub guard: Arc<dyn Guard>,
     /// The log's P-256 key.
     pub signer: Arc<dyn Signer>,
+    /// The log's Ed25519 key, for the line that witnesses read.
+    pub witness_signer: Arc<dyn Signer>,
+    /// Those who cosign each checkpoint, if any.
+    pub witnesses: Option<Arc<dyn Witnesses>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How much may wait.
@@ -168,7 +174,8 @@ pub struct LogStatus {
 
 impl Log {
     /// Opens a log: rehashes its right edge, sees the guard at the stored head, publishes it, and
-    /// starts the sequencer.
+    /// starts the sequencer. Where witnesses are away it opens all the same, and releases nothing
+    /// until they are back.
     pub async fn open(parts: LogParts) -> Result<Self, OpenLogError> {
         let LogParts {
             name,
@@ -176,14 +183,24 @@ impl Log {
             store,
             guard,
             signer,
+            witness_signer,
+            witnesses,
             clock,
             limits,
         } = parts;
-        check_algorithm(signer.public_key().algorithm())?;
-        let publisher = Arc::new(Publisher::new(Arc::clone(&store), guard, signer, origin));
+        let signer = HeadSigner::new(origin, signer, witness_signer)?;
+        let publisher = Publisher::new(Arc::clone(&store), guard, signer, witnesses);
+        let publisher = Arc::new(publisher);
         publisher.look().await?;
         let (stored, edge) = stored_tree(&*store).await?;
-        publisher.publish(stored, None).await?;
+        let behind = match publisher.publish(stored, None).await {
+            Ok(_) => false,
+            Err(e @ PublishError::Unwitnessed(_)) => {
+                tracing::warn!(error = %e, "the log opens, and waits for its witnesses");
+                true
+            }
+            Err(e) => return Err(e.into()),
+        };
 
         let (pool, entries) = mpsc::channel(limits.capacity.clamp(1, Semaphore::MAX_PERMITS));
         let deliveries = Arc::new(Deliveries::default());
@@ -197,7 +214,7 @@ impl Log {
             max_batch: limits.max_batch.max(1),
             edge: Some(edge),
             met: Vec::new(),
-            behind: false,
+            behind,
         };
         let running = tokio::spawn(sequencer.run(stop.clone()));
         Ok(Self {
@@ -257,7 +274,7 @@ impl Log {
 
     /// Signs the SCT for a logged entry.
     pub async fn sign_sct(&self, sequenced: &Sequenced) -> Result<Sct, SctError> {
-        Sct::sign(sequenced, *self.log_id(), &*self.publisher.signer).await
+        Sct::sign(sequenced, *self.log_id(), &*self.publisher.signer.key).await
     }
 
     /// Notes what was handed out for an entry; it is recorded with the next batch.
@@ -296,12 +313,16 @@ impl Log {
         if self.pool.is_closed() {
             return Err(ReadError::Unpublished("the log is closed".to_owned()));
         }
-        self.publisher.store.head().await?;
-        self.publisher
-            .guard
-            .read()
-            .await
-            .map_err(|e| ReadError::Unpublished(e.to_string()))?;
+        let unpublished = |e: &dyn std::fmt::Display| ReadError::Unpublished(e.to_string());
+        let stored = self.publisher.store.head().await?;
+        let guarded = self.publisher.guard.read().await;
+        guarded.map_err(|e| unpublished(&e))?;
+        // What could not be released is tried again: who asks decides whether requests come here,
+        // and without any nothing else would try.
+        if self.publisher.newest().is_none_or(|n| n.head != stored) {
+            let published = self.publisher.publish(stored, None).await;
+            published.map_err(|e| unpublished(&e))?;
+        }
         Ok(())
     }
 
@@ -312,17 +333,17 @@ impl Log {
 
     /// Returns the checkpoint's first line.
     pub fn origin(&self) -> &Origin {
-        &self.publisher.origin
+        &self.publisher.signer.origin
     }
 
     /// Returns SHA-256 of the log's key (RFC 6962, section 3.2).
     pub fn log_id(&self) -> &LogId {
-        &self.publisher.log_id
+        &self.publisher.signer.log_id
     }
 
     /// Returns the log's key.
     pub fn public_key(&self) -> &PublicKey {
-        self.publisher.signer.public_key()
+        self.publisher.signer.key.public_key()
     }
 }
 
@@ -338,17 +359,6 @@ async fn stored_tree(store: &dyn LogStore) -> Result<(Head, RightEdge), OpenLogE
         stored: head.tree,
         damage,
     })
-}
-
-/// Refuses keys whose signatures an SCT and a checkpoint cannot say (RFC 6962, section 2.1.4; RSA,
-/// which it also knows, is refused by clients).
-fn check_algorithm(algorithm: Algorithm) -> Result<(), PublishError> {
-    match algorithm {
-        Algorithm::EcdsaP256Sha256 => Ok(()),
-        other => Err(PublishError::Encode(format!(
-            "a log signs with ECDSA P-256 and SHA-256, and its key is for {other}"
-        ))),
-    }
 }
 
 impl Drop for Log {

@@ -133,8 +133,8 @@ pub(crate) async fn inclusion_proof(
     chancery_tlog::inclusion_proof(index, size, &tiles).map_err(contradicts)
 }
 
-/// Makes a consistency proof from stored tiles.
-pub(crate) async fn consistency_proof(
+/// Makes a consistency proof from stored tiles: none where one tree is empty, or both are the same.
+pub async fn consistency_proof(
     store: &dyn LogReader,
     smaller: u64,
     larger: u64,

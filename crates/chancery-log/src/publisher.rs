@@ -1,4 +1,5 @@
-//! From a committed head to a published checkpoint: the guard first, then the signature.
+//! From a committed head to a published checkpoint: the guard first, then the signatures, then the
+//! witnesses.
 //!
 //! Any process that shares the database may publish a committed head. `guarded` and the order of
 //! publication are owned by whoever holds `turn`.
@@ -6,28 +7,27 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
-use chancery_keys::{SignError, Signer};
-use chancery_tlog::ct::{DigitallySigned, LogId};
-use chancery_tlog::{
-    Checkpoint, Origin, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_signature_input,
-    verify_consistency,
-};
+use chancery_keys::SignError;
+use chancery_tlog::{TreeHead, verify_consistency};
 use tokio::sync::Mutex;
 
 use crate::guard::{Advance, Guard, GuardError};
 use crate::proofs::consistency_proof;
 use crate::read::ReadError;
+use crate::signing::HeadSigner;
 use crate::snapshot::SignedHead;
-use crate::store::{Head, LogStore};
+use crate::store::{Head, LogReader, LogStore};
+use crate::witnesses::{CosignError, Witnesses};
+
+/// How often a newer head is published because a witness has seen it before this process.
+const MAX_OVERTAKEN: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Publisher {
     pub(crate) store: Arc<dyn LogStore>,
     pub(crate) guard: Arc<dyn Guard>,
-    pub(crate) signer: Arc<dyn Signer>,
-    pub(crate) origin: Origin,
-    pub(crate) log_id: LogId,
+    pub(crate) signer: HeadSigner,
+    pub(crate) witnesses: Option<Arc<dyn Witnesses>>,
     published: ArcSwapOption<SignedHead>,
     turn: Mutex<Turn>,
     /// Set once, when database and guard are at odds: nothing is signed any more.
@@ -58,22 +58,23 @@ pub enum PublishError {
     /// The log's key could not sign.
     #[error("the log's key could not sign the checkpoint")]
     Sign(#[from] SignError),
+    /// Too few witnesses have cosigned it, and the policy wants more.
+    #[error("the checkpoint is not released: {0}")]
+    Unwitnessed(String),
 }
 
 impl Publisher {
     pub(crate) fn new(
         store: Arc<dyn LogStore>,
         guard: Arc<dyn Guard>,
-        signer: Arc<dyn Signer>,
-        origin: Origin,
+        signer: HeadSigner,
+        witnesses: Option<Arc<dyn Witnesses>>,
     ) -> Self {
-        let log_id = LogId::of_spki(signer.public_key().spki_der());
         Self {
             store,
             guard,
             signer,
-            origin,
-            log_id,
+            witnesses,
             published: ArcSwapOption::empty(),
             turn: Mutex::new(Turn {
                 guarded: TreeHead::EMPTY,
@@ -114,11 +115,64 @@ impl Publisher {
             self.prove(&head.tree, &newest.head.tree).await?;
             return Ok(newest);
         }
-        self.guard_past(&mut turn, &head.tree, extends).await?;
-
-        let published = Arc::new(self.sign(head).await?);
+        let published = Arc::new(self.release(&mut turn, head, extends).await?);
         self.published.store(Some(Arc::clone(&published)));
         Ok(published)
+    }
+
+    /// Takes `head`, or the newer one that a witness has seen by then, past guard, keys and
+    /// witnesses.
+    async fn release(
+        &self,
+        turn: &mut Turn,
+        mut head: Head,
+        extends: Option<&TreeHead>,
+    ) -> Result<SignedHead, PublishError> {
+        self.guard_past(turn, &head.tree, extends).await?;
+        for _ in 0..MAX_OVERTAKEN {
+            let (signed, mut note) = self.signer.sign(head).await?;
+            let Some(witnesses) = &self.witnesses else {
+                return Ok(signed);
+            };
+            let log = Arc::clone(&self.store) as Arc<dyn LogReader>;
+            match witnesses.cosign(&note, &head.tree, log).await {
+                Ok(lines) => {
+                    lines.into_iter().for_each(|line| note.push(line));
+                    let checkpoint = note.encode().into();
+                    return Ok(SignedHead {
+                        checkpoint,
+                        ..signed
+                    });
+                }
+                Err(CosignError::Ahead { name, witnessed }) => {
+                    head = self.overtaken(&head, &name, witnessed).await?;
+                    self.guard_past(turn, &head.tree, None).await?;
+                }
+                Err(CosignError::NoQuorum(why)) => return Err(PublishError::Unwitnessed(why)),
+            }
+        }
+        Err(PublishError::Unwitnessed(
+            "other processes overtake this one at the witnesses again and again".to_owned(),
+        ))
+    }
+
+    /// Returns the stored head where a witness has seen a larger tree than `head`: another process
+    /// was quicker. Nothing that is stored accounts for a larger one still.
+    async fn overtaken(
+        &self,
+        head: &Head,
+        name: &str,
+        witnessed: u64,
+    ) -> Result<Head, PublishError> {
+        let stored = self.store.head().await.map_err(ReadError::from)?;
+        if stored.tree.tree_size >= witnessed && stored.timestamp_ms > head.timestamp_ms {
+            return Ok(stored);
+        }
+        Err(PublishError::Unwitnessed(format!(
+            "the witness {name} says that it has seen {witnessed} entries of this log, and the \
+             database holds {}: either the database was rolled back, or the witness is wrong",
+            stored.tree.tree_size
+        )))
     }
 
     /// Sees the guard at `head`, or past it on a head consistent with it.
@@ -139,7 +193,12 @@ impl Publisher {
             if !proven {
                 self.prove(&from, head).await?;
             }
-            match self.guard.advance(&from, head).await? {
+            match self
+                .guard
+                .advance(&from, head)
+                .await
+                .map_err(|e| self.of_guard(e))?
+            {
                 Advance::Moved => {
                     turn.guarded = *head;
                     return Ok(());
@@ -177,13 +236,21 @@ impl Publisher {
     /// Reads the guard anew, and proves that it and what is stored now are one log.
     pub(crate) async fn look_again(&self) -> Result<(), PublishError> {
         let mut turn = self.turn.lock().await;
-        turn.guarded = self.guard.read().await?;
+        turn.guarded = self.guard.read().await.map_err(|e| self.of_guard(e))?;
         // After the guard, which moves only once a commit has succeeded.
         let stored = self.store.head().await.map_err(ReadError::from)?.tree;
         if stored.tree_size < turn.guarded.tree_size {
             self.prove(&stored, &turn.guarded).await
         } else {
             self.prove(&turn.guarded, &stored).await
+        }
+    }
+
+    /// Halts the log where the guard itself says that it and the database are at odds.
+    fn of_guard(&self, error: GuardError) -> PublishError {
+        match error {
+            GuardError::AtOdds(_) => PublishError::Halted(self.halt_for(&error.to_string())),
+            other => PublishError::Guard(other),
         }
     }
 
@@ -200,30 +267,8 @@ impl Publisher {
 
     /// Signs nothing any more, and returns why: the first reason that there was.
     pub(crate) fn halt_for(&self, reason: &str) -> String {
-        tracing::error!(log.origin = %self.origin, reason, "the log is halted");
+        tracing::error!(log.origin = %self.signer.origin, reason, "the log is halted");
         self.halted.get_or_init(|| reason.to_owned()).clone()
-    }
-
-    async fn sign(&self, head: Head) -> Result<SignedHead, PublishError> {
-        let input = rfc6962_signature_input(&head.tree, head.timestamp_ms);
-        let signature = self.signer.sign(&input).await?;
-        let encode = |e: &dyn std::fmt::Display| PublishError::Encode(e.to_string());
-        let signature = DigitallySigned::sha256_ecdsa(signature).map_err(|e| encode(&e))?;
-        let line = Rfc6962NoteSignature {
-            timestamp_ms: head.timestamp_ms,
-            signature: signature.clone(),
-        }
-        .to_note_signature(&self.origin, &self.log_id);
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            head: head.tree,
-        };
-        let note = SignedNote::new(checkpoint.body(), vec![line]).map_err(|e| encode(&e))?;
-        Ok(SignedHead {
-            head,
-            signature,
-            checkpoint: Bytes::from(note.encode()),
-        })
     }
 
     /// Learns where the guard stands, at start.

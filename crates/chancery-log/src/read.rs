@@ -39,8 +39,8 @@ pub trait PublishedLog: std::fmt::Debug + Send + Sync {
     fn public_key(&self) -> &PublicKey;
 
     /// Returns the log as of the newest published head, which covers whatever any process on this
-    /// database has answered before. While the database cannot be asked, it is the newest that this
-    /// process knows.
+    /// database has answered before. While the database or the witnesses cannot be asked, it is the
+    /// newest that this process knows.
     async fn newest(&self) -> Result<Snapshot, ReadError>;
 
     /// Returns the newest that this process knows, and asks nobody.
@@ -80,16 +80,17 @@ impl PublishedLog for Log {
     /// back instead.
     async fn newest(&self) -> Result<Snapshot, ReadError> {
         let known = self.known();
-        let stored = match (self.publisher.store.head().await, known) {
-            (Ok(stored), Some(known)) if *known.head() == stored => return Ok(known),
+        let stored = match (self.publisher.store.head().await, &known) {
+            (Ok(stored), Some(known)) if *known.head() == stored => return Ok(known.clone()),
             (Ok(stored), _) => stored,
-            (Err(_), Some(known)) => return Ok(known),
+            (Err(_), Some(known)) => return Ok(known.clone()),
             (Err(e), None) => return Err(e.into()),
         };
-        match self.publisher.publish(stored, None).await {
-            Ok(published) => Ok(self.snapshot(published)),
-            Err(PublishError::Read(e)) => Err(e),
-            Err(e) => Err(ReadError::Unpublished(e.to_string())),
+        match (self.publisher.publish(stored, None).await, known) {
+            (Ok(published), _) => Ok(self.snapshot(published)),
+            (Err(PublishError::Unwitnessed(_)), Some(known)) => Ok(known),
+            (Err(PublishError::Read(e)), _) => Err(e),
+            (Err(e), _) => Err(ReadError::Unpublished(e.to_string())),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use chancery_ca::{Authority, AuthorityParts, BlockList, ClientAlgorithms, IssuingCa, KeyPolicy};
 use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
-use chancery_keys::{LocalKey, Passphrase, PublicKey, Signer, file};
+use chancery_keys::{LocalKey, Passphrase, Signer, file};
 use chancery_log::clock::{Clock, SystemClock};
 use chancery_log::{Log, LogParts, LogStore, PoolLimits};
 use chancery_store::{DatabaseUrl, Instance, Purpose, RecordedLog, Store};
@@ -65,7 +65,7 @@ pub(crate) async fn open(
         origin,
         profile,
         log_key,
-        ..
+        witness_key,
     } = files;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -75,6 +75,8 @@ pub(crate) async fn open(
         store: Arc::clone(&log_store),
         guard,
         signer: Arc::new(log_key),
+        witness_signer: Arc::new(witness_key),
+        witnesses: None,
         clock: Arc::clone(&clock),
         limits: PoolLimits::default(),
     })
@@ -137,7 +139,7 @@ struct Files {
     origin: Origin,
     profile: Profile,
     log_key: LocalKey,
-    witness_key: PublicKey,
+    witness_key: LocalKey,
 }
 
 impl Files {
@@ -150,7 +152,7 @@ impl Files {
             origin: origin(config)?,
             profile: profile(config)?,
             log_key,
-            witness_key: witness_key.public_key().clone(),
+            witness_key,
         })
     }
 }
@@ -310,7 +312,7 @@ impl Files {
             ("the log's key", log.log_id != *log_id.as_bytes()),
             (
                 "the witness key",
-                log.witness_key != self.witness_key.spki_der(),
+                log.witness_key != self.witness_key.public_key().spki_der(),
             ),
             ("the log's origin", log.origin != self.origin.as_str()),
             ("log.read", log.readers != config.log.read.readers()),

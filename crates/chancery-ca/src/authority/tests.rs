@@ -39,6 +39,8 @@ async fn authority(issuer: &str, folder: &tempfile::TempDir) -> Arc<Authority> {
         store: Arc::new(MemoryStore::default()),
         guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
         signer: Arc::new(key(KeyType::P256)),
+        witness_signer: Arc::new(key(KeyType::Ed25519)),
+        witnesses: None,
         clock: Arc::new(SystemClock),
         limits: PoolLimits::default(),
     };

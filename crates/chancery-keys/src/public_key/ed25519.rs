@@ -9,6 +9,12 @@ use der::asn1::AnyRef;
 
 use super::PublicKeyError;
 
+/// What stands before the 32 bytes in a `SubjectPublicKeyInfo`: the sequence, the algorithm without
+/// parameters (1.3.101.112) and the head of the bit string.
+pub(super) const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
 /// The prime of the field, 2^255 - 19, little-endian.
 const FIELD_PRIME: [u8; 32] = {
     let mut prime = [0xff; 32];

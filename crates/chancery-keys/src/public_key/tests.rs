@@ -429,3 +429,11 @@ fn weak_keys_are_told_from_what_is_no_key() {
         assert_eq!(error.is_insecure(), insecure, "{error}");
     }
 }
+
+#[test]
+fn an_ed25519_key_of_32_bytes_is_the_one_in_its_spki() {
+    let key = public_key(KeyType::Ed25519);
+    let bytes = key.subject_public_key().try_into().unwrap();
+    assert_eq!(PublicKey::from_ed25519(bytes), Ok(key));
+    assert!(PublicKey::from_ed25519(&[0; 32]).is_err(), "of order 4");
+}

@@ -48,6 +48,10 @@ pub enum Advance {
 /// Why the guard could not be asked. Nothing may be released until it can.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
+    /// The guard has seen what the database cannot account for: it was rolled back, or forked. Says
+    /// both sizes.
+    #[error("database and guard are at odds: {0}")]
+    AtOdds(String),
     /// The guard's contents are not a guard's, or are not this one's.
     #[error("the guard is damaged: {0}")]
     Damaged(String),

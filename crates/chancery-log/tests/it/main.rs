@@ -25,4 +25,5 @@ mod replicas;
 mod rollback;
 mod tiles;
 mod verify;
+mod witnesses;
 mod world;

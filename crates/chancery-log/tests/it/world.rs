@@ -16,6 +16,7 @@ use chancery_log::guard::FileGuard;
 use chancery_log::memory::{MemoryStore, State};
 use chancery_log::{
     AppendError, Guard, Log, LogParts, LogStore, OpenLogError, PoolLimits, PublishError, Sequenced,
+    Witnesses,
 };
 use chancery_tlog::ct::PrecertEntry;
 use chancery_tlog::{Origin, TreeHead};
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) released: Arc<Mutex<Released>>,
     guard: GuardPlace,
     key: Arc<LocalKey>,
+    witness_key: Arc<LocalKey>,
+    pub(crate) witnesses: Option<Arc<dyn Witnesses>>,
     next_leaf: Arc<AtomicU64>,
 }
 
@@ -56,6 +59,8 @@ impl World {
             released: Arc::default(),
             guard: GuardPlace::Memory(MemoryGuard::default()),
             key: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
+            witness_key: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
+            witnesses: None,
             next_leaf: Arc::default(),
         }
     }
@@ -108,6 +113,8 @@ impl World {
             store: Arc::clone(&store) as Arc<dyn LogStore>,
             guard: Arc::clone(&guard) as Arc<dyn Guard>,
             signer: Arc::clone(&signer) as Arc<dyn Signer>,
+            witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
+            witnesses: self.witnesses.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             limits,
         })

@@ -275,6 +275,8 @@ async fn authority(
         store: Arc::new(store),
         guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
         signer: Arc::new(key(KeyType::P256)),
+        witness_signer: Arc::new(key(KeyType::Ed25519)),
+        witnesses: None,
         clock: Arc::clone(&clock),
         limits: PoolLimits::default(),
     };

@@ -135,6 +135,7 @@ struct World {
     store: Store,
     guard: Arc<FileGuard>,
     signer: Arc<LocalKey>,
+    witness_signer: Arc<LocalKey>,
     origin: Origin,
 }
 
@@ -154,6 +155,7 @@ impl World {
         store.migrate().await?;
         let guard = Arc::new(FileGuard::create(&folder.path().join("guard"))?);
         let signer = Arc::new(LocalKey::generate(KeyType::P256)?);
+        let witness_signer = Arc::new(LocalKey::generate(KeyType::Ed25519)?);
         let origin = Origin::parse("ca.example.org/ct/scale")?;
         let public_key = signer.public_key().spki_der().to_vec();
         let instance = NewInstance {
@@ -166,7 +168,7 @@ impl World {
                 name: "scale".to_owned(),
                 origin: origin.to_string(),
                 log_id: *LogId::of_spki(&public_key).as_bytes(),
-                witness_key: public_key.clone(),
+                witness_key: witness_signer.public_key().spki_der().to_vec(),
                 public_key,
                 readers: Readers::Open,
             },
@@ -178,6 +180,7 @@ impl World {
             store,
             guard,
             signer,
+            witness_signer,
             origin,
         })
     }
@@ -215,6 +218,8 @@ impl World {
             store: self.store.log_store(LOG),
             guard: Arc::<FileGuard>::clone(&self.guard),
             signer: Arc::<LocalKey>::clone(&self.signer),
+            witness_signer: Arc::<LocalKey>::clone(&self.witness_signer),
+            witnesses: None,
             clock: Arc::new(SystemClock),
             limits: PoolLimits::default(),
         })

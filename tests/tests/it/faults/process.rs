@@ -157,6 +157,8 @@ async fn open(world: &World, faults: &Arc<Faults>) -> Outcome<Arc<Authority>> {
             faults: Arc::clone(faults),
         }),
         signer: Arc::new(faulty_key(&world.keys.log, Role::Log)),
+        witness_signer: Arc::<LocalKey>::clone(&world.keys.witness),
+        witnesses: None,
         clock: Arc::new(SystemClock),
         limits: PoolLimits::default(),
     };

@@ -39,6 +39,7 @@ pub(crate) struct World {
 pub(crate) struct CaKeys {
     pub(crate) issuing: Arc<LocalKey>,
     pub(crate) log: Arc<LocalKey>,
+    pub(crate) witness: Arc<LocalKey>,
     pub(crate) chain: CertificateChain,
 }
 
@@ -55,6 +56,7 @@ impl CaKeys {
             chain: ceremony.perform(&root, &issuing).unwrap(),
             issuing,
             log: key(KeyType::P256),
+            witness: key(KeyType::Ed25519),
         }
     }
 
@@ -63,6 +65,7 @@ impl CaKeys {
         let passphrase = passphrase();
         file::create(&folder.join("issuing.pem"), &self.issuing, &passphrase).unwrap();
         file::create(&folder.join("log.pem"), &self.log, &passphrase).unwrap();
+        file::create(&folder.join("witness.pem"), &self.witness, &passphrase).unwrap();
         fs::write(folder.join("chain.pem"), self.chain.pems().join("\n")).unwrap();
     }
 
@@ -73,6 +76,7 @@ impl CaKeys {
         Self {
             issuing: key("issuing.pem"),
             log: key("log.pem"),
+            witness: key("witness.pem"),
             chain: CertificateChain::parse_pem(&chain).unwrap(),
         }
     }
@@ -112,7 +116,7 @@ impl World {
                 name: "main".to_owned(),
                 origin: ORIGIN.to_owned(),
                 log_id: *LogId::of_spki(&public_key).as_bytes(),
-                witness_key: public_key.clone(),
+                witness_key: keys.witness.public_key().spki_der().to_vec(),
                 public_key,
                 readers: Readers::Open,
             },
