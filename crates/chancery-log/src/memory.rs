@@ -35,6 +35,8 @@ pub struct MemoryStore {
 pub struct State {
     /// The stored head.
     pub head: Head,
+    /// What the times of the entries are all before.
+    pub ends_ms: Option<u64>,
     /// Data-tile bytes of each entry.
     pub entries: Vec<Vec<u8>>,
     /// Hash tiles.
@@ -54,6 +56,7 @@ impl Default for State {
                 tree: TreeHead::EMPTY,
                 timestamp_ms: 0,
             },
+            ends_ms: None,
             entries: Vec::new(),
             tiles: BTreeMap::new(),
             terms: Vec::new(),
@@ -175,6 +178,7 @@ impl LogStore for MemoryStore {
         });
         let batch = plan(Tip {
             head,
+            ends_ms: state.ends_ms,
             edge_tiles,
             database_time_ms: None,
             server_run: None,

@@ -34,6 +34,9 @@ pub struct ServerRun {
 pub struct Tip {
     /// The stored head.
     pub head: Head,
+    /// What the times of the log's entries are all before, in milliseconds since the Unix epoch; from
+    /// then on, another log takes entries.
+    pub ends_ms: Option<u64>,
     /// The hash tiles of its right edge, in the order of [`chancery_tlog::RightEdge::tiles_needed`];
     /// `None` if the head is the one that the caller said it knows.
     pub edge_tiles: Option<Vec<(TileId, Vec<u8>)>>,
@@ -209,6 +212,15 @@ pub enum PlanRefused {
     /// The database was connected to since database and guard were last held against each other.
     #[error("the connection to the database is a new one")]
     AnotherServerRun(ServerRun),
+    /// The log takes no entries of that time any more, and another one does.
+    #[error("the log has ended")]
+    Ended,
+    /// The log takes no entries yet.
+    #[error("the log begins only in {in_ms} ms")]
+    NotBegun {
+        /// When it does.
+        in_ms: u64,
+    },
     /// The log was retired, or given another guard, since this process opened it.
     #[error("the log was retired or given another guard while this process ran")]
     Rebound,

@@ -96,6 +96,26 @@ pub enum CreateError {
     Store(#[from] StoreError),
 }
 
+/// Why a log was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddLogError {
+    /// The log that it was to follow is not the newest any more, or ends already.
+    #[error("another log follows the newest one already; nothing was changed")]
+    Followed,
+    /// The log's name cannot stand in a path.
+    #[error(
+        "{0:?} cannot be a log's name: use ASCII letters, digits, '-', '_' and '.', and do not \
+         begin with '.'"
+    )]
+    LogName(String),
+    /// The log that it was to follow has entries of that time.
+    #[error("the log before it has entries of that time already; nothing was changed")]
+    TooLate,
+    /// The database did not answer or refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a commit to this database could be lost.
 #[derive(Debug, thiserror::Error)]
 pub enum DurabilityError {

@@ -111,10 +111,34 @@ pub struct RecordedLog {
     pub readers: Readers,
     /// When it was recorded, in milliseconds since the Unix epoch.
     pub created_ms: u64,
+    /// From when it takes entries, in milliseconds since the Unix epoch.
+    pub begins_ms: u64,
+    /// What the times of its entries are all before, in milliseconds since the Unix epoch, if
+    /// another log follows it.
+    pub ends_ms: Option<u64>,
     /// Since when it takes no entries, in milliseconds since the Unix epoch.
     pub retired_ms: Option<u64>,
     /// How often it was retired or given another guard, in this database.
     pub binding: u64,
+    /// The id of its own rollback guard; `None`: it has the instance's.
+    pub guard_id: Option<String>,
+    /// Its last checkpoint as it was signed, if it is retired and that was kept.
+    pub final_checkpoint: Option<Vec<u8>>,
+}
+
+/// A log that follows another one from a date on, to be recorded.
+#[derive(Clone, Debug)]
+pub struct NextLog {
+    /// The log.
+    pub log: NewLog,
+    /// The number of the log that it follows, which must be the newest.
+    pub after: i64,
+    /// From when it takes entries, and the other none, in milliseconds since the Unix epoch.
+    pub begins_ms: u64,
+    /// The id of its rollback guard.
+    pub guard_id: String,
+    /// Now, in milliseconds since the Unix epoch; also the time of the log's empty head.
+    pub now_ms: u64,
 }
 
 impl CopyState {
@@ -188,11 +212,25 @@ impl NewInstance {
         if self.chain.is_empty() {
             return Err(CreateError::EmptyChain);
         }
-        let name = &self.log.name;
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
-            return Err(CreateError::LogName(name.clone()));
+        match self.log.has_usable_name() {
+            true => Ok(()),
+            false => Err(CreateError::LogName(self.log.name.clone())),
         }
-        Ok(())
+    }
+}
+
+impl NewLog {
+    /// Tells whether its name can stand in a path.
+    pub(crate) fn has_usable_name(&self) -> bool {
+        let name = &self.name;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
+    }
+}
+
+impl RecordedLog {
+    /// Returns the id of its rollback guard.
+    pub fn guard_of<'a>(&'a self, instance: &'a Instance) -> &'a str {
+        self.guard_id.as_deref().unwrap_or(&instance.guard_id)
     }
 }

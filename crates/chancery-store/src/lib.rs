@@ -30,9 +30,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
 
-pub use error::{ConnectError, CreateError, DurabilityError, SchemaError};
+pub use error::{AddLogError, ConnectError, CreateError, DurabilityError, SchemaError};
 pub use guard::{DatabaseGuard, GuardDatabaseError, OpenDatabaseGuardError, Separation};
-pub use instance::{CopyState, Instance, NewInstance, NewLog, Purpose, Readers, RecordedLog};
+pub use instance::{
+    CopyState, Instance, NewInstance, NewLog, NextLog, Purpose, Readers, RecordedLog,
+};
 pub use server::{DatabaseServer, ServerChange};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
@@ -53,6 +55,9 @@ pub enum Access {
     ReadWrite,
     /// Reading, also while another process writes, and from a standby. Whatever writes fails.
     ReadOnly,
+    /// Reading, and [`Store::add_log`]: in an SQLite file also while another process has it. That
+    /// one goes on to write the heads of logs, which adding one leaves alone.
+    AddLog,
 }
 
 /// The certificates that one log's entries may name in their chains.
@@ -99,7 +104,9 @@ trait Database: Send + Sync {
         begun_ms: u64,
     ) -> Result<(), CreateError>;
     async fn finish_copy(&self, state: CopyState) -> Result<bool, StoreError>;
+    async fn add_log(&self, next: &NextLog) -> Result<i64, AddLogError>;
     async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError>;
+    async fn put_final_checkpoint(&self, log: i64, checkpoint: &[u8]) -> Result<bool, StoreError>;
     async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError>;
     async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError>;
     async fn put_used_tokens(&self, tokens: &[UsedToken]) -> Result<(), StoreError>;
@@ -200,14 +207,33 @@ impl Store {
         self.database.finish_copy(state).await
     }
 
+    /// Records a log that follows the newest one, and the end of that one, in one transaction, and
+    /// returns its number. Its entries may name the same issuers.
+    pub async fn add_log(&self, next: NextLog) -> Result<i64, AddLogError> {
+        if !next.log.has_usable_name() {
+            return Err(AddLogError::LogName(next.log.name));
+        }
+        self.database.add_log(&next).await
+    }
+
+    /// Keeps the last checkpoint of a retired log, to be served when nobody can sign one any more.
+    /// Returns `false` if the log is not retired, or one is kept already.
+    pub async fn put_final_checkpoint(
+        &self,
+        log: i64,
+        checkpoint: &[u8],
+    ) -> Result<bool, StoreError> {
+        self.database.put_final_checkpoint(log, checkpoint).await
+    }
+
     /// Records that a log takes no entries any more, from `now_ms` on, in milliseconds since the
     /// Unix epoch. Returns `false` if that is recorded already.
     pub async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError> {
         self.database.retire_log(log, now_ms).await
     }
 
-    /// Puts another guard in the place of the one that is recorded. Returns `false` if that is not
-    /// `from`.
+    /// Puts another guard in the place of one that is recorded, of the instance or of a log of its
+    /// own. Returns `false` if `from` is none.
     pub async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError> {
         self.database.replace_guard(from, to).await
     }

@@ -1,17 +1,17 @@
 //! Copies of a database, and the few changes to an installation's record.
 
 use chancery_log::StoreError;
-use chancery_tlog::TreeHead;
 use sha2::{Digest, Sha256};
 use sqlx::Executor;
 use sqlx::query::Query;
 
+use super::logs::{self, Stretch};
 use super::used_tokens::begin;
 use super::writers::Writers;
 use super::{Arguments, BEGIN, Connection, Driver, sql};
 use crate::Issuers;
 use crate::error::store_error;
-use crate::instance::{CopyState, Instance, RecordedLog};
+use crate::instance::{CopyState, Instance, NewLog, RecordedLog};
 use crate::limits::{BEFORE_COMMIT, COMMIT, timed_out, within};
 
 /// Begins a transaction and inserts the record of another database's installation in it, with empty
@@ -64,29 +64,38 @@ pub(super) async fn insert(
 }
 
 async fn insert_log(connection: &mut Connection, log: &RecordedLog) -> sqlx::Result<()> {
-    let created_ms = log.created_ms.cast_signed();
-    sqlx::query(sql::INSERT_LOG)
-        .bind(log.log)
-        .bind(&*log.name)
-        .bind(&*log.origin)
-        .bind(log.log_id.as_slice())
-        .bind(log.public_key.as_slice())
-        .bind(log.witness_key.as_slice())
-        .bind(log.readers.as_str())
-        .bind(created_ms)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(sql::INSERT_HEAD)
-        .bind(log.log)
-        .bind(TreeHead::EMPTY.tree_size.cast_signed())
-        .bind(TreeHead::EMPTY.root_hash.as_bytes().as_slice())
-        .bind(created_ms)
-        .execute(&mut *connection)
-        .await?;
+    let new = NewLog {
+        name: log.name.clone(),
+        origin: log.origin.clone(),
+        log_id: log.log_id,
+        public_key: log.public_key.clone(),
+        witness_key: log.witness_key.clone(),
+        readers: log.readers,
+    };
+    let stretch = Stretch {
+        created_ms: log.created_ms,
+        begins_ms: log.begins_ms,
+        guard_id: log.guard_id.as_deref(),
+    };
+    logs::insert(connection, log.log, &new, &stretch).await?;
+    if let Some(ends_ms) = log.ends_ms {
+        sqlx::query(sql::END_LOG)
+            .bind(log.log)
+            .bind(ends_ms.cast_signed())
+            .execute(&mut *connection)
+            .await?;
+    }
     if let Some(retired_ms) = log.retired_ms {
         sqlx::query(sql::RETIRE_LOG)
             .bind(log.log)
             .bind(retired_ms.cast_signed())
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(checkpoint) = &log.final_checkpoint {
+        sqlx::query(sql::PUT_FINAL_CHECKPOINT)
+            .bind(log.log)
+            .bind(checkpoint.as_slice())
             .execute(connection)
             .await?;
     }
@@ -101,26 +110,27 @@ pub(super) async fn change(
     change_and(writers, query, None).await
 }
 
-/// Does so with a statement that changes what processes are bound to. Those that run find out under
-/// the lock of the head, for which this waits.
+/// Does so with a statement that changes what processes are bound to, which `then` tells them. Those
+/// that run find out under the lock of the head, for which this waits.
 pub(super) async fn rebind(
     writers: &Writers,
     query: Query<'_, Driver, Arguments>,
+    then: Query<'_, Driver, Arguments>,
 ) -> Result<bool, StoreError> {
-    change_and(writers, query, Some(sql::REBIND)).await
+    change_and(writers, query, Some(then)).await
 }
 
 async fn change_and(
     writers: &Writers,
     query: Query<'_, Driver, Arguments>,
-    then: Option<&'static str>,
+    then: Option<Query<'_, Driver, Arguments>>,
 ) -> Result<bool, StoreError> {
     let (loan, changed) = tokio::time::timeout(BEFORE_COMMIT, async {
         let mut loan = begin(writers).await?;
         let done = query.execute(loan.connection()).await;
         let changed = done.map_err(store_error)?.rows_affected();
         if let Some(then) = then.filter(|_| changed > 0) {
-            let done = sqlx::query(then).execute(loan.connection()).await;
+            let done = then.execute(loan.connection()).await;
             done.map_err(store_error)?;
         }
         Ok::<_, StoreError>((loan, changed))

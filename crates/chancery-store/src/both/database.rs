@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
-use chancery_tlog::TreeHead;
 use sha2::{Digest, Sha256};
 use sqlx::Executor;
 use sqlx::migrate::Migrator;
 
 use super::log::Log;
+use super::logs::{self, LogRow, Stretch};
 use super::writers::Writers;
 use super::{
     BEGIN, Connection, Pool, copies, durability, one_file, place, server, sql, tables_exist,
     used_tokens,
 };
-use crate::error::{CreateError, DurabilityError, SchemaError};
+use crate::error::{AddLogError, CreateError, DurabilityError, SchemaError};
 use crate::guard::Place;
-use crate::instance::{CopyState, Instance, NewInstance, Purpose, Readers, RecordedLog};
+use crate::instance::{CopyState, Instance, NewInstance, NextLog, Purpose};
 use crate::limits::{COMMIT, OPERATION, within};
 use crate::server::ServerChange;
 use crate::{Issuers, UsedToken, migrate, rows};
@@ -130,18 +130,35 @@ impl crate::Database for Database {
         copies::change(&self.writers, sqlx::query(statement)).await
     }
 
+    async fn add_log(&self, next: &NextLog) -> Result<i64, AddLogError> {
+        logs::add(&self.writers, next).await
+    }
+
     async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError> {
         let query = sqlx::query(sql::RETIRE_LOG)
             .bind(log)
             .bind(now_ms.cast_signed());
-        copies::rebind(&self.writers, query).await
+        copies::rebind(&self.writers, query, sqlx::query(sql::REBIND).bind(log)).await
+    }
+
+    async fn put_final_checkpoint(&self, log: i64, checkpoint: &[u8]) -> Result<bool, StoreError> {
+        let query = sqlx::query(sql::PUT_FINAL_CHECKPOINT)
+            .bind(log)
+            .bind(checkpoint.to_vec());
+        copies::change(&self.writers, query).await
     }
 
     async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError> {
-        let query = sqlx::query(sql::REPLACE_GUARD)
-            .bind(from.to_owned())
-            .bind(to.to_owned());
-        copies::rebind(&self.writers, query).await
+        for statement in [sql::REPLACE_GUARD, sql::REPLACE_LOG_GUARD] {
+            let query = sqlx::query(statement)
+                .bind(from.to_owned())
+                .bind(to.to_owned());
+            let rebind = sqlx::query(sql::REBIND_GUARDED).bind(to.to_owned());
+            if copies::rebind(&self.writers, query, rebind).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError> {
@@ -203,7 +220,12 @@ async fn insert_instance(connection: &mut Connection, new: &NewInstance) -> sqlx
     if inserted.rows_affected() == 0 {
         return Ok(false);
     }
-    insert_log(connection, new).await?;
+    let stretch = Stretch {
+        created_ms: new.now_ms,
+        begins_ms: new.now_ms,
+        guard_id: None,
+    };
+    logs::insert(connection, FIRST_LOG, &new.log, &stretch).await?;
 
     for (position, der) in (0_i64..).zip(&new.chain) {
         let fingerprint = Sha256::digest(der).to_vec();
@@ -223,76 +245,13 @@ async fn insert_instance(connection: &mut Connection, new: &NewInstance) -> sqlx
     Ok(true)
 }
 
-async fn insert_log(connection: &mut Connection, new: &NewInstance) -> sqlx::Result<()> {
-    let now_ms = new.now_ms.cast_signed();
-    sqlx::query(sql::INSERT_LOG)
-        .bind(FIRST_LOG)
-        .bind(&*new.log.name)
-        .bind(&*new.log.origin)
-        .bind(new.log.log_id.as_slice())
-        .bind(new.log.public_key.as_slice())
-        .bind(new.log.witness_key.as_slice())
-        .bind(new.log.readers.as_str())
-        .bind(now_ms)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(sql::INSERT_HEAD)
-        .bind(FIRST_LOG)
-        .bind(TreeHead::EMPTY.tree_size.cast_signed())
-        .bind(TreeHead::EMPTY.root_hash.as_bytes().as_slice())
-        .bind(now_ms)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 type InstanceRow = (String, i64, String, String);
-type LogRow = (
-    i64,
-    String,
-    String,
-    Vec<u8>,
-    Vec<u8>,
-    Vec<u8>,
-    String,
-    i64,
-    Option<i64>,
-    i64,
-);
-
 fn read_instance(
     (purpose, created_ms, guard_id, url): InstanceRow,
     chain: Vec<Vec<u8>>,
     logs: Vec<LogRow>,
     copy: Option<String>,
 ) -> Result<Instance, StoreError> {
-    let read_log = |row: LogRow| {
-        let (
-            log,
-            name,
-            origin,
-            log_id,
-            public_key,
-            witness_key,
-            readers,
-            created_ms,
-            retired_ms,
-            binding,
-        ) = row;
-        let retired_ms = retired_ms.map(|time| rows::unsigned("retired_ms", time));
-        Ok(RecordedLog {
-            log,
-            name,
-            origin,
-            log_id: rows::digest("log_id", log_id)?,
-            public_key,
-            witness_key,
-            readers: Readers::parse(&readers)?,
-            created_ms: rows::unsigned("created_ms", created_ms)?,
-            retired_ms: retired_ms.transpose()?,
-            binding: rows::unsigned("binding", binding)?,
-        })
-    };
     Ok(Instance {
         purpose: Purpose::parse(&purpose)?,
         created_ms: rows::unsigned("created_ms", created_ms)?,
@@ -301,7 +260,7 @@ fn read_instance(
         chain,
         logs: logs
             .into_iter()
-            .map(read_log)
+            .map(logs::read)
             .collect::<Result<_, StoreError>>()?,
         copy: copy.map(|state| CopyState::parse(&state)).transpose()?,
     })

@@ -12,7 +12,7 @@ use chancery_tlog::{MAX_TILE_LEVEL, RightEdge, TILE_WIDTH, TileId, TreeHead};
 
 use super::lone::Lone;
 use super::write::{lock_head, write};
-use super::writers::{Loan, Writers};
+use super::writers::{Loan, Writers, Written};
 use super::{Connection, Pool, SOLE_WRITER, sql, tiles};
 use crate::error::{connection_lost, store_error};
 use crate::limits::{BEFORE_COMMIT, COMMIT, OPERATION, timed_out, within};
@@ -31,6 +31,8 @@ pub(super) struct Log {
 /// What [`lock_head`] found.
 pub(super) struct LockedHead {
     pub(super) row: Option<rows::HeadRow>,
+    /// What the times of the log's entries are all before.
+    pub(super) ends_ms: Option<i64>,
     pub(super) database_time_ms: Option<i64>,
     /// When the server was started, in microseconds since the Unix epoch, and what the log is
     /// bound to: where it is a server.
@@ -42,7 +44,7 @@ enum Prepared<'a> {
     /// COMMIT.
     Written(Loan<'a>),
     /// All of it, which then gives the log this head.
-    Lone(Loan<'a>, Box<Lone>, Head),
+    Lone(Loan<'a>, Box<Lone>, Written),
 }
 
 #[async_trait]
@@ -110,7 +112,7 @@ impl LogStore for Log {
             Prepared::Written(transaction) => within(COMMIT, transaction.commit())
                 .await
                 .map_err(SequenceError::Unknown),
-            Prepared::Lone(loan, lone, head) => self.write_lone(loan, *lone, head).await,
+            Prepared::Lone(loan, lone, written) => self.write_lone(loan, *lone, written).await,
         }
     }
 
@@ -225,6 +227,12 @@ async fn begin(loan: &mut Loan<'_>, log: i64) -> Result<LockedHead, StoreError> 
     locked.map_err(store_error)
 }
 
+/// What the times of a log's entries are all before.
+fn ends_ms(locked: &LockedHead) -> Result<Option<u64>, StoreError> {
+    let ends_ms = locked.ends_ms.map(|time| rows::unsigned("ends_ms", time));
+    ends_ms.transpose()
+}
+
 /// A bound of a range as a column holds it: nothing lies beyond 2^63.
 fn bound(leaf_index: u64) -> i64 {
     i64::try_from(leaf_index).unwrap_or(i64::MAX)
@@ -250,11 +258,14 @@ impl Log {
         let loan = self.writers.lend().await;
         let mut loan = loan.map_err(SequenceError::NotCommitted)?;
         let written = loan.take_written(self.log);
-        let Some(from) = written.filter(|head| SOLE_WRITER && Some(head.tree) == known) else {
+        let is_there = |written: &Written| SOLE_WRITER && Some(written.head.tree) == known;
+        let Some(written) = written.filter(is_there) else {
             return self.write_batch(loan, known, plan).await;
         };
+        let from = written.head;
         let tip = Tip {
             head: from,
+            ends_ms: written.ends_ms,
             edge_tiles: None,
             database_time_ms: None,
             server_run: None,
@@ -262,31 +273,50 @@ impl Log {
         let (to, rows) = match plan(tip) {
             Ok(batch) => (batch.head, Rows::of(batch, from.tree)),
             Err(refused) => {
-                loan.wrote(self.log, from);
+                loan.wrote(written);
                 loan.give_back();
                 return Err(refused.into());
             }
         };
         let rows = match Lone::of(rows) {
-            Ok(lone) => return Ok(Prepared::Lone(loan, Box::new(lone), to)),
+            Ok(lone) => {
+                let written = Written {
+                    head: to,
+                    ..written
+                };
+                return Ok(Prepared::Lone(loan, Box::new(lone), written));
+            }
             Err(rows) => *rows,
         };
-        let begun = begin(&mut loan, self.log).await;
-        begun.map_err(SequenceError::NotCommitted)?;
-        self.write(loan, rows).await
+        let locked = begin(&mut loan, self.log).await;
+        let ends_ms = locked.and_then(|locked| ends_ms(&locked));
+        let ends_ms = ends_ms.map_err(SequenceError::NotCommitted)?;
+        if ends_ms.is_some_and(|ends_ms| ends_ms <= to.timestamp_ms) {
+            loan.roll_back().await;
+            return Err(PlanRefused::Ended.into());
+        }
+        self.write(loan, rows, ends_ms).await
     }
 
     async fn write_lone(
         &self,
         mut loan: Loan<'_>,
         lone: Lone,
-        head: Head,
+        written: Written,
     ) -> Result<(), SequenceError> {
         let writing = lone.write(loan.connection(), self.log);
-        // Whatever it says, it may have been said after the commit.
-        let written = within(BEFORE_COMMIT, writing).await;
-        written.map_err(SequenceError::Unknown)?;
-        loan.wrote(self.log, head);
+        let wrote = tokio::time::timeout(BEFORE_COMMIT, writing).await;
+        match wrote {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) if Lone::found_ended(&e) => {
+                loan.give_back();
+                return Err(PlanRefused::Ended.into());
+            }
+            // Whatever it says, it may have been said after the commit.
+            Ok(Err(e)) => return Err(SequenceError::Unknown(store_error(e))),
+            Err(_) => return Err(SequenceError::Unknown(timed_out(BEFORE_COMMIT))),
+        }
+        loan.wrote(written);
         loan.give_back();
         Ok(())
     }
@@ -306,7 +336,7 @@ impl Log {
         }
         let tip = self.tip(&mut loan, known, locked).await;
         let tip = tip.map_err(SequenceError::NotCommitted)?;
-        let from = tip.head.tree;
+        let (from, ends_ms) = (tip.head.tree, tip.ends_ms);
         let batch = match plan(tip) {
             Ok(batch) => batch,
             Err(refused) => {
@@ -314,13 +344,14 @@ impl Log {
                 return Err(refused.into());
             }
         };
-        self.write(loan, Rows::of(batch, from)).await
+        self.write(loan, Rows::of(batch, from), ends_ms).await
     }
 
     async fn write<'a>(
         &self,
         mut loan: Loan<'a>,
         rows: Rows,
+        ends_ms: Option<u64>,
     ) -> Result<Prepared<'a>, SequenceError> {
         let head = rows.head.map(|swap| swap.to);
         for issuer in &rows.issuers {
@@ -336,7 +367,8 @@ impl Log {
         let replaced = replaced.map_err(store_error);
         self.require_one(replaced.map_err(SequenceError::NotCommitted)?)?;
         if let Some(head) = head {
-            loan.wrote(self.log, head);
+            let log = self.log;
+            loan.wrote(Written { log, head, ends_ms });
         }
         Ok(Prepared::Written(loan))
     }
@@ -366,6 +398,7 @@ impl Log {
         known: Option<TreeHead>,
         locked: LockedHead,
     ) -> Result<Tip, StoreError> {
+        let ends_ms = ends_ms(&locked)?;
         let head = rows::head(self.log, locked.row)?;
         let edge_tiles = match known {
             Some(known) if known == head.tree => None,
@@ -380,6 +413,7 @@ impl Log {
         };
         Ok(Tip {
             head,
+            ends_ms,
             edge_tiles,
             database_time_ms,
             server_run: locked.server.map(|(started_us, _)| ServerRun {

@@ -93,8 +93,9 @@ pub(crate) const INSERT_AUTHORITY: &str = "\
 
 /// A log.
 pub(crate) const INSERT_LOG: &str = "\
-    INSERT INTO log (log, name, origin, log_id, public_key, witness_key, readers, created_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    INSERT INTO log (log, name, origin, log_id, public_key, witness_key, readers, created_ms,
+                     begins_ms, guard_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// A log's first head.
 pub(crate) const INSERT_HEAD: &str = "\
@@ -138,8 +139,8 @@ pub(crate) const MOVE_GUARD: &str = "\
 
 /// All logs.
 pub(crate) const LOGS: &str = "\
-    SELECT log.log, name, origin, log_id, public_key, witness_key, readers, created_ms, retired_ms,
-           binding
+    SELECT log.log, name, origin, log_id, public_key, witness_key, readers, created_ms, begins_ms,
+           ends_ms, retired_ms, binding, guard_id, final_checkpoint
       FROM log
       JOIN log_head ON log_head.log = log.log
      ORDER BY log.log";
@@ -172,16 +173,55 @@ pub(crate) const RETIRE_LOG: &str = "\
        SET retired_ms = $2
      WHERE log = $1 AND retired_ms IS NULL";
 
-/// Puts another guard in the place of the one that is recorded.
+/// Keeps the last checkpoint of a retired log. Changes no row if there is one already.
+pub(crate) const PUT_FINAL_CHECKPOINT: &str = "\
+    UPDATE log
+       SET final_checkpoint = $2
+     WHERE log = $1 AND retired_ms IS NOT NULL AND final_checkpoint IS NULL";
+
+/// Gives a log its end. Changes no row if it has one, or has entries of that time.
+pub(crate) const END_LOG: &str = "\
+    UPDATE log_head
+       SET ends_ms = $2
+     WHERE log = $1 AND ends_ms IS NULL AND timestamp_ms < $2";
+
+/// Lets a log's entries name the issuers that another's may.
+pub(crate) const COPY_ISSUERS: &str = "\
+    INSERT INTO log_issuer (log, fingerprint, der)
+    SELECT $1, fingerprint, der
+      FROM log_issuer
+     WHERE log = $2";
+
+/// The log that was made last.
+pub(crate) const NEWEST_LOG: &str = "\
+    SELECT MAX(log)
+      FROM log";
+
+/// Puts another guard in the place of the instance's.
 pub(crate) const REPLACE_GUARD: &str = "\
     UPDATE instance
        SET guard_id = $2
      WHERE id = 1 AND guard_id = $1";
 
-/// Tells every process that what it is bound to has changed.
+/// Puts another guard in the place of a log's own.
+pub(crate) const REPLACE_LOG_GUARD: &str = "\
+    UPDATE log
+       SET guard_id = $2
+     WHERE guard_id = $1";
+
+/// Tells every process of a log that what it is bound to has changed.
 pub(crate) const REBIND: &str = "\
     UPDATE log_head
-       SET binding = binding + 1";
+       SET binding = binding + 1
+     WHERE log = $1";
+
+/// Tells the processes of each log that has this guard now.
+pub(crate) const REBIND_GUARDED: &str = "\
+    UPDATE log_head
+       SET binding = binding + 1
+     WHERE log IN (SELECT log.log
+                     FROM log, instance
+                    WHERE COALESCE(log.guard_id, instance.guard_id) = $1)";
 
 /// A stretch of the used tokens.
 pub(crate) const USED_TOKENS: &str = "\

@@ -55,6 +55,12 @@ pub(super) async fn put(writers: &Writers, tokens: &[UsedToken]) -> Result<(), S
 /// has been asked of it yet.
 pub(super) async fn begin(writers: &Writers) -> Result<Loan<'_>, StoreError> {
     let mut loan = writers.lend().await?;
+    begin_on(&mut loan).await?;
+    Ok(loan)
+}
+
+/// Begins a transaction on a connection that was lent for it.
+pub(super) async fn begin_on(loan: &mut Loan<'_>) -> Result<(), StoreError> {
     match loan.connection().execute(BEGIN).await {
         Err(error) if loan.reused() && connection_lost(&error) => {
             loan.renew().await?;
@@ -65,5 +71,5 @@ pub(super) async fn begin(writers: &Writers) -> Result<Loan<'_>, StoreError> {
             other.map_err(store_error)?;
         }
     }
-    Ok(loan)
+    Ok(())
 }

@@ -24,11 +24,18 @@ pub(super) struct Writers {
     idle: Mutex<Vec<Numbered>>,
     /// How many connections there have been.
     opened: AtomicU64,
-    /// The number of a log and its head as this process last wrote it.
-    written: Mutex<Option<(i64, Head)>>,
+    /// What this process last wrote to a log.
+    written: Mutex<Option<Written>>,
     /// The claim on an SQLite file of one process alone: held as long as anybody can write.
     claim: Option<Claim>,
     access: Access,
+}
+
+/// A log's head as it was written, and what was known of the log's end then.
+pub(super) struct Written {
+    pub(super) log: i64,
+    pub(super) head: Head,
+    pub(super) ends_ms: Option<u64>,
 }
 
 /// A connection, and which of this process's it is.
@@ -41,7 +48,7 @@ pub(super) struct Loan<'a> {
     connection: Connection,
     reused: bool,
     /// What is written on it: known to all once it is given back.
-    wrote: Option<(i64, Head)>,
+    wrote: Option<Written>,
     _permit: SemaphorePermit<'a>,
 }
 
@@ -101,6 +108,11 @@ impl Writers {
         Ok(Numbered(number, connection))
     }
 
+    /// Tells what may be done with the connections.
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
     /// Closes what is idle, and lends nothing any more.
     pub(super) async fn close(&self) {
         self.permits.close();
@@ -111,7 +123,7 @@ impl Writers {
         }
     }
 
-    fn written(&self) -> MutexGuard<'_, Option<(i64, Head)>> {
+    fn written(&self) -> MutexGuard<'_, Option<Written>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -166,14 +178,14 @@ impl Loan<'_> {
 
     /// Takes the head that this process last wrote to a log, which is there still unless somebody
     /// else can write. It is not known any more until the next is.
-    pub(super) fn take_written(&self, log: i64) -> Option<Head> {
-        let (of, head) = self.writers.written().take()?;
-        (of == log).then_some(head)
+    pub(super) fn take_written(&self, log: i64) -> Option<Written> {
+        let written = self.writers.written().take()?;
+        (written.log == log).then_some(written)
     }
 
     /// Notes the head that a log has once this loan has ended cleanly.
-    pub(super) fn wrote(&mut self, log: i64, head: Head) {
-        self.wrote = Some((log, head));
+    pub(super) fn wrote(&mut self, written: Written) {
+        self.wrote = Some(written);
     }
 
     /// Gives back a connection that has no transaction open.

@@ -14,6 +14,10 @@ impl Lone {
         Err(Box::new(rows))
     }
 
+    pub(super) fn found_ended(_: &sqlx::Error) -> bool {
+        false
+    }
+
     pub(super) async fn write(self, _: &mut Connection, _: i64) -> sqlx::Result<()> {
         match self.0 {}
     }

@@ -21,6 +21,8 @@ mod database;
 mod guard;
 #[path = "../both/log.rs"]
 mod log;
+#[path = "../both/logs.rs"]
+mod logs;
 #[path = "../both/used_tokens.rs"]
 mod used_tokens;
 #[path = "../both/writers.rs"]
@@ -73,6 +75,11 @@ const MIGRATIONS: &[Embedded] = &[
         6,
         "leaf_hash",
         include_str!("../../../../migrations/postgres/0006_leaf_hash.sql"),
+    ),
+    (
+        7,
+        "shard",
+        include_str!("../../../../migrations/postgres/0007_shard.sql"),
     ),
 ];
 
@@ -160,6 +167,11 @@ async fn begin_session(connection: &mut Connection, access: Access) -> sqlx::Res
         let read_only = "SET default_transaction_read_only = on";
         connection.execute(read_only).await?;
     }
+    Ok(())
+}
+
+/// Any number of processes may write to a server's database.
+async fn permit_log_record(_: &mut Connection, _: Access, _: bool) -> sqlx::Result<()> {
     Ok(())
 }
 

@@ -4,10 +4,12 @@
 mod both;
 
 pub(super) use both::{
-    AUTHORITIES, COPY, DELIVERIES, DELIVERIES_BEYOND, ENTRIES, ENTRIES_BEYOND, FIND, FINISH_BACKUP,
-    FINISH_RESTORE, GUARD, HEAD, INSERT_AUTHORITY, INSERT_COPY, INSERT_GUARD, INSERT_HEAD,
-    INSERT_INSTANCE, INSERT_ISSUER, INSERT_LOG, INSERT_USED_TOKEN, INSTANCE, ISSUER, ISSUERS, LOGS,
-    MOVE_GUARD, REBIND, REPLACE_GUARD, RETIRE_LOG, TERMS, TILES_BEYOND, USED_TOKENS,
+    AUTHORITIES, COPY, COPY_ISSUERS, DELIVERIES, DELIVERIES_BEYOND, END_LOG, ENTRIES,
+    ENTRIES_BEYOND, FIND, FINISH_BACKUP, FINISH_RESTORE, GUARD, HEAD, INSERT_AUTHORITY,
+    INSERT_COPY, INSERT_GUARD, INSERT_HEAD, INSERT_INSTANCE, INSERT_ISSUER, INSERT_LOG,
+    INSERT_USED_TOKEN, INSTANCE, ISSUER, ISSUERS, LOGS, MOVE_GUARD, NEWEST_LOG,
+    PUT_FINAL_CHECKPOINT, REBIND, REBIND_GUARDED, REPLACE_GUARD, REPLACE_LOG_GUARD, RETIRE_LOG,
+    TERMS, TILES_BEYOND, USED_TOKENS,
 };
 
 /// Locks a log's head and reads it. The clock is read outside the sub-select, thus after the lock
@@ -16,14 +18,14 @@ pub(super) use both::{
 /// connection pooler.
 pub(super) const LOCK_HEAD: &str = "\
     WITH head AS MATERIALIZED (
-          SELECT tree_size, root_hash, timestamp_ms, binding
+          SELECT tree_size, root_hash, timestamp_ms, binding, ends_ms
             FROM log_head
            WHERE log = $1
              FOR UPDATE)
     SELECT tree_size, root_hash, timestamp_ms,
            (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT,
            (EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000000)::BIGINT,
-           binding
+           binding, ends_ms
       FROM head";
 
 /// Hash tiles in the order asked for, NULL where there is none.

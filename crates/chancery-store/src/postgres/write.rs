@@ -10,18 +10,23 @@ use crate::rows::Rows;
 /// Begins a transaction and locks the log's head in it.
 pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Result<LockedHead> {
     connection.execute(BEGIN).await?;
-    let found = sqlx::query_as::<_, (i64, Vec<u8>, i64, i64, i64, i64)>(sql::LOCK_HEAD)
-        .bind(log)
-        .fetch_optional(connection)
-        .await?;
+    let found =
+        sqlx::query_as::<_, (i64, Vec<u8>, i64, i64, i64, i64, Option<i64>)>(sql::LOCK_HEAD)
+            .bind(log)
+            .fetch_optional(connection)
+            .await?;
     Ok(match found {
-        Some((tree_size, root_hash, timestamp_ms, now_ms, started_us, binding)) => LockedHead {
-            row: Some((tree_size, root_hash, timestamp_ms)),
-            database_time_ms: Some(now_ms),
-            server: Some((started_us, binding)),
-        },
+        Some((tree_size, root_hash, timestamp_ms, now_ms, started_us, binding, ends_ms)) => {
+            LockedHead {
+                row: Some((tree_size, root_hash, timestamp_ms)),
+                ends_ms,
+                database_time_ms: Some(now_ms),
+                server: Some((started_us, binding)),
+            }
+        }
         None => LockedHead {
             row: None,
+            ends_ms: None,
             database_time_ms: None,
             server: None,
         },

@@ -20,7 +20,7 @@ pub(crate) struct Claim {
     path: PathBuf,
     /// Device and inode.
     file: (u64, u64),
-    /// None for one who only reads.
+    /// None for one who only reads, or adds a log beside the one who has it.
     _lock: Option<File>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn claim(path: &Path, options: ConnectOptions) -> Result<Claim, Conne
         return Err(ConnectError::Missing(path.to_owned()));
     }
     let lock = match options.access {
-        Access::ReadOnly => None,
+        Access::ReadOnly | Access::AddLog => None,
         Access::ReadWrite => Some(lock(path)?),
     };
     if !exists {

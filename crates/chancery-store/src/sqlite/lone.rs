@@ -40,6 +40,13 @@ impl Lone {
         }
     }
 
+    /// Tells whether an error is the statement's own, which says that the log has ended. Nothing is
+    /// written then.
+    pub(super) fn found_ended(error: &sqlx::Error) -> bool {
+        let error = error.as_database_error();
+        error.is_some_and(|error| error.message() == "the log has ended")
+    }
+
     /// Writes it. Where the head is another one than it builds on, it writes nothing and fails.
     pub(super) async fn write(self, connection: &mut Connection, log: i64) -> sqlx::Result<()> {
         let Self {

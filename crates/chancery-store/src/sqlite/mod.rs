@@ -24,6 +24,8 @@ mod database;
 mod guard;
 #[path = "../both/log.rs"]
 mod log;
+#[path = "../both/logs.rs"]
+mod logs;
 #[path = "../both/used_tokens.rs"]
 mod used_tokens;
 #[path = "../both/writers.rs"]
@@ -81,6 +83,11 @@ const MIGRATIONS: &[Embedded] = &[
         6,
         "leaf_hash",
         include_str!("../../../../migrations/sqlite/0006_leaf_hash.sql"),
+    ),
+    (
+        7,
+        "shard",
+        include_str!("../../../../migrations/sqlite/0007_shard.sql"),
     ),
 ];
 
@@ -168,6 +175,26 @@ async fn begin_session(connection: &mut Connection, access: Access) -> sqlx::Res
             .execute("PRAGMA wal_checkpoint(TRUNCATE)")
             .await?;
         connection.execute(sql::LONE_VIEW).await?;
+    }
+    if access == Access::AddLog {
+        connection.execute(sql::QUERY_ONLY).await?;
+    }
+    Ok(())
+}
+
+/// Lets a session that may add a log write, or forbids it again, also before COMMIT.
+async fn permit_log_record(
+    connection: &mut Connection,
+    access: Access,
+    permitted: bool,
+) -> sqlx::Result<()> {
+    if access == Access::AddLog {
+        let pragma = if permitted {
+            sql::QUERY_AND_WRITE
+        } else {
+            sql::QUERY_ONLY
+        };
+        connection.execute(pragma).await?;
     }
     Ok(())
 }

@@ -4,22 +4,24 @@
 mod both;
 
 pub(super) use both::{
-    AUTHORITIES, COPY, DELIVERIES, DELIVERIES_BEYOND, ENTRIES, ENTRIES_BEYOND, FIND, FINISH_BACKUP,
-    FINISH_RESTORE, GUARD, HEAD, INSERT_AUTHORITY, INSERT_COPY, INSERT_GUARD, INSERT_HEAD,
-    INSERT_INSTANCE, INSERT_ISSUER, INSERT_LOG, INSERT_USED_TOKEN, INSTANCE, ISSUER, ISSUERS, LOGS,
-    MOVE_GUARD, REBIND, REPLACE_GUARD, RETIRE_LOG, TERMS, TILES_BEYOND, USED_TOKENS,
+    AUTHORITIES, COPY, COPY_ISSUERS, DELIVERIES, DELIVERIES_BEYOND, END_LOG, ENTRIES,
+    ENTRIES_BEYOND, FIND, FINISH_BACKUP, FINISH_RESTORE, GUARD, HEAD, INSERT_AUTHORITY,
+    INSERT_COPY, INSERT_GUARD, INSERT_HEAD, INSERT_INSTANCE, INSERT_ISSUER, INSERT_LOG,
+    INSERT_USED_TOKEN, INSTANCE, ISSUER, ISSUERS, LOGS, MOVE_GUARD, NEWEST_LOG,
+    PUT_FINAL_CHECKPOINT, REBIND, REBIND_GUARDED, REPLACE_GUARD, REPLACE_LOG_GUARD, RETIRE_LOG,
+    TERMS, TILES_BEYOND, USED_TOKENS,
 };
 
 /// Begins a transaction that holds the write lock, and reads a log's head.
 pub(super) const LOCK_HEAD: &str = "\
     BEGIN IMMEDIATE;
-    SELECT tree_size, root_hash, timestamp_ms
+    SELECT tree_size, root_hash, timestamp_ms, ends_ms
       FROM log_head
      WHERE log = $1";
 
 /// What a lone entry is written through: the entry with up to four terms, a delivery, a tile and
 /// the head, of which terms and delivery may be NULL. The statement is a transaction of its own, and
-/// writes nothing if the head is another one. View and trigger are the connection's own, and no part
+/// writes nothing if the head is another one, or the log has ended. View and trigger are the connection's own, and no part
 /// of the schema. For more entries than one it would be slower than a statement for each table: a
 /// trigger runs once for each row.
 pub(super) const LONE_VIEW: &str = "\
@@ -35,8 +37,15 @@ pub(super) const LONE_VIEW: &str = "\
     CREATE TEMP TRIGGER lone_insert INSTEAD OF INSERT ON lone BEGIN
         UPDATE log_head
            SET tree_size = NEW.tree_size, root_hash = NEW.root_hash, timestamp_ms = NEW.timestamp_ms
-         WHERE log = NEW.log AND tree_size = NEW.from_size AND root_hash = NEW.from_root;
-        SELECT RAISE(ABORT, 'the head is another one') WHERE changes() <> 1;
+         WHERE log = NEW.log AND tree_size = NEW.from_size AND root_hash = NEW.from_root
+           AND (ends_ms IS NULL OR ends_ms > NEW.timestamp_ms);
+        SELECT CASE
+                   WHEN EXISTS (SELECT 1 FROM log_head
+                                 WHERE log = NEW.log AND ends_ms <= NEW.timestamp_ms)
+                   THEN RAISE(ABORT, 'the log has ended')
+                   ELSE RAISE(ABORT, 'the head is another one')
+               END
+         WHERE changes() <> 1;
 
         INSERT INTO log_entry (log, leaf_index, tile_leaf)
         VALUES (NEW.log, NEW.leaf_index, NEW.tile_leaf);
@@ -87,6 +96,12 @@ pub(super) const CLAIM_TOKEN: &str = "\
     VALUES (?, ?)
         ON CONFLICT (digest) DO NOTHING
  RETURNING expires_ms";
+
+/// Lets a session write nothing, but end its transaction.
+pub(super) const QUERY_ONLY: &str = "PRAGMA query_only = ON";
+
+/// Lets a session write again.
+pub(super) const QUERY_AND_WRITE: &str = "PRAGMA query_only = OFF";
 
 /// Whether any migration has been here.
 pub(super) const TABLES_EXIST: &str =

@@ -28,12 +28,16 @@ use crate::rows::{HeadSwap, Rows};
 
 /// Begins a transaction and reads the log's head in it.
 pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Result<LockedHead> {
-    let row = sqlx::query_as(sql::LOCK_HEAD)
+    let found = sqlx::query_as::<_, (i64, Vec<u8>, i64, Option<i64>)>(sql::LOCK_HEAD)
         .bind(log)
         .fetch_optional(connection)
         .await?;
+    let ends_ms = found.as_ref().and_then(|(_, _, _, ends_ms)| *ends_ms);
+    let row =
+        found.map(|(tree_size, root_hash, timestamp_ms, _)| (tree_size, root_hash, timestamp_ms));
     Ok(LockedHead {
         row,
+        ends_ms,
         database_time_ms: None,
         server: None,
     })

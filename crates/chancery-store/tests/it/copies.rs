@@ -4,6 +4,7 @@ use chancery_log::{PlanRefused, SequenceError};
 use chancery_store::{CopyState, CreateError, Instance, Issuers, Store, UsedToken};
 
 use crate::harness::{LOG, TestDatabase, new_instance, on_sqlite};
+use crate::logs::next;
 use crate::test_log::{append, delivery};
 
 on_both_databases!(
@@ -20,7 +21,9 @@ async fn original() -> (Instance, Vec<Issuers>) {
     let (say, said) = std::sync::mpsc::channel();
     on_sqlite(|database| async move {
         let store = database.store().await;
+        store.add_log(next("2027", LOG)).await.unwrap();
         store.retire_log(LOG, 77).await.unwrap();
+        store.put_final_checkpoint(LOG, b"signed").await.unwrap();
         let issuers = Issuers {
             log: LOG,
             certificates: store.log_store(LOG).issuers().await.unwrap(),

@@ -36,6 +36,8 @@ async fn all_facts_are_recorded(database: TestDatabase) {
     assert_eq!(log.witness_key, new.log.witness_key);
     assert_eq!(log.readers, new.log.readers);
     assert_eq!(log.created_ms, new.now_ms);
+    assert_eq!((log.begins_ms, log.ends_ms), (new.now_ms, None));
+    assert_eq!((&log.guard_id, &log.final_checkpoint), (&None, &None));
 
     let hex = if database.is_sqlite() {
         "lower(hex(fingerprint))"

@@ -30,6 +30,7 @@ mod damage;
 mod guard;
 mod harness;
 mod instance;
+mod logs;
 mod postgres;
 mod schema;
 mod sqlite;

@@ -1,0 +1,220 @@
+//! Several logs in one database, one after another.
+
+use chancery_log::{LogStore, PlanRefused, SequenceError, Tip};
+use chancery_store::{
+    Access, AddLogError, ConnectOptions, Instance, NewLog, NextLog, Readers, Store,
+};
+
+use crate::harness::{LOG, TestDatabase, new_instance};
+use crate::test_log::{append, batch, check_log};
+
+on_both_databases!(
+    a_log_is_added_and_the_one_before_it_ends_at_its_beginning,
+    a_log_is_added_beside_a_process_that_writes,
+    a_log_takes_no_batch_of_a_time_after_its_end,
+    a_running_process_finds_the_end_under_the_lock,
+    only_a_retired_log_keeps_a_final_checkpoint_and_only_one,
+    only_the_processes_of_one_log_are_told_what_concerns_it,
+    only_the_newest_log_is_followed,
+);
+
+const NEXT: i64 = 2;
+const BEGINS_MS: u64 = 10_000;
+
+const ADD_LOG: ConnectOptions = ConnectOptions {
+    create: false,
+    access: Access::AddLog,
+};
+
+pub(crate) fn next(name: &str, after: i64) -> NextLog {
+    NextLog {
+        log: NewLog {
+            name: name.into(),
+            origin: format!("ca.example.com/ct/{name}"),
+            log_id: [u8::try_from(name.len()).unwrap(); 32],
+            public_key: b"another key".to_vec(),
+            witness_key: b"another witness key".to_vec(),
+            readers: Readers::Open,
+        },
+        after,
+        begins_ms: BEGINS_MS * u64::try_from(after).unwrap(),
+        guard_id: format!("guard of {name}"),
+        now_ms: 2_000,
+    }
+}
+
+async fn instance(store: &Store) -> Instance {
+    store.instance().await.unwrap().unwrap()
+}
+
+/// Appends one entry to a log as of a time.
+async fn append_at(log: &dyn LogStore, timestamp_ms: u64) -> Result<(), SequenceError> {
+    let plan = |tip: Tip| {
+        let (mut batch, _) = batch(tip, None, 1);
+        batch.head.timestamp_ms = timestamp_ms;
+        Ok::<_, PlanRefused>(batch)
+    };
+    log.sequence(None, Box::new(plan)).await
+}
+
+async fn a_log_is_added_and_the_one_before_it_ends_at_its_beginning(database: TestDatabase) {
+    let store = database.store().await;
+    append(&*store.log_store(LOG), None, 3).await.unwrap();
+    let before = instance(&store).await;
+    assert_eq!(store.add_log(next("2027", LOG)).await.unwrap(), NEXT);
+
+    let after = instance(&store).await;
+    let [old, new] = &after.logs[..] else {
+        panic!("{} logs", after.logs.len());
+    };
+    assert_eq!(old.ends_ms, Some(BEGINS_MS));
+    assert_eq!((old.binding, old.retired_ms), (0, None));
+    assert_eq!(before.logs[0].ends_ms, None);
+    let wanted = next("2027", LOG);
+    assert_eq!(new.log, NEXT);
+    assert_eq!(new.name, wanted.log.name);
+    assert_eq!(new.origin, wanted.log.origin);
+    assert_eq!(new.log_id, wanted.log.log_id);
+    assert_eq!(new.readers, Readers::Open);
+    assert_eq!((new.created_ms, new.begins_ms), (2_000, BEGINS_MS));
+    assert_eq!(new.ends_ms, None);
+    assert_eq!(new.guard_of(&after), "guard of 2027");
+    assert_eq!(old.guard_of(&after), "c0ffee");
+
+    let head = store.log_store(NEXT).head().await.unwrap();
+    assert_eq!((head.tree.tree_size, head.timestamp_ms), (0, 2_000));
+    let issuers = store.log_store(NEXT).issuers().await.unwrap();
+    assert_eq!(issuers, store.log_store(LOG).issuers().await.unwrap());
+    assert_eq!(issuers.len(), new_instance().chain.len());
+    append(&*store.log_store(NEXT), None, 2).await.unwrap();
+    append(&*store.log_store(LOG), None, 1).await.unwrap();
+    check_log(&*store.log_store(NEXT), 2).await;
+    check_log(&*store.log_store(LOG), 4).await;
+}
+
+async fn only_the_newest_log_is_followed(database: TestDatabase) {
+    let store = database.store().await;
+    let before = instance(&store).await;
+    append_at(&*store.log_store(LOG), BEGINS_MS).await.unwrap();
+    let late = store.add_log(next("2027", LOG)).await;
+    assert!(matches!(late, Err(AddLogError::TooLate)), "{late:?}");
+    let name = store.add_log(next("../x", LOG)).await;
+    assert!(matches!(name, Err(AddLogError::LogName(_))), "{name:?}");
+    assert_eq!(instance(&store).await, before);
+
+    let mut in_time = next("2027", LOG);
+    in_time.begins_ms += 1;
+    store.add_log(in_time).await.unwrap();
+    let two = instance(&store).await;
+    let followed = store.add_log(next("20280", LOG)).await;
+    assert!(
+        matches!(followed, Err(AddLogError::Followed)),
+        "{followed:?}"
+    );
+    // A name that is taken: nothing of it stays, the end of the newest log neither.
+    store.add_log(next("2027", NEXT)).await.unwrap_err();
+    assert_eq!(instance(&store).await, two);
+    assert_eq!(store.add_log(next("20280", NEXT)).await.unwrap(), 3);
+}
+
+async fn a_log_takes_no_batch_of_a_time_after_its_end(database: TestDatabase) {
+    let store = database.store().await;
+    store.add_log(next("2027", LOG)).await.unwrap();
+    let log = store.log_store(LOG);
+    let mut ends_ms = None;
+    let look = |tip: Tip| {
+        ends_ms = tip.ends_ms;
+        Err(PlanRefused::Ended)
+    };
+    log.sequence(None, Box::new(look)).await.unwrap_err();
+    assert_eq!(ends_ms, Some(BEGINS_MS));
+    append_at(&*log, BEGINS_MS - 1).await.unwrap();
+}
+
+/// In SQLite a lone entry is written without reading the head first, and so is what a process knows
+/// of the end older than the head.
+async fn a_running_process_finds_the_end_under_the_lock(database: TestDatabase) {
+    let store = database.store().await;
+    let log = store.log_store(LOG);
+    let mut known = None;
+    for count in [1, 1, 3] {
+        known = Some(append(&*log, known, count).await.unwrap());
+    }
+    let adding = Store::connect(&database.url, ADD_LOG).await.unwrap();
+    let mut soon = next("2027", LOG);
+    // The next batch has this time.
+    soon.begins_ms = log.head().await.unwrap().timestamp_ms + 1;
+    adding.add_log(soon).await.unwrap();
+    for count in [1, 3] {
+        let mut seen = None;
+        let edge = known.clone();
+        let head = edge.as_ref().map(chancery_tlog::RightEdge::tree_head);
+        let plan = |tip: Tip| {
+            seen = tip.ends_ms;
+            match tip.ends_ms {
+                Some(ends_ms) if tip.head.timestamp_ms + 1 >= ends_ms => Err(PlanRefused::Ended),
+                _ => Ok(batch(tip, edge, count).0),
+            }
+        };
+        let refused = log.sequence(head, Box::new(plan)).await;
+        let ended = matches!(refused, Err(SequenceError::Refused(PlanRefused::Ended)));
+        assert!(ended, "{refused:?}, which saw {seen:?}");
+    }
+    assert_eq!(log.head().await.unwrap().tree.tree_size, 5);
+    check_log(&*log, 5).await;
+}
+
+async fn a_log_is_added_beside_a_process_that_writes(database: TestDatabase) {
+    let store = database.store().await;
+    let log = store.log_store(LOG);
+    let known = append(&*log, None, 1).await.unwrap();
+    let adding = Store::connect(&database.url, ADD_LOG).await.unwrap();
+    adding.check_schema().await.unwrap();
+    if database.is_sqlite() {
+        // The one who has the file is the only one to write to a log, or anything else.
+        append(&*adding.log_store(LOG), None, 1).await.unwrap_err();
+        adding.retire_log(LOG, 7).await.unwrap_err();
+        adding.claim_token([1; 32], 1).await.unwrap_err();
+    }
+    adding.add_log(next("2027", LOG)).await.unwrap();
+    if database.is_sqlite() {
+        append(&*adding.log_store(LOG), None, 1).await.unwrap_err();
+        adding.retire_log(LOG, 7).await.unwrap_err();
+    }
+    adding.close().await;
+    append(&*log, Some(known), 1).await.unwrap();
+    append(&*store.log_store(NEXT), None, 1).await.unwrap();
+    check_log(&*log, 2).await;
+    assert_eq!(instance(&store).await.logs[0].retired_ms, None);
+}
+
+async fn only_a_retired_log_keeps_a_final_checkpoint_and_only_one(database: TestDatabase) {
+    let store = database.store().await;
+    assert!(!store.put_final_checkpoint(LOG, b"one").await.unwrap());
+    store.retire_log(LOG, 7).await.unwrap();
+    assert_eq!(instance(&store).await.logs[0].final_checkpoint, None);
+    assert!(store.put_final_checkpoint(LOG, b"one").await.unwrap());
+    assert!(!store.put_final_checkpoint(LOG, b"two").await.unwrap());
+    let kept = &instance(&store).await.logs[0].final_checkpoint;
+    assert_eq!(kept.as_deref(), Some(&b"one"[..]));
+}
+
+async fn only_the_processes_of_one_log_are_told_what_concerns_it(database: TestDatabase) {
+    let store = database.store().await;
+    store.add_log(next("2027", LOG)).await.unwrap();
+    store.add_log(next("20280", NEXT)).await.unwrap();
+    let bindings = async || {
+        let logs = instance(&store).await.logs;
+        logs.iter().map(|log| log.binding).collect::<Vec<_>>()
+    };
+    assert!(store.retire_log(LOG, 7).await.unwrap());
+    assert_eq!(bindings().await, [1, 0, 0]);
+    assert!(store.replace_guard("guard of 2027", "new").await.unwrap());
+    assert_eq!(bindings().await, [1, 1, 0]);
+    assert!(store.replace_guard("c0ffee", "other").await.unwrap());
+    assert_eq!(bindings().await, [2, 1, 0]);
+    assert!(!store.replace_guard("c0ffee", "other").await.unwrap());
+    let after = instance(&store).await;
+    assert_eq!(after.logs[1].guard_of(&after), "new");
+    assert_eq!(after.logs[0].guard_of(&after), "other");
+}
