@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use chancery_log::PublishedLog;
 
 /// Who may read the log's entries; chosen when the log is made, because entries cannot be erased.
@@ -11,7 +12,7 @@ pub enum LogRead {
     /// Everybody reads everything.
     #[default]
     Open,
-    /// Data tiles are refused; checkpoint, hash tiles and issuers stay open, so that anybody can
+    /// Data tiles and entries are refused; checkpoint, hash tiles and issuers stay open, so that anybody can
     /// still verify proofs.
     Restricted,
 }
@@ -23,6 +24,8 @@ pub struct ServedLog {
     pub log: Arc<dyn PublishedLog>,
     /// Who may read its entries.
     pub read: LogRead,
+    /// The DER of the roots that the chains of its entries end with.
+    pub roots: Arc<[Bytes]>,
 }
 
 /// All logs that are served. Clones are one: what one replaces, all have replaced.

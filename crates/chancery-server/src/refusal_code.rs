@@ -23,6 +23,8 @@ pub enum RefusalCode {
     DeadlineExceeded,
     /// `internal`
     Internal,
+    /// `log-entry-unknown`
+    LogEntryUnknown,
     /// `log-read-restricted`
     LogReadRestricted,
     /// `overloaded`
@@ -47,6 +49,7 @@ impl RefusalCode {
         Self::BodyTooSlow,
         Self::DeadlineExceeded,
         Self::Internal,
+        Self::LogEntryUnknown,
         Self::LogReadRestricted,
         Self::Overloaded,
         Self::Panic,
@@ -79,6 +82,7 @@ impl RefusalCode {
             Self::BodyTooSlow => ("body-too-slow", Grpc::InvalidArgument),
             Self::DeadlineExceeded => ("deadline-exceeded", Grpc::DeadlineExceeded),
             Self::Internal => ("internal", Grpc::Internal),
+            Self::LogEntryUnknown => ("log-entry-unknown", Grpc::NotFound),
             Self::LogReadRestricted => ("log-read-restricted", Grpc::PermissionDenied),
             Self::Overloaded => ("overloaded", Grpc::Unavailable),
             Self::Panic => ("panic", Grpc::Internal),

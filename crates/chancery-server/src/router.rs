@@ -68,6 +68,7 @@ fn all(app: AppState, bounds: Bounds) -> Router {
         .route("/ct/{log}/checkpoint", get(ct::checkpoint))
         .route("/ct/{log}/issuer/{fingerprint}", get(ct::issuer))
         .route("/ct/{log}/tile/{*tile}", get(ct::tile))
+        .merge(ct::v1::routes())
         .with_state(app);
     let router = match dev_oidc {
         Some(provider) => router.nest(dev_oidc::MOUNT, provider.router(limits)),

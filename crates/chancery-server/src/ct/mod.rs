@@ -1,4 +1,5 @@
-//! The log's read side, c2sp.org/static-ct-api: checkpoint, tiles, issuers.
+//! The log's read side, c2sp.org/static-ct-api: checkpoint, tiles, issuers; and RFC 6962's JSON in
+//! [`v1`].
 //!
 //! ```text
 //! /ct/<log>/checkpoint             the newest signed note
@@ -6,6 +7,8 @@
 //! /ct/<log>/tile/data/<N>[.p/<W>]  the entries themselves
 //! /ct/<log>/issuer/<SHA-256>       the DER of an issuer certificate
 //! ```
+
+pub(crate) mod v1;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};

@@ -15,5 +15,6 @@ mod issuance;
 mod limits;
 mod listener;
 mod reads;
+mod rfc6962;
 mod service;
 mod tls;

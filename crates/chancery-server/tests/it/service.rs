@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use chancery_ca::ceremony::Ceremony;
 use chancery_ca::memory::MemoryUsedTokens;
 use chancery_ca::{Authority, AuthorityParts, IssuingCa, KeyPolicy};
@@ -35,6 +36,7 @@ pub(crate) struct Service {
     /// Where development codes and tokens get their time.
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) store: MemoryStore,
+    pub(crate) log: Arc<Log>,
     /// Makes `/readyz` fail.
     pub(crate) draining: CancellationToken,
     /// The port that speaks gRPC only.
@@ -80,6 +82,7 @@ impl Service {
         let clock = Arc::new(FixedClock::at(SystemTime::now()));
         let issuers = issuers(&format!("{url}/dev-oidc"), &setup.entry);
         let authority = authority(issuers, &folder, store.clone()).await;
+        let log = Arc::clone(authority.log());
         let base = Url::parse(&url).unwrap();
         let dev_oidc = DevOidc::new(DevOidcConfig {
             url: &base,
@@ -99,6 +102,14 @@ impl Service {
             logs: Logs::new(vec![ServedLog {
                 log: authority.log().clone(),
                 read: setup.log_read,
+                roots: authority
+                    .trust_bundle()
+                    .ders()
+                    .last()
+                    .cloned()
+                    .map(Bytes::from)
+                    .into_iter()
+                    .collect(),
             }]),
             cors: setup.cors,
             limits: setup.limits,
@@ -139,6 +150,7 @@ impl Service {
             client,
             clock,
             store,
+            log,
             draining,
             grpc_url,
             tls_url,

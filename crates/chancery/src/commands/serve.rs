@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use chancery_log::PublishedLog;
 use chancery_log::clock::from_unix_ms;
 use chancery_server::{
@@ -164,6 +165,15 @@ pub(crate) fn app_state(
                 LogRead::Open => ServerLogRead::Open,
                 LogRead::Restricted => ServerLogRead::Restricted,
             },
+            roots: opened
+                .authority
+                .trust_bundle()
+                .ders()
+                .last()
+                .cloned()
+                .map(Bytes::from)
+                .into_iter()
+                .collect(),
         }]),
         limits: chancery_server::RequestLimits::default(),
         cors: cors(config)?,
