@@ -6,7 +6,7 @@ use crate::process::run_quietly;
 use crate::workspace;
 
 /// Each crate of the product and the ones of ours that it may depend on.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("chancery-tlog", &[]),
     ("chancery-certs", &[]),
     ("chancery-keys", &[]),
@@ -28,6 +28,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("chancery-objects", &["chancery-log", "chancery-tlog"]),
+    (
+        "chancery-witness",
+        &["chancery-keys", "chancery-log", "chancery-tlog"],
+    ),
     ("chancery-proto", &[]),
     ("chancery-store", &["chancery-log", "chancery-tlog"]),
     (
@@ -40,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "chancery-log",
             "chancery-proto",
             "chancery-tlog",
+            "chancery-witness",
         ],
     ),
     (
@@ -54,6 +59,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "chancery-server",
             "chancery-store",
             "chancery-tlog",
+            "chancery-witness",
         ],
     ),
 ];

@@ -142,7 +142,7 @@ fn the_witnesss_key_and_line_are_read_and_written() {
     let answer = [line.to_string(), "\n".to_owned()].concat();
     assert_eq!(
         NoteSignature::parse_lines(answer.as_bytes()).unwrap(),
-        [line.clone()]
+        std::slice::from_ref(line)
     );
 }
 
