@@ -19,6 +19,7 @@ mod batch;
 pub mod clock;
 pub mod copy;
 mod find;
+pub mod export;
 pub mod guard;
 mod leaf;
 mod log;

@@ -49,6 +49,11 @@ impl Snapshot {
         &self.published.checkpoint
     }
 
+    /// Returns where the log's bytes are, which may be further than this head.
+    pub fn reader(&self) -> &Arc<dyn LogReader> {
+        &self.reader
+    }
+
     /// Tells whether the tree has a tile of that width there.
     pub fn covers(&self, path: &TilePath) -> bool {
         path.is_covered_by(self.head().tree.tree_size)

@@ -14,6 +14,7 @@ mod commit_faults;
 mod copy;
 mod damage;
 mod deliveries;
+mod export;
 mod faulty;
 mod file_guard;
 mod find;

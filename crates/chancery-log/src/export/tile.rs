@@ -1,0 +1,144 @@
+//! Reading one tile of entries, and hashing it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chancery_tlog::ct::TileLeaf;
+use chancery_tlog::{Hash, TILE_WIDTH, TileId, leaf_hash, tile_width_at};
+
+use super::ExportError;
+use crate::LogReader;
+use crate::read::cut;
+
+/// How a log lays out its entries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// `tile/data/…` of `TileLeaf` structures (c2sp.org/static-ct-api).
+    StaticCt,
+    /// `tile/entries/…` of entries of any kind with two bytes of length each (c2sp.org/tlog-tiles).
+    TlogTiles,
+}
+
+/// Reads tiles of a log of `size` entries.
+#[derive(Debug)]
+pub(super) struct TileReader {
+    pub(super) source: Arc<dyn LogReader>,
+    pub(super) form: Form,
+    /// Whether entries are read, or only their hashes.
+    pub(super) entries: bool,
+    pub(super) size: u64,
+}
+
+/// A tile of entries.
+#[derive(Debug)]
+pub(super) struct ReadTile {
+    pub(super) index: u64,
+    /// What is to be published, unless entries are not.
+    pub(super) data: Option<Vec<u8>>,
+    /// The hash of each entry.
+    pub(super) hashes: Vec<Hash>,
+    /// The certificates that its entries name in their chains.
+    pub(super) issuers: BTreeSet<[u8; 32]>,
+}
+
+impl TileReader {
+    pub(super) async fn read(&self, index: u64) -> Result<ReadTile, ExportError> {
+        let id = TileId { level: 0, index };
+        let width = u64::from(tile_width_at(0, index, self.size));
+        let hashes = async {
+            let mut found = self.source.hash_tiles(&[id]).await?;
+            Ok(found.pop().flatten())
+        };
+        if !self.entries {
+            let stored = hashes.await.map_err(ExportError::of_source)?;
+            return self.of_hashes(id, stored.unwrap_or_default());
+        }
+        let first = index * TILE_WIDTH;
+        let entries = self.source.entries(first..first + width);
+        let (entries, stored) =
+            tokio::try_join!(entries, hashes).map_err(ExportError::of_source)?;
+        if (entries.len() as u64) < width {
+            let leaf_index = first + entries.len() as u64;
+            return Err(missing(leaf_index));
+        }
+        let stored = cut(stored.unwrap_or_default(), id, self.size);
+        let form = self.form;
+        let hashing = tokio::task::spawn_blocking(move || hash(form, index, &entries, &stored));
+        hashing.await.map_err(ExportError::panicked)?
+    }
+
+    /// Takes hashes for entries that are not read.
+    fn of_hashes(&self, id: TileId, stored: Vec<u8>) -> Result<ReadTile, ExportError> {
+        let stored = cut(stored, id, self.size);
+        let (hashes, _) = stored.as_chunks::<{ Hash::LENGTH }>();
+        if hashes.len() != usize::from(tile_width_at(0, id.index, self.size)) {
+            let leaf_index = id.index * TILE_WIDTH + hashes.len() as u64;
+            return Err(missing(leaf_index));
+        }
+        Ok(ReadTile {
+            index: id.index,
+            data: None,
+            hashes: hashes.iter().map(|hash| Hash::from_bytes(*hash)).collect(),
+            issuers: BTreeSet::new(),
+        })
+    }
+}
+
+fn missing(leaf_index: u64) -> ExportError {
+    ExportError::Entry {
+        leaf_index,
+        wrong: "is missing".to_owned(),
+    }
+}
+
+/// Hashes the entries of a tile, which must be what the log's own hash tile says.
+fn hash(
+    form: Form,
+    index: u64,
+    entries: &[Vec<u8>],
+    stored: &[u8],
+) -> Result<ReadTile, ExportError> {
+    let (stored, _) = stored.as_chunks::<{ Hash::LENGTH }>();
+    let mut tile = ReadTile {
+        index,
+        data: None,
+        hashes: Vec::with_capacity(entries.len()),
+        issuers: BTreeSet::new(),
+    };
+    let mut data = Vec::with_capacity(entries.iter().map(|entry| entry.len() + 2).sum());
+    for (place, (leaf_index, entry)) in (index * TILE_WIDTH..).zip(entries).enumerate() {
+        let wrong = |wrong: String| ExportError::Entry { leaf_index, wrong };
+        let hash = match form {
+            Form::StaticCt => {
+                let leaf = leaf(leaf_index, entry).map_err(wrong)?;
+                tile.issuers.extend(leaf.chain_fingerprints());
+                leaf.leaf_hash()
+            }
+            Form::TlogTiles => {
+                let length = u16::try_from(entry.len());
+                let length = length.map_err(|_| wrong("is longer than 65,535 bytes".to_owned()))?;
+                data.extend(length.to_be_bytes());
+                leaf_hash(entry)
+            }
+        };
+        if stored.get(place) != Some(hash.as_bytes()) {
+            return Err(wrong("does not hash to what its hash tile says".to_owned()));
+        }
+        data.extend_from_slice(entry);
+        tile.hashes.push(hash);
+    }
+    tile.data = Some(data);
+    Ok(tile)
+}
+
+/// Parses an entry, which must say its own place.
+fn leaf(leaf_index: u64, bytes: &[u8]) -> Result<TileLeaf, String> {
+    let (leaf, rest) = TileLeaf::parse(bytes).map_err(|e| format!("cannot be read: {e}"))?;
+    if !rest.is_empty() {
+        return Err(format!("is followed by {} bytes", rest.len()));
+    }
+    match leaf.leaf_index().get() {
+        claimed if claimed == leaf_index => Ok(leaf),
+        claimed => Err(format!("says that it is entry {claimed}")),
+    }
+}
