@@ -27,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "chancery-tlog",
         ],
     ),
+    ("chancery-mirror", &["chancery-log", "chancery-tlog"]),
     ("chancery-objects", &["chancery-log", "chancery-tlog"]),
     (
         "chancery-witness",
@@ -55,6 +56,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "chancery-identity",
             "chancery-keys",
             "chancery-log",
+            "chancery-mirror",
             "chancery-objects",
             "chancery-server",
             "chancery-store",

@@ -1,0 +1,185 @@
+//! A log on a web server, read as any other log.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use chancery_log::export::Form;
+use chancery_log::published_files::{MAX_CHECKPOINT, MAX_DATA_TILE, MAX_HASH_TILE, MAX_ISSUER};
+use chancery_log::{Head, LogReader, StoreError};
+use chancery_tlog::ct::TileLeaf;
+use chancery_tlog::{Hash, TILE_WIDTH, TileId, TilePath, tile_width_at};
+
+use crate::fetch::{FetchError, Fetcher};
+
+/// A log on a web server, as of one of its checkpoints.
+#[derive(Clone, Debug)]
+pub struct RemoteLog {
+    fetcher: Fetcher,
+    form: Form,
+    head: Head,
+}
+
+impl RemoteLog {
+    /// Takes a log as far as `head` goes, which it has signed.
+    pub fn new(fetcher: Fetcher, form: Form, head: Head) -> Self {
+        Self {
+            fetcher,
+            form,
+            head,
+        }
+    }
+
+    /// Fetches a log's newest checkpoint, unverified.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub async fn checkpoint(fetcher: &Fetcher) -> Result<Vec<u8>, FetchError> {
+        let found = fetcher.get("checkpoint", MAX_CHECKPOINT).await?;
+        found.ok_or_else(|| FetchError::Answer {
+            url: fetcher.base().clone(),
+            wrong: "has no checkpoint".to_owned(),
+        })
+    }
+
+    /// Fetches a tile as wide as it is at the head, or the full one that has come since.
+    async fn tile(
+        &self,
+        tile: TileId,
+        name: impl Fn(u16) -> String + Send,
+        bound: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let width = tile_width_at(tile.level, tile.index, self.head.tree.tree_size);
+        if width == 0 {
+            return Ok(None);
+        }
+        let found = self.get(&name(width), bound).await?;
+        if found.is_some() || width == TilePath::FULL_WIDTH {
+            return Ok(found);
+        }
+        self.get(&name(TilePath::FULL_WIDTH), bound).await
+    }
+
+    async fn get(&self, name: &str, bound: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.fetcher.get(name, bound).await.map_err(|e| match e {
+            FetchError::Answer { .. } => StoreError::Inconsistent(e.to_string()),
+            other => StoreError::Unavailable(Box::new(other)),
+        })
+    }
+
+    async fn entries_of_tile(&self, index: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        let name = |width| {
+            let name = format!("tile/{}", TilePath::Data { index, width });
+            match self.form {
+                Form::StaticCt => name,
+                Form::TlogTiles => name.replacen("tile/data/", "tile/entries/", 1),
+            }
+        };
+        let id = TileId { level: 0, index };
+        let Some(bytes) = self.tile(id, name, MAX_DATA_TILE).await? else {
+            return Ok(Vec::new());
+        };
+        let form = self.form;
+        let count = usize::from(tile_width_at(0, index, self.head.tree.tree_size));
+        let splitting = tokio::task::spawn_blocking(move || split(form, &bytes, count));
+        let split = splitting.await;
+        let split = split.map_err(|e| StoreError::Unavailable(Box::new(e)))?;
+        split.map_err(|wrong| {
+            StoreError::Inconsistent(format!(
+                "the entries from {} on {wrong}",
+                index * TILE_WIDTH
+            ))
+        })
+    }
+}
+
+/// Takes the first entries of a tile. What follows them is of a later, larger tile.
+fn split(form: Form, mut bytes: &[u8], count: usize) -> Result<Vec<Vec<u8>>, String> {
+    let mut entries = Vec::with_capacity(count);
+    for number in 0..count {
+        let cut_off = || format!("end within the one numbered {number}");
+        let (entry, rest) = match form {
+            Form::StaticCt => {
+                let (_, rest) = TileLeaf::parse(bytes)
+                    .map_err(|e| format!("cannot be read from number {number} on: {e}"))?;
+                let (entry, _) = bytes.split_at(bytes.len() - rest.len());
+                (entry, rest)
+            }
+            Form::TlogTiles => {
+                let (length, rest) = bytes.split_first_chunk().ok_or_else(cut_off)?;
+                let length = usize::from(u16::from_be_bytes(*length));
+                rest.split_at_checked(length).ok_or_else(cut_off)?
+            }
+        };
+        entries.push(entry.to_vec());
+        bytes = rest;
+    }
+    Ok(entries)
+}
+
+#[async_trait]
+impl LogReader for RemoteLog {
+    async fn head(&self) -> Result<Head, StoreError> {
+        Ok(self.head)
+    }
+
+    async fn hash_tiles(&self, tiles: &[TileId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut found = Vec::with_capacity(tiles.len());
+        for tile in tiles {
+            let TileId { level, index } = *tile;
+            let path = |width| TilePath::Hash {
+                level,
+                index,
+                width,
+            };
+            let name = |width| format!("tile/{}", path(width));
+            let mut hashes = self.tile(*tile, name, MAX_HASH_TILE).await?;
+            if let Some(hashes) = &mut hashes {
+                let width = tile_width_at(level, index, self.head.tree.tree_size);
+                hashes.truncate(usize::from(width) * Hash::LENGTH);
+            }
+            found.push(hashes);
+        }
+        Ok(found)
+    }
+
+    async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let end = range.end.min(self.head.tree.tree_size);
+        let mut entries = Vec::new();
+        let mut next = range.start;
+        while next < end {
+            let index = next / TILE_WIDTH;
+            let first = index * TILE_WIDTH;
+            let until = (first + TILE_WIDTH).min(end);
+            let tile = self.entries_of_tile(index).await?;
+            let wanted = (first..until).zip(tile).filter(|(place, _)| *place >= next);
+            let before = entries.len() as u64;
+            entries.extend(wanted.map(|(_, entry)| entry));
+            if entries.len() as u64 - before < until - next {
+                break;
+            }
+            next = until;
+        }
+        Ok(entries)
+    }
+
+    async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = format!("issuer/{}", hex::encode(fingerprint));
+        self.get(&name, MAX_ISSUER).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_are_split_by_their_lengths() {
+        let bundle = b"\0\x03abc\0\0\0\x01x\0\x09rest";
+        let entries = split(Form::TlogTiles, bundle, 3).unwrap();
+        assert_eq!(entries, [&b"abc"[..], b"", b"x"]);
+        assert!(split(Form::TlogTiles, bundle, 4).is_err());
+        assert!(split(Form::TlogTiles, b"\0", 1).is_err());
+        assert!(split(Form::StaticCt, bundle, 1).is_err());
+    }
+}
