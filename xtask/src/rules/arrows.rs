@@ -6,7 +6,7 @@ use crate::process::run_quietly;
 use crate::workspace;
 
 /// Each crate of the product and the ones of ours that it may depend on.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("chancery-tlog", &[]),
     ("chancery-certs", &[]),
     ("chancery-keys", &[]),
