@@ -18,8 +18,8 @@
 mod batch;
 pub mod clock;
 pub mod copy;
-mod find;
 pub mod export;
+mod find;
 pub mod guard;
 mod leaf;
 mod log;

@@ -305,9 +305,4 @@ impl LogReader for PublishedFiles {
         let name = format!("issuer/{}", hex::encode(fingerprint));
         Ok(self.place.read(&name, MAX_ISSUER).await?)
     }
-
-    async fn find(&self, _: &str, _: &str, _: u32) -> Result<Vec<u64>, StoreError> {
-        let what = "a log that is published as files has no index";
-        Err(StoreError::Unavailable(what.into()))
-    }
 }

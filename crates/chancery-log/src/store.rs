@@ -93,8 +93,11 @@ pub trait LogReader: Debug + Send + Sync {
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Returns the entries that an index term finds, in order and at most `limit`. `value` is as
-    /// [`IndexTerm::stored_value`] has it. A log that is stored without an index cannot answer.
-    async fn find(&self, name: &str, value: &str, limit: u32) -> Result<Vec<u64>, StoreError>;
+    /// [`IndexTerm::stored_value`] has it. Only a database has an index: elsewhere this is an error.
+    async fn find(&self, _name: &str, _value: &str, _limit: u32) -> Result<Vec<u64>, StoreError> {
+        let what = "a log that is published as files has no index";
+        Err(StoreError::Unavailable(what.into()))
+    }
 }
 
 /// One log in a database.
