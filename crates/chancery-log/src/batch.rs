@@ -34,6 +34,10 @@ pub(crate) struct Planned {
 
 /// Plans a batch on top of `tip`.
 ///
+/// Refuses times from which on another log takes entries, and those before the log's own beginning,
+/// which is the same moment for all of its processes: so entries of two logs that follow one another
+/// are in the order of time, whatever the clocks of those processes say.
+///
 /// `known` is the right edge that the caller holds for the head it told the store it knows;
 /// `published` the newest head that it had published before it asked.
 pub(crate) fn plan(
@@ -41,11 +45,15 @@ pub(crate) fn plan(
     published: Option<Head>,
     tip: Tip,
     now_ms: u64,
+    begins_ms: u64,
     waiting: Vec<Waiting<'_>>,
     deliveries: Vec<Delivery>,
 ) -> Result<(Batch, Planned), PlanRefused> {
     check_not_behind(&tip.head, published)?;
-    let timestamp_ms = next_timestamp(&tip, now_ms)?;
+    let timestamp_ms = next_timestamp(&tip, now_ms, begins_ms)?;
+    if tip.ends_ms.is_some_and(|ends_ms| timestamp_ms >= ends_ms) {
+        return Err(PlanRefused::Ended);
+    }
     let parent = tip.head.tree;
     let mut edge = edge_of(known, tip)?;
 
@@ -118,8 +126,14 @@ fn check_not_behind(stored: &Head, published: Option<Head>) -> Result<(), PlanRe
     }
 }
 
-/// Returns the time of the next head: this clock's, but later than the last head's.
-fn next_timestamp(tip: &Tip, now_ms: u64) -> Result<u64, PlanRefused> {
+/// Returns the time of the next head: this clock's, but later than the last head's, and not before
+/// the log begins. A process whose clock is ahead may have found that the log before it has ended, and
+/// so this one begins, sooner than this clock says.
+fn next_timestamp(tip: &Tip, now_ms: u64, begins_ms: u64) -> Result<u64, PlanRefused> {
+    let in_ms = begins_ms.saturating_sub(now_ms);
+    if in_ms > CLOCK_TOLERANCE_MS {
+        return Err(PlanRefused::NotBegun { in_ms });
+    }
     let behind_ms = tip.head.timestamp_ms.saturating_sub(now_ms);
     if behind_ms > CLOCK_TOLERANCE_MS {
         return Err(PlanRefused::ClockBehind { behind_ms });
@@ -130,7 +144,7 @@ fn next_timestamp(tip: &Tip, now_ms: u64) -> Result<u64, PlanRefused> {
             return Err(PlanRefused::ClocksApart { apart_ms });
         }
     }
-    Ok(now_ms.max(tip.head.timestamp_ms + 1))
+    Ok(now_ms.max(tip.head.timestamp_ms + 1).max(begins_ms))
 }
 
 /// Takes the caller's right edge, or rebuilds it from the tiles read under the lock.

@@ -20,6 +20,7 @@ pub mod clock;
 pub mod copy;
 pub mod export;
 mod find;
+mod frozen;
 pub mod guard;
 mod leaf;
 mod log;
@@ -38,6 +39,7 @@ mod witnesses;
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 
+pub use frozen::{FrozenLog, FrozenLogParts, OpenFrozenLogError};
 pub use guard::{Guard, GuardError};
 pub use leaf::{Delivery, EncodedLeaf, IndexTerm, IssuerCertificate, Leaf};
 pub use log::{AppendError, Log, LogParts, LogStatus, OpenLogError, PoolLimits};

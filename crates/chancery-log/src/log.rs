@@ -40,6 +40,9 @@ pub struct LogParts {
     pub witnesses: Option<Arc<dyn Witnesses>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// From when the log takes entries, in milliseconds since the Unix epoch. Opening it earlier is
+    /// what lets it begin on time.
+    pub begins_ms: u64,
     /// How much may wait.
     pub limits: PoolLimits,
 }
@@ -67,6 +70,7 @@ impl Default for PoolLimits {
 #[derive(Debug)]
 pub struct Log {
     name: String,
+    begins_ms: u64,
     pub(crate) publisher: Arc<Publisher>,
     pool: mpsc::Sender<Pending>,
     deliveries: Arc<Deliveries>,
@@ -145,6 +149,9 @@ pub enum OpenLogError {
 /// Why an entry was not logged, as far as anybody can know: it may be in the log all the same.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError {
+    /// The log takes no entries of this time: the one that follows it does. Nothing was written.
+    #[error("the log has ended")]
+    Ended,
     /// Database and guard are at odds; only an operator can help.
     #[error("the log is halted: {0}")]
     Halted(String),
@@ -186,6 +193,7 @@ impl Log {
             witness_signer,
             witnesses,
             clock,
+            begins_ms,
             limits,
         } = parts;
         let signer = HeadSigner::new(origin, signer, witness_signer)?;
@@ -209,6 +217,7 @@ impl Log {
             store,
             publisher: Arc::clone(&publisher),
             clock,
+            begins_ms,
             pool: entries,
             deliveries: Arc::clone(&deliveries),
             max_batch: limits.max_batch.max(1),
@@ -219,6 +228,7 @@ impl Log {
         let running = tokio::spawn(sequencer.run(stop.clone()));
         Ok(Self {
             name,
+            begins_ms,
             publisher,
             pool,
             deliveries,
@@ -329,6 +339,11 @@ impl Log {
     /// Returns the path segment that names the log in URLs.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns from when the log takes entries, in milliseconds since the Unix epoch.
+    pub fn begins_ms(&self) -> u64 {
+        self.begins_ms
     }
 
     /// Returns the checkpoint's first line.

@@ -97,6 +97,8 @@ pub(crate) struct Sequencer {
     pub(crate) store: Arc<dyn LogStore>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// From when the log takes entries, in milliseconds since the Unix epoch.
+    pub(crate) begins_ms: u64,
     pub(crate) pool: mpsc::Receiver<Pending>,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) max_batch: usize,
@@ -150,6 +152,11 @@ impl Sequencer {
                     let _ = pending.answer.send(Ok(sequenced));
                 }
             }
+            Err(AppendError::Ended) => {
+                for pending in pending {
+                    let _ = pending.answer.send(Err(AppendError::Ended));
+                }
+            }
             Err(e) => {
                 tracing::warn!(
                     entries = pending.len(),
@@ -185,6 +192,9 @@ impl Sequencer {
             self.meet(run).await?;
             outcome = self.try_commit(&mut waiting).await;
         }
+        if let Err(SequenceError::Refused(PlanRefused::Ended)) = outcome {
+            return Err(AppendError::Ended);
+        }
         if let Err(SequenceError::Refused(PlanRefused::Rebound)) = outcome {
             let reason = self.publisher.halt_for(REBOUND);
             return Err(AppendError::Halted(reason));
@@ -206,7 +216,7 @@ impl Sequencer {
         let edge = self.edge.take();
         let known = edge.as_ref().map(RightEdge::tree_head);
         let published = self.publisher.newest().map(|newest| newest.head);
-        let (clock, met) = (Arc::clone(&self.clock), &self.met);
+        let (clock, met, begins_ms) = (Arc::clone(&self.clock), &self.met, self.begins_ms);
         let mut kept = None;
         let committed = self
             .store
@@ -220,7 +230,8 @@ impl Sequencer {
                     }
                     let now_ms = unix_ms(clock.now());
                     let waiting = waiting.take().unwrap_or_default();
-                    let (batch, planned) = plan(edge, published, tip, now_ms, waiting, deliveries)?;
+                    let (batch, planned) =
+                        plan(edge, published, tip, now_ms, begins_ms, waiting, deliveries)?;
                     kept = Some(planned);
                     Ok(batch)
                 }),

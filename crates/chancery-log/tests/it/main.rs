@@ -24,6 +24,7 @@ mod pool;
 mod proofs;
 mod replicas;
 mod rollback;
+mod shards;
 mod tiles;
 mod verify;
 mod witnesses;

@@ -37,6 +37,7 @@ pub(crate) struct World {
     pub(crate) memory: MemoryStore,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) released: Arc<Mutex<Released>>,
+    pub(crate) begins_ms: u64,
     guard: GuardPlace,
     key: Arc<LocalKey>,
     witness_key: Arc<LocalKey>,
@@ -57,6 +58,7 @@ impl World {
             memory: MemoryStore::default(),
             clock: Arc::new(FixedClock::at(from_unix_ms(START_MS))),
             released: Arc::default(),
+            begins_ms: 0,
             guard: GuardPlace::Memory(MemoryGuard::default()),
             key: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
             witness_key: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
@@ -116,6 +118,7 @@ impl World {
             witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
             witnesses: self.witnesses.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            begins_ms: self.begins_ms,
             limits,
         })
         .await?;
@@ -302,7 +305,7 @@ impl TestLog {
         .await;
     }
 
-    fn key(&self) -> &PublicKey {
+    pub(crate) fn key(&self) -> &PublicKey {
         self.world.key.public_key()
     }
 }
