@@ -10,6 +10,7 @@
 //! | [`TileId`], [`TilePath`], [`TileHashes`] | [C2SP tlog-tiles], [C2SP static-ct-api] |
 //! | [`SignedNote`], [`VerifierKey`] | [C2SP signed-note] |
 //! | [`Checkpoint`], [`Rfc6962NoteSignature`] | [C2SP tlog-checkpoint], [C2SP static-ct-api] |
+//! | [`TlogProof`] | [C2SP tlog-proof] |
 //! | [`Cosignature`], [`AddCheckpoint`], [`WitnessPolicy`] | [C2SP tlog-cosignature], [C2SP tlog-witness], [C2SP tlog-policy] |
 //!
 //! [RFC 6962]: https://www.rfc-editor.org/rfc/rfc6962
@@ -17,6 +18,7 @@
 //! [C2SP static-ct-api]: https://c2sp.org/static-ct-api
 //! [C2SP signed-note]: https://c2sp.org/signed-note
 //! [C2SP tlog-checkpoint]: https://c2sp.org/tlog-checkpoint
+//! [C2SP tlog-proof]: https://c2sp.org/tlog-proof
 //! [C2SP tlog-cosignature]: https://c2sp.org/tlog-cosignature
 //! [C2SP tlog-witness]: https://c2sp.org/tlog-witness
 //! [C2SP tlog-policy]: https://c2sp.org/tlog-policy
@@ -33,6 +35,7 @@ mod origin;
 mod proof;
 mod tile;
 mod tile_hashes;
+mod tlog_proof;
 mod tree;
 mod verifier_key;
 mod witness_policy;
@@ -59,6 +62,7 @@ pub use tile::{
     MAX_TILE_LEVEL, MAX_TREE_SIZE, TILE_WIDTH, TileId, TilePath, TilePathError, tile_width_at,
 };
 pub use tile_hashes::{InsertTileError, TileHashes};
+pub use tlog_proof::{ParseTlogProofError, TlogProof, VerifyTlogProofError};
 pub use tree::{EdgeError, RightEdge, TileWrite, TreeHead};
 pub use verifier_key::{ParseVerifierKeyError, VerifierKey};
 pub use witness_policy::{ParsePolicyError, PolicyFault, PolicyLog, PolicyWitness, WitnessPolicy};

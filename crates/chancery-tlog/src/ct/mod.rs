@@ -8,6 +8,7 @@ mod entry;
 mod extra_data;
 mod leaf_index;
 mod log_id;
+mod merkle_tree_leaf;
 mod sct;
 mod tile_leaf;
 mod wire;
@@ -17,6 +18,7 @@ pub use entry::{Entry, EntryError, PrecertEntry, X509Entry};
 pub use extra_data::extra_data;
 pub use leaf_index::{LeafIndex, LeafIndexError, ParseExtensionsError};
 pub use log_id::LogId;
+pub use merkle_tree_leaf::{MerkleTreeLeaf, ParseMerkleTreeLeafError, SignedEntry};
 pub use sct::{
     ParseSctError, ParseSctListError, SctListError, SignedCertificateTimestamp, parse_sct_list,
     sct_list,
