@@ -141,6 +141,10 @@ class Log:
             hash_ = node(sibling, hash_) if sibling_is_left else node(hash_, sibling)
         check(hash_ == checkpoint.root, f"the checkpoint's tree does not hold entry {index}")
 
+    def root(self, count, size):
+        """Returns the root of the first `count` leaves, from the tiles of a log of that size."""
+        return self._subtree(0, count, size, {})
+
     def _proof(self, index, start, end, size, tiles):
         """Siblings on the way from a leaf up to the root of leaves [start, end)."""
         if end - start == 1:

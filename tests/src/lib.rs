@@ -4,6 +4,7 @@
 pub mod chaos;
 pub mod checkpoint;
 pub mod client;
+pub mod fill;
 pub mod floor;
 pub mod issuer;
 pub mod load;

@@ -4,6 +4,7 @@
 //! under `tests/outside`; this side builds the clients and runs the service.
 
 mod broken_log;
+mod ctclient;
 mod s3_guard;
 mod service;
 pub(crate) mod tools;
@@ -26,13 +27,14 @@ pub(crate) struct Arguments {
     checks: Vec<String>,
 }
 
-const CHECKS: [Step; 9] = [
+const CHECKS: [Step; 10] = [
     ("cosign", cosign),
     ("sigstore-python", sigstore_python),
     ("merge-delay", merge_delay),
     ("every-type", every_type),
     ("fulcio", fulcio),
     ("grpc", grpc),
+    ("ctclient", ctclient::check),
     ("s3-guard", s3_guard::check),
     ("ctfsck-sqlite", broken_log::on_sqlite),
     ("ctfsck-postgres", broken_log::on_postgres),

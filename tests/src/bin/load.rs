@@ -1,12 +1,13 @@
-//! `chancery-load`: asks a development instance for certificates.
+//! `chancery-load`: asks a development instance for certificates, or makes its log a long one.
 
 use std::time::Duration;
 
+use chancery_tests::fill::fill;
 use chancery_tests::load::{Bounds, run};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(about = "Asks a development instance for certificates")]
+#[command(about = "Asks a development instance for certificates, or makes its log a long one")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -14,6 +15,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Appends the first entry of a log again and again, while nobody has the log open.
+    Fill {
+        /// The instance's database.
+        #[arg(long)]
+        database: String,
+        /// Entries in all.
+        #[arg(long)]
+        upto: u64,
+    },
     /// Issues a number of certificates and says how long they took.
     Issue {
         /// The instance, on this machine.
@@ -30,16 +40,22 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Command::Issue {
-        url,
-        count,
-        clients,
-    } = Arguments::parse().command;
+    match Arguments::parse().command {
+        Command::Fill { database, upto } => fill(&database, upto).await,
+        Command::Issue {
+            url,
+            count,
+            clients,
+        } => issue(&url, count, clients).await,
+    }
+}
+
+async fn issue(url: &str, count: u64, clients: usize) -> anyhow::Result<()> {
     let bounds = Bounds {
         count,
         time: Duration::from_secs(300),
     };
-    let outcome = run(&url, clients, bounds).await?;
+    let outcome = run(url, clients, bounds).await?;
     anyhow::ensure!(
         outcome.issued == count,
         "only {} of {count} in time",

@@ -30,6 +30,13 @@ pub(super) const COSIGN: GoProgram = GoProgram {
     version: "v3.1.3",
 };
 
+/// The most used client of RFC 6962's reads.
+pub(super) const CTCLIENT: GoProgram = GoProgram {
+    name: "ctclient",
+    package: "github.com/google/certificate-transparency-go/client/ctclient",
+    version: "v1.4.0",
+};
+
 /// The peer whose place Chancery takes.
 pub(crate) const FULCIO: GoProgram = GoProgram {
     name: "fulcio",
