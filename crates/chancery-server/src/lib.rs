@@ -30,6 +30,7 @@ mod state;
 mod tls;
 mod token;
 mod trust_documents;
+mod witness;
 
 pub use cors::{CorsPolicy, CorsPolicyError};
 pub use listener::{ServeLimits, serve};
@@ -41,3 +42,4 @@ pub use router::{PublicRouters, admin_router, public_routers};
 pub use state::{AdminState, AppState};
 pub use tls::{Reloaded, Tls, TlsError};
 pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject};
+pub use witness::witness_router;

@@ -90,7 +90,7 @@ pub fn admin_router(admin: AdminState) -> Router {
 }
 
 /// Adds what holds for every route, the unknown ones included.
-fn finished(
+pub(crate) fn finished(
     router: Router,
     surface: Surface<'_>,
     bounds: Bounds,
