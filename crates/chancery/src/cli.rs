@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::log::{BackupArgs, LogCommand, LogRecoverArgs, LogVerifyArgs, RestoreArgs};
+pub(crate) use self::log::{
+    BackupArgs, LogCommand, LogRecoverArgs, LogVerifyArgs, LogWitnessArgs, RestoreArgs,
+};
 use crate::config::LogRead;
 
 /// A private code-signing certificate authority with its own transparency log.

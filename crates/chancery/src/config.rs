@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use chancery_store::Readers;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace};
+pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace, WitnessPlace};
 pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
@@ -119,8 +119,7 @@ pub(crate) struct LogConfig {
     pub(crate) origin: String,
     /// The log's P-256 key: encrypted PKCS#8 in PEM.
     pub(crate) key: PathBuf,
-    /// The Ed25519 key of the checkpoint's line for witnesses: encrypted PKCS#8 in PEM. Not used
-    /// yet.
+    /// The Ed25519 key of the checkpoint's line for witnesses: encrypted PKCS#8 in PEM.
     pub(crate) witness_key: PathBuf,
     /// Who may read entries: `open` to everybody, or `restricted`.
     pub(crate) read: LogRead,
@@ -128,6 +127,25 @@ pub(crate) struct LogConfig {
     /// otherwise, as many as it takes to verify the whole log once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scrub_entries_per_second: Option<u32>,
+    /// Who cosigns each checkpoint before it is released. Nobody unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) witnesses: Option<WitnessesConfig>,
+}
+
+/// Who cosigns each checkpoint, and what happens without them.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct WitnessesConfig {
+    /// The policy (c2sp.org/tlog-policy): witnesses with their keys and URLs, and what is a quorum.
+    pub(crate) policy: PathBuf,
+    /// Whether nothing is released without a quorum: no checkpoint, and no certificate. True unless
+    /// said otherwise.
+    #[serde(default = "yes")]
+    pub(crate) required: bool,
+    /// How long a quorum is waited for, in milliseconds. 3000 unless said otherwise.
+    #[serde(default = "default_witness_timeout")]
+    pub(crate) timeout_ms: u64,
 }
 
 /// Who may read entries.
@@ -195,6 +213,14 @@ fn default_listen() -> SocketAddr {
 
 fn default_admin_listen() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 2112))
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_witness_timeout() -> u64 {
+    3000
 }
 
 fn default_lifetime() -> u64 {

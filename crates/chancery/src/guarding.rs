@@ -5,19 +5,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chancery_keys::file;
-use chancery_log::Guard;
 use chancery_log::guard::{FileGuard, OpenGuardError};
+use chancery_log::{Guard, LogReader};
 use chancery_objects::{Bucket, ObjectGuard, ObjectGuardError, ObjectStoreConfig, ObjectStoreUrl};
 use chancery_store::{
     ConnectError, DatabaseGuard, DatabaseUrl, GuardDatabaseError, OpenDatabaseGuardError,
     SchemaError, Separation, Store,
 };
-use chancery_tlog::TreeHead;
+use chancery_tlog::{TreeHead, VerifierKey};
+use chancery_witness::{WitnessClient, WitnessGuard};
 
 use crate::away::Away;
-use crate::config::{GuardConfig, GuardPlace, ObjectStorePlace};
-use crate::connecting::read_database_file;
+use crate::config::{Config, GuardConfig, GuardPlace, ObjectStorePlace, WitnessPlace};
+use crate::connecting::{self, read_database_file};
 use crate::failure::{Causes, Failure};
+use crate::{keys, opening};
 
 /// A guard, and what somebody should know of it.
 #[derive(Debug)]
@@ -55,7 +57,8 @@ const SAME_SERVER: &str = "the guard is in another database of the same PostgreS
     notices. Keep the guard on another server, in an object store or in a file";
 
 /// Opens the configured guard, which must not be in `guarded` itself. Makes nothing.
-pub(crate) async fn open(config: &GuardConfig, guarded: &Store) -> Result<OpenedGuard, NotOpened> {
+pub(crate) async fn open(instance: &Config, guarded: &Store) -> Result<OpenedGuard, NotOpened> {
+    let config = &instance.guard;
     let opened = match &config.place {
         GuardPlace::File(path) => plain(FileGuard::open(path).map_err(no_file)?),
         GuardPlace::Database(_) | GuardPlace::DatabaseFile(_) => {
@@ -67,6 +70,12 @@ pub(crate) async fn open(config: &GuardConfig, guarded: &Store) -> Result<Opened
             let bucket = bucket(place)?;
             let guard = ObjectGuard::open(&bucket, id(config)?).await;
             plain(guard.map_err(no_object)?)
+        }
+        GuardPlace::Witness(place) => {
+            let recorded = connecting::own(guarded).await?;
+            let log = connecting::log_of(instance, &recorded)?.log;
+            let log = guarded.log_store(log) as Arc<dyn LogReader>;
+            plain(of_witness(instance, place, log)?)
         }
     };
     match &config.id {
@@ -81,7 +90,7 @@ pub(crate) async fn open(config: &GuardConfig, guarded: &Store) -> Result<Opened
 
 /// Opens the configured guard, which must be the one that the database in `guarded` records.
 pub(crate) async fn open_own(
-    config: &GuardConfig,
+    config: &Config,
     recorded: &str,
     guarded: &Store,
 ) -> Result<Arc<dyn Guard>, NotOpened> {
@@ -131,7 +140,28 @@ pub(crate) async fn create_at(
                 .map(plain)
                 .map_err(Failure::by_fault)
         }
+        GuardPlace::Witness(_) => Err(Failure::configuration(
+            "a witness that is to be the guard is not made here: once it knows the log's keys, \
+             `chancery log recover --adopt-guard` records it",
+        )),
     }
+}
+
+/// Takes a witness for the guard of the log that `tree` is of. It is not asked yet.
+pub(crate) fn of_witness(
+    config: &Config,
+    place: &WitnessPlace,
+    tree: Arc<dyn LogReader>,
+) -> Result<WitnessGuard, Failure> {
+    let key = witness_key(place)?;
+    let origin = opening::origin(config)?;
+    let [signer] = keys::load([&*config.log.witness_key], &opening::passphrase(config)?)?;
+    WitnessGuard::new(&place.url, &key, origin, Arc::new(signer), tree).map_err(configuration)
+}
+
+fn witness_key(place: &WitnessPlace) -> Result<VerifierKey, Failure> {
+    VerifierKey::parse(&place.vkey)
+        .map_err(|e| Failure::configuration(format!("guard.witness.vkey: {e}")))
 }
 
 /// Looks at what can be known of the guard without the database that it guards.
@@ -142,6 +172,10 @@ pub(crate) fn check(config: &GuardConfig) -> Result<(), Failure> {
             database_url(&config.place).map(drop)
         }
         GuardPlace::ObjectStore(place) => bucket(place).map(drop),
+        GuardPlace::Witness(place) => {
+            let client = WitnessClient::new("guard", &place.url, &witness_key(place)?);
+            client.map(drop).map_err(configuration)
+        }
     }
 }
 
@@ -171,7 +205,7 @@ fn database_url(place: &GuardPlace) -> Result<DatabaseUrl, Failure> {
     let text = match place {
         GuardPlace::Database(url) => url.clone(),
         GuardPlace::DatabaseFile(path) => read_database_file(path)?,
-        GuardPlace::File(_) | GuardPlace::ObjectStore(_) => String::new(),
+        GuardPlace::File(_) | GuardPlace::ObjectStore(_) | GuardPlace::Witness(_) => String::new(),
     };
     DatabaseUrl::parse(&text).map_err(|e| Failure::configuration(format!("guard: {e}")))
 }

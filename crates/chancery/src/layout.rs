@@ -101,6 +101,7 @@ impl Layout {
             witness_key: relative(self.witness_key()),
             read,
             scrub_entries_per_second: None,
+            witnesses: None,
         };
         (
             ca,

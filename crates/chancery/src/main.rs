@@ -19,6 +19,7 @@ mod report;
 mod scrubbing;
 mod serving;
 mod used_tokens;
+mod witnessing;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,8 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Backup(args) => commands::backup::run(args).await,
         Command::Restore(args) => commands::restore::run(args).await,
         Command::Log(LogCommand::Recover(args)) => commands::log_recover::run(args).await,
+        Command::Log(LogCommand::Keys(args)) => commands::log_keys::run(&args).await,
+        Command::Log(LogCommand::Witness(args)) => commands::log_witness::run(args).await,
         Command::Log(LogCommand::Verify(args)) => commands::log_verify::run(args).await,
         Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),

@@ -22,6 +22,7 @@ use crate::failure::{Causes, Failure};
 use crate::guarding::{self, OpenedGuard};
 use crate::keys;
 use crate::used_tokens::StoredTokens;
+use crate::witnessing;
 
 /// An instance that is open: the authority, and the store to close after it.
 pub(crate) struct Opened {
@@ -55,7 +56,7 @@ pub(crate) async fn open(
     };
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, purpose).await?;
-    let OpenedGuard { guard, warning } = guarding::open(&config.guard, &store).await?;
+    let OpenedGuard { guard, warning } = guarding::open(config, &store).await?;
     let log_store = store.bound_log_store(files.bind(config, &instance, guard.id())?);
     if let Some(warning) = warning {
         tracing::warn!(guard.id = guard.id(), "{warning}");
@@ -69,6 +70,8 @@ pub(crate) async fn open(
     } = files;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let keys = [log_key.public_key(), witness_key.public_key()];
+    let witnesses = witnessing::cosigners(config, &origin, keys)?;
     let log = Log::open(LogParts {
         name: config.log.name.clone(),
         origin,
@@ -76,7 +79,7 @@ pub(crate) async fn open(
         guard,
         signer: Arc::new(log_key),
         witness_signer: Arc::new(witness_key),
-        witnesses: None,
+        witnesses,
         clock: Arc::clone(&clock),
         limits: PoolLimits::default(),
     })
@@ -124,7 +127,7 @@ pub(crate) async fn verify(
     let store = current(database).await?;
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
-    let opened = guarding::open(&config.guard, &store).await;
+    let opened = guarding::open(config, &store).await;
     let bound = opened.map_err(Failure::from).and_then(|opened| {
         files.bind(config, &instance, opened.guard.id())?;
         Ok(opened.warning)
@@ -180,6 +183,7 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         ("log.key", log_key),
         ("log.witness-key", witness_key),
         ("log.origin", origin(config).map(drop)),
+        ("log.witnesses", witnessing::check(config)),
         ("guard", guarding::check(&config.guard)),
         ("client keys", key_policy(config).map(drop)),
     ]
@@ -224,7 +228,7 @@ fn read_block_list(path: &Path) -> Result<BlockList, Failure> {
 }
 
 /// Takes the log's origin, which is where the log is read, without scheme and port.
-fn origin(config: &Config) -> Result<Origin, Failure> {
+pub(crate) fn origin(config: &Config) -> Result<Origin, Failure> {
     let origin = &config.log.origin;
     let host = parse_url(&config.url)?
         .host_str()
@@ -239,7 +243,7 @@ fn origin(config: &Config) -> Result<Origin, Failure> {
     Origin::parse(origin).map_err(|e| Failure::configuration(format!("log.origin {origin:?}: {e}")))
 }
 
-fn passphrase(config: &Config) -> Result<Passphrase, Failure> {
+pub(crate) fn passphrase(config: &Config) -> Result<Passphrase, Failure> {
     let path = match (&config.passphrase_file, &config.passphrase_credential) {
         (Some(path), None) => path.clone(),
         (None, Some(name)) => credential(name)?,

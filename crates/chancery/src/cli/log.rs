@@ -1,5 +1,6 @@
 //! Arguments of the commands that copy, verify and mend a log.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -32,6 +33,38 @@ pub(crate) enum LogCommand {
     /// Mends what `serve` refuses: a database behind its guard, or one whose guard is lost. Stop
     /// every process of the instance first.
     Recover(LogRecoverArgs),
+    /// Prints the log's verifier keys, by which witnesses and readers of notes know it: the Ed25519
+    /// key first, which every witness reads, then the RFC 6962 one.
+    Keys(InstanceArgs),
+    /// Witnesses other people's logs (c2sp.org/tlog-witness): cosigns each checkpoint that extends all
+    /// that it saw of that log before.
+    Witness(LogWitnessArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogWitnessArgs {
+    /// The witness's name, such as witness.example.com: it stands in each of its lines.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// The witness's own Ed25519 key: encrypted PKCS#8 in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// A file of mode 0600 with the key's passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: PathBuf,
+    /// Make the key, and the passphrase if it is not there; print the verifier key that others are to
+    /// be given, and end. Nothing is overwritten.
+    #[arg(long)]
+    pub(crate) init: bool,
+    /// The logs to know: on each line `log` and a verifier key, as in a policy (c2sp.org/tlog-policy).
+    #[arg(long, value_name = "FILE", required_unless_present = "init")]
+    pub(crate) logs: Option<PathBuf>,
+    /// The folder that remembers the latest checkpoint of each log. Never put back an older copy.
+    #[arg(long, value_name = "DIR", required_unless_present = "init")]
+    pub(crate) state: Option<PathBuf>,
+    /// Where to listen, for plain HTTP: behind a TLS proxy, or inside.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7380")]
+    pub(crate) listen: SocketAddr,
 }
 
 #[derive(Args, Debug)]

@@ -53,7 +53,7 @@ async fn guarded(
     instance: &Instance,
     source: &Store,
 ) -> Result<TreeHead, Failure> {
-    let guard = guarding::open_own(&config.guard, &instance.guard_id, source).await?;
+    let guard = guarding::open_own(config, &instance.guard_id, source).await?;
     guard.read().await.map_err(Failure::by_fault)
 }
 

@@ -5,18 +5,19 @@ mod adopt_guard;
 mod new_guard;
 mod source;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use chancery_log::clock::unix_ms;
 use chancery_log::copy::require_prefix;
-use chancery_log::{Head, LogStore};
+use chancery_log::{Guard, GuardError, Head, LogStore};
 use chancery_store::{Instance, RecordedLog, Store};
 use chancery_tlog::TreeHead;
 
 use self::source::Source;
 use crate::cli::LogRecoverArgs;
 use crate::commands::serve::put_database;
-use crate::config::Config;
+use crate::config::{Config, GuardPlace};
 use crate::copies::{copy_log, copy_used_tokens, refused, said};
 use crate::failure::Failure;
 use crate::report::say;
@@ -64,7 +65,7 @@ struct Broken {
 impl Broken {
     /// Brings back the entries between the database's head and the guard's.
     async fn bring_back(&self, from: &str) -> Result<(), Failure> {
-        let guarded = self.guarded().await?;
+        let guarded = self.guarded_beyond(from).await?;
         let log = self.store.log_store(self.log.log);
         let head = log.head().await.map_err(Failure::from_error)?.tree;
         self.say_heads(&head, &guarded);
@@ -147,9 +148,31 @@ impl Broken {
 
     /// Reads where the guard that belongs to this database stands.
     async fn guarded(&self) -> Result<TreeHead, Failure> {
-        let recorded = &self.instance.guard_id;
-        let guard = guarding::open_own(&self.config.guard, recorded, &self.store).await?;
+        let guard = self.guard().await?;
         guard.read().await.map_err(Failure::by_fault)
+    }
+
+    async fn guard(&self) -> Result<Arc<dyn Guard>, Failure> {
+        let recorded = &self.instance.guard_id;
+        let guard = guarding::open_own(&self.config, recorded, &self.store).await?;
+        Ok(guard)
+    }
+
+    /// Reads where the guard stands, which may have seen more than this database. A witness tells that
+    /// only to whoever has as much: it is asked with the tree of the copy then.
+    async fn guarded_beyond(&self, from: &str) -> Result<TreeHead, Failure> {
+        let guard = self.guard().await?;
+        let place = &self.config.guard.place;
+        match (guard.read().await, place) {
+            (Err(GuardError::AtOdds(_)), GuardPlace::Witness(place)) => {
+                let source = Source::open(from, &self.log).await?;
+                let guard = guarding::of_witness(&self.config, place, source.log())?;
+                let guarded = guard.read().await.map_err(Failure::by_fault);
+                source.close().await;
+                guarded
+            }
+            (guarded, _) => guarded.map_err(Failure::by_fault),
+        }
     }
 
     fn say_heads(&self, head: &TreeHead, guarded: &TreeHead) {

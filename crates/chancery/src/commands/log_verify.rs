@@ -58,7 +58,7 @@ async fn verify_database(args: &LogVerifyArgs) -> Result<(String, Report), Failu
     // A copy may be behind the guard.
     if let Some(config) = config.as_ref().filter(|_| !is_copy) {
         // Before the head is read: the guard follows the database, never the other way round.
-        let guard = guarding::open_own(&config.guard, &guard_id, &store).await?;
+        let guard = guarding::open_own(config, &guard_id, &store).await?;
         options.known.push(KnownHead {
             name: "guard".to_owned(),
             head: guard.read().await.map_err(Failure::by_fault)?,

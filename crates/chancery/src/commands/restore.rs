@@ -101,7 +101,7 @@ async fn hold_against_guard(
     let recorded = connecting::log_of(config, instance)?;
     let log = target.log_store(recorded.log);
     let head = log.head().await.map_err(Failure::from_error)?.tree;
-    let guard = guarding::open_own(&config.guard, &instance.guard_id, target).await;
+    let guard = guarding::open_own(config, &instance.guard_id, target).await;
     let guard = guard.map_err(|e| match e {
         NotOpened::Lost(failure) => Failure::configuration(format!(
             "the database is restored, but the guard is not there ({failure}): put it there; if \

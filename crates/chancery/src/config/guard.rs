@@ -32,6 +32,19 @@ pub(crate) enum GuardPlace {
     DatabaseFile(PathBuf),
     /// A bucket of an object store.
     ObjectStore(ObjectStorePlace),
+    /// A witness, which somebody else runs.
+    Witness(WitnessPlace),
+}
+
+/// A witness, as whoever runs it tells it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct WitnessPlace {
+    /// The prefix to which checkpoints are submitted.
+    pub(crate) url: String,
+    /// Its verifier key: `NAME+ID+KEY` (c2sp.org/signed-note), of type 0x04.
+    pub(crate) vkey: String,
 }
 
 /// A bucket of an object store, and how to reach it.
@@ -47,8 +60,8 @@ pub(crate) struct ObjectStorePlace {
     pub(crate) credentials_file: Option<PathBuf>,
 }
 
-/// The guard against rollback of the database: exactly one of `file`, `database`, `database-file` and
-/// `object-store`.
+/// The guard against rollback of the database: exactly one of `file`, `database`, `database-file`,
+/// `object-store` and `witness`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(extend("oneOf" = [
@@ -56,6 +69,7 @@ pub(crate) struct ObjectStorePlace {
     {"required": ["database", "id"]},
     {"required": ["database-file", "id"]},
     {"required": ["object-store", "id"]},
+    {"required": ["witness"]},
 ])))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct GuardSettings {
@@ -80,7 +94,10 @@ struct GuardSettings {
     /// A file of lines such as `AWS_ACCESS_KEY_ID=…`, instead of the environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     credentials_file: Option<PathBuf>,
-    /// The guard's id, as `init` wrote it. Needed everywhere but with `file`.
+    /// A witness (c2sp.org/tlog-witness) that somebody else runs, and that knows this log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<WitnessPlace>,
+    /// The guard's id, as `init` wrote it. Needed everywhere but with `file` and `witness`.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
 }
@@ -88,7 +105,7 @@ struct GuardSettings {
 /// Why a guard's section makes no sense.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GuardConfigError {
-    #[error("guard: say exactly one of file, database, database-file and object-store")]
+    #[error("guard: say exactly one of file, database, database-file, object-store and witness")]
     NotOne,
     #[error("guard: {0} belongs to object-store")]
     NotHere(&'static str),
@@ -112,6 +129,7 @@ impl TryFrom<GuardSettings> for GuardConfig {
             endpoint,
             region,
             credentials_file,
+            witness,
             id,
         } = settings;
         let of_objects = [
@@ -119,11 +137,12 @@ impl TryFrom<GuardSettings> for GuardConfig {
             ("region", region.is_some()),
             ("credentials-file", credentials_file.is_some()),
         ];
-        let place = match (file, database, database_file, object_store) {
-            (Some(path), None, None, None) => GuardPlace::File(path),
-            (None, Some(url), None, None) => GuardPlace::Database(url),
-            (None, None, Some(path), None) => GuardPlace::DatabaseFile(path),
-            (None, None, None, Some(url)) => GuardPlace::ObjectStore(ObjectStorePlace {
+        let place = match (file, database, database_file, object_store, witness) {
+            (Some(path), None, None, None, None) => GuardPlace::File(path),
+            (None, Some(url), None, None, None) => GuardPlace::Database(url),
+            (None, None, Some(path), None, None) => GuardPlace::DatabaseFile(path),
+            (None, None, None, None, Some(witness)) => GuardPlace::Witness(witness),
+            (None, None, None, Some(url), None) => GuardPlace::ObjectStore(ObjectStorePlace {
                 url,
                 endpoint,
                 region,
@@ -137,7 +156,7 @@ impl TryFrom<GuardSettings> for GuardConfig {
         {
             return Err(GuardConfigError::NotHere(name));
         }
-        if id.is_none() && !matches!(place, GuardPlace::File(_)) {
+        if id.is_none() && !matches!(place, GuardPlace::File(_) | GuardPlace::Witness(_)) {
             return Err(GuardConfigError::NoId);
         }
         place.refuse_password()?;
@@ -161,6 +180,7 @@ impl From<GuardConfig> for GuardSettings {
                 settings.region = place.region;
                 settings.credentials_file = place.credentials_file;
             }
+            GuardPlace::Witness(place) => settings.witness = Some(place),
         }
         settings
     }
@@ -181,6 +201,7 @@ impl GuardPlace {
                     *path = folder.join(&*path);
                 }
             }
+            Self::Witness(_) => (),
         }
     }
 
@@ -211,6 +232,7 @@ mod tests {
             // Digits alone are a text all the same, and so is what could be 10 to the power of 3.
             "database-file: secrets/guard-url\nid: '12'\n",
             "object-store: s3://b/p\nendpoint: https://s3.example.org\nregion: x\nid: '1e3'\n",
+            "witness:\n  url: https://w.example/\n  vkey: w.example+00000000+AAAA\n",
         ] {
             let config = read(text).unwrap();
             assert_eq!(yaml_serde::to_string(&config).unwrap(), text);

@@ -108,10 +108,12 @@ impl Config {
         ];
         let tls = self.tls.iter_mut();
         let tls = tls.flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        let policy = self.log.witnesses.iter_mut().map(|w| &mut w.policy);
         for path in paths
             .into_iter()
             .chain(optional.into_iter().flatten())
             .chain(tls)
+            .chain(policy)
         {
             *path = folder.join(&*path);
         }

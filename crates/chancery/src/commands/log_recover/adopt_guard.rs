@@ -14,7 +14,7 @@ impl Broken {
     /// Records the configured guard in the database. The guard stays where it stands: nothing that
     /// it remembers is lost.
     pub(super) async fn adopt_guard(&self) -> Result<(), Failure> {
-        let guard = guarding::open(&self.config.guard, &self.store).await?.guard;
+        let guard = guarding::open(&self.config, &self.store).await?.guard;
         let guarded = guard.read().await.map_err(Failure::by_fault)?;
         let log = self.store.log_store(self.log.log);
         let head = log.head().await.map_err(Failure::by_fault)?.tree;

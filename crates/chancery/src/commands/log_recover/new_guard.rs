@@ -81,7 +81,7 @@ impl Broken {
     /// Returns a guard that an earlier run left where the new one is to be, if there is one.
     /// Refuses to replace a guard that is not lost.
     async fn left_guard(&self, head: &TreeHead) -> Result<Option<Arc<dyn Guard>>, Failure> {
-        let guard = match guarding::open(&self.config.guard, &self.store).await {
+        let guard = match guarding::open(&self.config, &self.store).await {
             Ok(opened) => opened.guard,
             Err(NotOpened::Lost(_)) => return self.none_left(),
             Err(NotOpened::Refused(failure)) => {

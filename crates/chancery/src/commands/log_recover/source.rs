@@ -21,7 +21,7 @@ pub(super) enum Source {
         log: Arc<dyn LogStore>,
     },
     /// What the log has published. It has entries, and no deliveries or used tokens.
-    Files(Box<PublishedFiles>),
+    Files(Arc<PublishedFiles>),
 }
 
 impl Source {
@@ -29,7 +29,7 @@ impl Source {
     pub(super) async fn open(from: &str, log: &RecordedLog) -> Result<Self, Failure> {
         let folder = Path::new(from);
         if folder.is_dir() {
-            return published(folder, log).map(|files| Self::Files(Box::new(files)));
+            return published(folder, log).map(|files| Self::Files(Arc::new(files)));
         }
         let url = url(from)?;
         let store = connecting::to_read(&url).await?;
@@ -49,6 +49,14 @@ impl Source {
         match self {
             Self::Database { log, .. } => &**log,
             Self::Files(files) => &**files,
+        }
+    }
+
+    /// Returns the copy's tree for whoever keeps it.
+    pub(super) fn log(&self) -> Arc<dyn LogReader> {
+        match self {
+            Self::Database { log, .. } => Arc::clone(log) as Arc<dyn LogReader>,
+            Self::Files(files) => Arc::clone(files) as Arc<dyn LogReader>,
         }
     }
 
