@@ -36,6 +36,7 @@ const CHECKS: [Step; 10] = [
     ("grpc", grpc),
     ("ctclient", ctclient::check),
     ("s3-guard", s3_guard::check),
+    ("litewitness", litewitness),
     ("ctfsck-sqlite", broken_log::on_sqlite),
     ("ctfsck-postgres", broken_log::on_postgres),
 ];
@@ -102,6 +103,14 @@ fn grpc() -> Result<()> {
         ("--protos", protos),
     ];
     check_alone("grpc_tls.py", &programs)
+}
+
+/// Lets litewitness, and another Chancery, cosign what a log publishes; takes them away and back.
+fn litewitness() -> Result<()> {
+    check_alone(
+        "litewitness.py",
+        &[("--litewitness", tools::LITEWITNESS.get()?)],
+    )
 }
 
 /// Runs a script of `tests/outside` that starts Chancery itself, with issuers of its own.

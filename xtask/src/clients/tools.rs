@@ -58,6 +58,13 @@ pub(super) const H2SPEC: GoProgram = GoProgram {
     version: "v2.2.1+incompatible",
 };
 
+/// A witness of logs.
+pub(super) const LITEWITNESS: GoProgram = GoProgram {
+    name: "litewitness",
+    package: "filippo.io/torchwood/cmd/litewitness",
+    version: "v0.10.0",
+};
+
 /// A linter of certificates.
 pub(super) const ZLINT: GoProgram = GoProgram {
     name: "zlint",
