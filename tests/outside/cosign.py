@@ -118,4 +118,5 @@ def last_line(text):
     return lines[-1][:160] if lines else "(no word)"
 
 
-main(run)
+if __name__ == "__main__":
+    main(run)

@@ -81,6 +81,8 @@ class Log:
         self.origin = origin
         self.log_id = sha256(spki)
         self.key = load_der_public_key(spki)
+        # The data tile that was read last: neighbours are asked for one after another.
+        self._tile_read = (None, [])
 
     def checkpoint(self):
         """Fetches the checkpoint and verifies its RFC 6962 note signature."""
@@ -125,12 +127,15 @@ class Log:
     def entry(self, index, size):
         """Fetches an entry from the data tile that a log of that size has."""
         tile = index // TILE_WIDTH
-        reader = Reader(self.fetch(tile_path("data", tile, size)))
-        entries = []
-        while not reader.ended():
-            entries.append(read_entry(reader))
-        check(len(entries) == tile_width(0, tile, size), "the data tile has another width")
-        return entries[index % TILE_WIDTH]
+        path = tile_path("data", tile, size)
+        if self._tile_read[0] != path:
+            reader = Reader(self.fetch(path))
+            entries = []
+            while not reader.ended():
+                entries.append(read_entry(reader))
+            check(len(entries) == tile_width(0, tile, size), "the data tile has another width")
+            self._tile_read = (path, entries)
+        return self._tile_read[1][index % TILE_WIDTH]
 
     def verify_inclusion(self, index, entry, checkpoint):
         """Verifies that an entry is in the tree, by a proof made from hash tiles."""

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     checks: Vec<String>,
 }
 
-const CHECKS: [Step; 10] = [
+const CHECKS: &[Step] = &[
     ("cosign", cosign),
     ("sigstore-python", sigstore_python),
     ("merge-delay", merge_delay),

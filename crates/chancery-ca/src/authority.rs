@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::error::IssueError;
+use crate::issuance_logs::IssuanceLogs;
 use crate::issue::{IssueRequest, Issued};
 use crate::issuer::IssuingCa;
 use crate::key_policy::KeyPolicy;
@@ -30,7 +31,7 @@ pub struct AuthorityParts {
     /// Its own key and chain.
     pub issuer: IssuingCa,
     /// Where every certificate is entered before it is handed out.
-    pub log: Arc<Log>,
+    pub logs: IssuanceLogs,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Which keys it certifies, to begin with.
@@ -49,7 +50,7 @@ pub struct Authority {
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority")
-            .field("log", self.parts.log.origin())
+            .field("logs", &self.parts.logs)
             .finish_non_exhaustive()
     }
 }
@@ -92,11 +93,13 @@ impl Authority {
         issuers.explain(token, clock.now(), Reach::Online).await
     }
 
-    /// Finishes every act that has begun, then closes the log.
+    /// Finishes every act that has begun, then closes the logs.
     pub async fn close(&self) {
         self.acts.close();
         self.acts.wait().await;
-        self.parts.log.close().await;
+        for log in self.parts.logs.all().iter() {
+            log.close().await;
+        }
     }
 
     /// Returns the chain that certificates lead to: the issuing certificate first, the root last.
@@ -114,9 +117,14 @@ impl Authority {
         self.key_policy.store(Arc::new(policy));
     }
 
-    /// Returns the log.
-    pub fn log(&self) -> &Arc<Log> {
-        &self.parts.log
+    /// Returns the logs that certificates are entered in.
+    pub fn logs(&self) -> &IssuanceLogs {
+        &self.parts.logs
+    }
+
+    /// Returns the log that takes entries now, if there is one.
+    pub fn log(&self) -> Option<Arc<Log>> {
+        self.parts.logs.current(self.parts.clock.now())
     }
 }
 

@@ -48,7 +48,7 @@ impl Authority {
             issuers,
             profile,
             issuer,
-            log,
+            logs,
             clock,
             used_tokens,
             ..
@@ -62,15 +62,14 @@ impl Authority {
         let authenticated = watch.lap();
 
         let tbs = draw_up(profile, issuer, &principal, &key, now)?;
-        log.check_open()?;
+        let log = logs.open_at(now)?;
         used_tokens::claim(&**used_tokens, &principal).await?;
         let precertificate = issuer.sign_precertificate(tbs).await?;
         let precertified = watch.lap();
 
-        let entry = Box::new(issuer.entry(&precertificate)?);
-        let sequenced = log
-            .append(entry, terms_of(&principal, &precertificate))
-            .await?;
+        let entry = issuer.entry(&precertificate)?;
+        let terms = terms_of(&principal, &precertificate);
+        let (log, sequenced) = logs.append(log, &entry, &terms).await?;
         let logged = watch.lap();
 
         check_time(&precertificate, &sequenced)?;
@@ -83,6 +82,7 @@ impl Authority {
             principal.identity = %principal.san(),
             principal.issuer = principal.issuer(),
             certificate.serial = %certificate.serial(),
+            log.name = log.name(),
             log.leaf_index = sequenced.leaf_index().get(),
             authenticate_us = authenticated,
             precertificate_us = precertified,

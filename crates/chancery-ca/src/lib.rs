@@ -16,6 +16,7 @@ mod authority;
 pub mod ceremony;
 mod entry_terms;
 mod error;
+mod issuance_logs;
 mod issue;
 mod issuer;
 mod key_policy;
@@ -29,6 +30,7 @@ mod used_tokens;
 pub use authority::{Authority, AuthorityParts};
 pub use entry_terms::{EntryTermsError, entry_terms};
 pub use error::{Class, IssueError};
+pub use issuance_logs::IssuanceLogs;
 pub use issue::{IssueRequest, Issued};
 pub use issuer::{IssuingCa, IssuingCaError};
 pub use key_policy::{

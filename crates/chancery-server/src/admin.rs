@@ -39,7 +39,10 @@ async fn unready(admin: &AdminState) -> Option<String> {
     if admin.draining.is_cancelled() {
         return Some("shutting down".to_owned());
     }
-    match timeout(PROBE, admin.authority.log().probe()).await {
+    let Some(log) = admin.authority.log() else {
+        return Some("no log takes entries now".to_owned());
+    };
+    match timeout(PROBE, log.probe()).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("the log cannot issue: {error}")),
         Err(_) => Some(format!(
@@ -51,13 +54,10 @@ async fn unready(admin: &AdminState) -> Option<String> {
 
 /// Exposes the metrics.
 pub(crate) async fn metrics(State(admin): State<AdminState>) -> Result<Response, ApiError> {
-    let status = admin.authority.log().status();
-    let age_ms = chancery_log::clock::unix_ms(std::time::SystemTime::now())
-        .saturating_sub(status.timestamp_ms);
-    let (size, age) = (status.tree.tree_size, Duration::from_millis(age_ms));
-    admin
-        .metrics
-        .log_is(size, status.waiting, status.halted.is_some(), age);
+    let now_ms = chancery_log::clock::unix_ms(std::time::SystemTime::now());
+    let logs = admin.authority.logs().all();
+    let known = logs.iter().map(|log| (log.name(), log.status()));
+    admin.metrics.logs_are(known, now_ms);
     let text = admin.metrics.encode();
     let text =
         text.map_err(|e| ApiError::internal("Metrics", &e.to_string(), RefusalCode::Internal))?;

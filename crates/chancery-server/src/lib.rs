@@ -41,5 +41,5 @@ pub use request_body::RequestLimits;
 pub use router::{PublicRouters, admin_router, public_routers};
 pub use state::{AdminState, AppState};
 pub use tls::{Reloaded, Tls, TlsError};
-pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject};
+pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject, TrustedLog};
 pub use witness::witness_router;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
+use chancery_log::LogStatus;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -42,19 +43,25 @@ struct RefusalLabels {
     code: &'static str,
 }
 
+/// The log's name in its URL.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct LogLabels {
+    log: String,
+}
+
 #[derive(Debug, Default)]
 struct LogGauges {
-    tree_size: Gauge,
-    waiting: Gauge,
-    halted: Gauge,
-    checkpoint_age: Gauge<f64, AtomicU64>,
+    tree_size: Family<LogLabels, Gauge>,
+    waiting: Family<LogLabels, Gauge>,
+    halted: Family<LogLabels, Gauge>,
+    checkpoint_age: Family<LogLabels, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Debug, Default)]
 struct ScrubGauges {
-    findings: Gauge,
-    completed_at: Gauge<f64, AtomicU64>,
-    size: Gauge,
+    findings: Family<LogLabels, Gauge>,
+    completed_at: Family<LogLabels, Gauge<f64, AtomicU64>>,
+    size: Family<LogLabels, Gauge>,
 }
 
 #[derive(Debug, Default)]
@@ -166,29 +173,45 @@ impl Metrics {
         }
     }
 
-    /// Takes over what the last verification of the log in the background found; `whole` is the
+    /// Takes over what the last verification of a log in the background found; `whole` is the
     /// log's size if all of it was verified.
-    pub fn scrubbed(&self, findings: u64, whole: Option<u64>) {
+    pub fn scrubbed(&self, log: &str, findings: u64, whole: Option<u64>) {
+        let log = &LogLabels::of(log);
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.scrub.findings.set(gauge(findings));
+        self.scrub.findings.get_or_create(log).set(gauge(findings));
         if let Some(size) = whole {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let now = now.map_or(0.0, |since| since.as_secs_f64());
-            self.scrub.completed_at.set(now);
-            self.scrub.size.set(gauge(size));
+            self.scrub.completed_at.get_or_create(log).set(now);
+            self.scrub.size.get_or_create(log).set(gauge(size));
         }
     }
 
-    /// Takes over what the log says about itself.
-    pub(crate) fn log_is(&self, tree_size: u64, waiting: usize, halted: bool, age: Duration) {
-        self.log
-            .tree_size
-            .set(i64::try_from(tree_size).unwrap_or(i64::MAX));
-        self.log
-            .waiting
-            .set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        self.log.halted.set(i64::from(halted));
-        self.log.checkpoint_age.set(age.as_secs_f64());
+    /// Takes over what the open logs say about themselves, and forgets those that are gone.
+    pub(crate) fn logs_are<'a>(
+        &self,
+        logs: impl Iterator<Item = (&'a str, LogStatus)>,
+        now_ms: u64,
+    ) {
+        let gauges = &self.log;
+        gauges.tree_size.clear();
+        gauges.waiting.clear();
+        gauges.halted.clear();
+        gauges.checkpoint_age.clear();
+        for (name, status) in logs {
+            let log = &LogLabels::of(name);
+            let size = i64::try_from(status.tree.tree_size).unwrap_or(i64::MAX);
+            gauges.tree_size.get_or_create(log).set(size);
+            let waiting = i64::try_from(status.waiting).unwrap_or(i64::MAX);
+            gauges.waiting.get_or_create(log).set(waiting);
+            let halted = i64::from(status.halted.is_some());
+            gauges.halted.get_or_create(log).set(halted);
+            let age = Duration::from_millis(now_ms.saturating_sub(status.timestamp_ms));
+            gauges
+                .checkpoint_age
+                .get_or_create(log)
+                .set(age.as_secs_f64());
+        }
     }
 
     /// Returns everything as `OpenMetrics` text.
@@ -200,6 +223,14 @@ impl Metrics {
         let mut encoded = String::new();
         text::encode(&mut encoded, &self.registry)?;
         Ok(encoded)
+    }
+}
+
+impl LogLabels {
+    fn of(name: &str) -> Self {
+        Self {
+            log: name.to_owned(),
+        }
     }
 }
 
@@ -265,6 +296,8 @@ impl ReloadGauges {
 
 #[cfg(test)]
 mod tests {
+    use chancery_tlog::TreeHead;
+
     use super::*;
 
     #[test]
@@ -273,7 +306,18 @@ mod tests {
         metrics.answered("/ct/{log}/tile/{*tile}", "GET", 200);
         metrics.refused("token-expired");
         metrics.issued(Duration::from_millis(3));
-        metrics.log_is(70_000, 7, false, Duration::from_millis(1_500));
+        let status = |tree_size| LogStatus {
+            tree: TreeHead {
+                tree_size,
+                ..TreeHead::EMPTY
+            },
+            timestamp_ms: 1_000,
+            waiting: 7,
+            halted: None,
+        };
+        metrics.logs_are([("gone", status(1))].into_iter(), 0);
+        let logs = [("2026", status(70_000)), ("2027", status(0))];
+        metrics.logs_are(logs.into_iter(), 2_500);
         let text = metrics.encode().unwrap();
         let lines = [
             r#"chancery_build_info{version="1.2.3"} 1"#,
@@ -281,15 +325,17 @@ mod tests {
             r#"chancery_refusals_total{code="token-expired"} 1"#,
             "chancery_certificates_issued_total 1",
             r#"chancery_issuance_duration_seconds_bucket{le="0.004"} 1"#,
-            "chancery_log_tree_size 70000",
-            "chancery_log_pool_waiting 7",
-            "chancery_log_halted 0",
-            "chancery_log_checkpoint_age_seconds 1.5",
+            r#"chancery_log_tree_size{log="2026"} 70000"#,
+            r#"chancery_log_tree_size{log="2027"} 0"#,
+            r#"chancery_log_pool_waiting{log="2026"} 7"#,
+            r#"chancery_log_halted{log="2026"} 0"#,
+            r#"chancery_log_checkpoint_age_seconds{log="2026"} 1.5"#,
             "chancery_config_last_reload_successful 1",
             "# EOF",
         ];
         for line in lines {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("gone"), "{text}");
     }
 }

@@ -9,7 +9,14 @@ use crate::state::AppState;
 /// Says what runs here, how far the log is, and where the machines' documents are.
 pub(crate) async fn get(State(app): State<AppState>) -> Response {
     let log = app.authority.log();
-    let name = log.name();
+    let (name, origin, entries) = match &log {
+        Some(log) => (
+            log.name(),
+            log.origin().as_str(),
+            log.status().tree.tree_size,
+        ),
+        None => ("", "none takes entries now", 0),
+    };
     let development = if app.dev_oidc.is_some() {
         "<p><strong>NOT FOR PRODUCTION: a development instance. It has a test identity provider \
          that logs in anybody as anybody.</strong>\n"
@@ -32,8 +39,7 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
          <dt>Accepted issuers<dd><a href=\"/api/v2/configuration\">/api/v2/configuration</a>\n\
          </dl>\n",
         url = Escaped(&*app.url),
-        origin = Escaped(log.origin().as_str()),
-        entries = log.status().tree.tree_size,
+        origin = Escaped(origin),
         log = Escaped(name),
     );
     page("Chancery", &body)

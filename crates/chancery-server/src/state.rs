@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use axum::extract::FromRef;
 use chancery_ca::{Authority, IssueRequest, Issued};
 use tokio_util::sync::CancellationToken;
@@ -22,8 +23,8 @@ pub struct AppState {
     pub authority: Arc<Authority>,
     /// The public base URL, without a slash at its end.
     pub url: Arc<str>,
-    /// The documents that clients are configured with.
-    pub documents: TrustDocuments,
+    /// The documents that clients are configured with; others when a log is added or ends.
+    pub documents: Arc<ArcSwap<TrustDocuments>>,
     /// The logs that can be read.
     pub logs: Logs,
     /// What a single request may take.

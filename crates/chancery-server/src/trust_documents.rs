@@ -29,14 +29,26 @@ pub struct TrustSubject<'a> {
     pub organization: &'a str,
     /// The chain that certificates are issued under.
     pub chain: &'a CertificateChain,
-    /// The log's key.
-    pub log_key: &'a PublicKey,
-    /// Where the log is read: what its `checkpoint` and `tile/` are appended to.
-    pub log_url: &'a Url,
-    /// From when certificates and receipts count.
+    /// Every log that certificates are or were entered in, and those that begin later: clients have
+    /// to know a log before they meet its receipts.
+    pub logs: &'a [TrustedLog],
+    /// From when certificates count.
     pub valid_from: SystemTime,
     /// The issuers where people log in.
     pub oidc_issuers: &'a [Url],
+}
+
+/// A log whose receipts count.
+#[derive(Clone, Debug)]
+pub struct TrustedLog {
+    /// Its key.
+    pub key: PublicKey,
+    /// Where it is read: what its `checkpoint` and `tile/` are appended to.
+    pub url: Url,
+    /// The times of its receipts are not before this.
+    pub begins: SystemTime,
+    /// They are not after this, if it takes no entries any more or a date is set for its end.
+    pub ends: Option<SystemTime>,
 }
 
 /// Why there are no trust documents.
@@ -52,7 +64,7 @@ pub enum TrustDocumentsError {
     #[error("the root certificate cannot be read")]
     Root(#[source] der::Error),
     /// The time is beyond what RFC 3339 can say.
-    #[error("valid_from is no time that RFC 3339 can say")]
+    #[error("a validity begins or ends at no time that RFC 3339 can say")]
     ValidFrom(#[source] time::error::Format),
 }
 
@@ -101,17 +113,17 @@ impl TrustDocuments {
 
 /// `GET /trusted_root.json`
 pub(crate) async fn trusted_root(State(app): State<AppState>) -> Response {
-    json(app.documents.trusted_root)
+    json(app.documents.load().trusted_root.clone())
 }
 
 /// `GET /signing_config.v0.2.json`
 pub(crate) async fn signing_config(State(app): State<AppState>) -> Response {
-    json(app.documents.signing_config)
+    json(app.documents.load().signing_config.clone())
 }
 
 /// `GET /client_trust_config.json`
 pub(crate) async fn client_trust_config(State(app): State<AppState>) -> Response {
-    json(app.documents.client_trust_config)
+    json(app.documents.load().client_trust_config.clone())
 }
 
 fn json(document: Bytes) -> Response {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::log::{
-    BackupArgs, LogCommand, LogRecoverArgs, LogVerifyArgs, LogWitnessArgs, RestoreArgs,
+    BackupArgs, LogCommand, LogNewArgs, LogRecoverArgs, LogVerifyArgs, LogWitnessArgs, RestoreArgs,
 };
 use crate::config::LogRead;
 

@@ -4,6 +4,7 @@ mod guard;
 mod load;
 #[cfg(test)]
 mod schema;
+mod shard;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace, WitnessPlace};
 pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
+pub(crate) use self::shard::{ShardConfig, parse_time};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -77,6 +79,12 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     /// The guard against rollback of the database.
     pub(crate) guard: GuardConfig,
+    /// The folder of the logs that follow `log`, each a file that `chancery log new` writes.
+    #[serde(default = "default_logs")]
+    pub(crate) logs: PathBuf,
+    /// The folder that relative paths are relative to.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
 }
 
 /// The certificate authority.
@@ -193,6 +201,8 @@ impl Config {
             ca: required.ca,
             log: required.log,
             guard: required.guard,
+            logs: default_logs(),
+            folder: PathBuf::new(),
         }
     }
 }
@@ -221,6 +231,10 @@ fn yes() -> bool {
 
 fn default_witness_timeout() -> u64 {
     3000
+}
+
+fn default_logs() -> PathBuf {
+    PathBuf::from("logs")
 }
 
 fn default_lifetime() -> u64 {

@@ -19,7 +19,7 @@ use crate::away::Away;
 use crate::config::{Config, GuardConfig, GuardPlace, ObjectStorePlace, WitnessPlace};
 use crate::connecting::{self, read_database_file};
 use crate::failure::{Causes, Failure};
-use crate::{keys, opening};
+use crate::{keys, opening, shards};
 
 /// A guard, and what somebody should know of it.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ pub(crate) fn of_witness(
     tree: Arc<dyn LogReader>,
 ) -> Result<WitnessGuard, Failure> {
     let key = witness_key(place)?;
-    let origin = opening::origin(config)?;
+    let origin = shards::origin(config)?;
     let [signer] = keys::load([&*config.log.witness_key], &opening::passphrase(config)?)?;
     WitnessGuard::new(&place.url, &key, origin, Arc::new(signer), tree).map_err(configuration)
 }
@@ -162,6 +162,14 @@ pub(crate) fn of_witness(
 fn witness_key(place: &WitnessPlace) -> Result<VerifierKey, Failure> {
     VerifierKey::parse(&place.vkey)
         .map_err(|e| Failure::configuration(format!("guard.witness.vkey: {e}")))
+}
+
+/// Returns the id that the configured guard has, for a log that the database may not know yet.
+pub(crate) async fn id_of(config: &Config, guarded: &Store) -> Result<String, Failure> {
+    match &config.guard.place {
+        GuardPlace::Witness(place) => Ok(WitnessGuard::id_of(&witness_key(place)?)),
+        _ => Ok(open(config, guarded).await?.guard.id().to_owned()),
+    }
 }
 
 /// Looks at what can be known of the guard without the database that it guards.

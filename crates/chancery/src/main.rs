@@ -18,6 +18,7 @@ mod reload;
 mod report;
 mod scrubbing;
 mod serving;
+mod shards;
 mod used_tokens;
 mod witnessing;
 
@@ -67,6 +68,7 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => commands::serve::run(args).await,
         Command::Backup(args) => commands::backup::run(args).await,
         Command::Restore(args) => commands::restore::run(args).await,
+        Command::Log(LogCommand::New(args)) => commands::log_new::run(args).await,
         Command::Log(LogCommand::Recover(args)) => commands::log_recover::run(args).await,
         Command::Log(LogCommand::Keys(args)) => commands::log_keys::run(&args).await,
         Command::Log(LogCommand::Witness(args)) => commands::log_witness::run(args).await,

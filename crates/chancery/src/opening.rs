@@ -9,31 +9,35 @@ use std::time::SystemTime;
 use chancery_ca::{Authority, AuthorityParts, BlockList, ClientAlgorithms, IssuingCa, KeyPolicy};
 use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
-use chancery_keys::{LocalKey, Passphrase, Signer, file};
+use chancery_keys::{LocalKey, Passphrase, file};
 use chancery_log::clock::{Clock, SystemClock};
-use chancery_log::{Log, LogParts, LogStore, PoolLimits};
-use chancery_store::{DatabaseUrl, Instance, Purpose, RecordedLog, Store};
-use chancery_tlog::Origin;
-use chancery_tlog::ct::LogId;
+use chancery_store::{DatabaseUrl, Instance, Purpose, Store};
 
 use crate::config::{Config, parse_url, read_text_of};
-use crate::connecting::{current, database_url, own, up_to_date};
+use crate::connecting::{current, database_url, log_of, own, up_to_date};
 use crate::failure::{Causes, Failure};
-use crate::guarding::{self, OpenedGuard};
+use crate::guarding;
 use crate::keys;
+use crate::shards::{self, LogFiles, Shards};
 use crate::used_tokens::StoredTokens;
 use crate::witnessing;
 
-/// An instance that is open: the authority, and the store to close after it.
+/// An instance that is open: the authority with its logs, and the store to close after it.
 pub(crate) struct Opened {
     pub(crate) authority: Arc<Authority>,
     pub(crate) instance: Instance,
-    pub(crate) log_store: Arc<dyn LogStore>,
+    pub(crate) shards: Shards,
+    pub(crate) closing: Closing,
+}
+
+/// What is closed in the end.
+pub(crate) struct Closing {
+    authority: Arc<Authority>,
     store: Store,
 }
 
-impl Opened {
-    /// Finishes every act that has begun, closes the log, then the database.
+impl Closing {
+    /// Finishes every act that has begun, closes the logs, then the database.
     pub(crate) async fn close(self) {
         self.authority.close().await;
         self.store.close().await;
@@ -47,7 +51,8 @@ pub(crate) async fn open(
     issuers: Issuers,
     purpose: Purpose,
 ) -> Result<Opened, Failure> {
-    let files = Files::read(config)?;
+    let passphrase = passphrase(config)?;
+    let AuthorityFiles { issuer, profile } = AuthorityFiles::read(config, &passphrase)?;
     let key_policy = key_policy(config)?;
     let url = database_url(config)?;
     let store = match purpose {
@@ -56,50 +61,34 @@ pub(crate) async fn open(
     };
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, purpose).await?;
-    let OpenedGuard { guard, warning } = guarding::open(config, &store).await?;
-    let log_store = store.bound_log_store(files.bind(config, &instance, guard.id())?);
-    if let Some(warning) = warning {
-        tracing::warn!(guard.id = guard.id(), "{warning}");
-    }
-    let Files {
-        issuer,
-        origin,
-        profile,
-        log_key,
-        witness_key,
-    } = files;
-
+    refuse_other_chain(&issuer, &instance)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let keys = [log_key.public_key(), witness_key.public_key()];
-    let witnesses = witnessing::cosigners(config, &origin, keys)?;
-    let log = Log::open(LogParts {
-        name: config.log.name.clone(),
-        origin,
-        store: Arc::clone(&log_store),
-        guard,
-        signer: Arc::new(log_key),
-        witness_signer: Arc::new(witness_key),
-        witnesses,
-        clock: Arc::clone(&clock),
-        limits: PoolLimits::default(),
-    })
-    .await
-    .map_err(Failure::by_fault)?;
+    let shards = Shards::open(
+        config,
+        passphrase,
+        store.clone(),
+        instance.clone(),
+        Arc::clone(&clock),
+    )
+    .await?;
     tell_of_another_server(&store).await?;
     let authority = Authority::new(AuthorityParts {
         issuers,
         profile,
         issuer,
-        log: Arc::new(log),
+        logs: shards.issuance().clone(),
         clock,
         key_policy,
         used_tokens: Arc::new(StoredTokens(store.clone())),
     });
     Ok(Opened {
+        closing: Closing {
+            authority: Arc::clone(&authority),
+            store,
+        },
         authority,
         instance,
-        log_store,
-        store,
+        shards,
     })
 }
 
@@ -123,40 +112,39 @@ pub(crate) async fn verify(
     config: &Config,
     database: &DatabaseUrl,
 ) -> Result<Option<&'static str>, Failure> {
-    let files = Files::read(config)?;
+    let passphrase = passphrase(config)?;
+    let authority = AuthorityFiles::read(config, &passphrase)?;
+    let files = LogFiles::read(config.clone(), &passphrase)?;
     let store = current(database).await?;
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
-    let opened = guarding::open(config, &store).await;
-    let bound = opened.map_err(Failure::from).and_then(|opened| {
-        files.bind(config, &instance, opened.guard.id())?;
-        Ok(opened.warning)
-    });
+    refuse_other_chain(&authority.issuer, &instance)?;
+    let recorded = log_of(config, &instance)?;
+    let bound = files.bind(recorded, &instance, &store).await;
     store.close().await;
-    bound
+    Ok(bound?.warning)
 }
 
-/// All that an instance has in files, read and found to fit together.
-struct Files {
+/// What the CA has in files, read and found to fit together.
+struct AuthorityFiles {
     issuer: IssuingCa,
-    origin: Origin,
     profile: Profile,
-    log_key: LocalKey,
-    witness_key: LocalKey,
 }
 
-impl Files {
-    fn read(config: &Config) -> Result<Self, Failure> {
-        let passphrase = passphrase(config)?;
-        let paths = [&*config.ca.key, &*config.log.key, &*config.log.witness_key];
-        let [issuing_key, log_key, witness_key] = keys::load(paths, &passphrase)?;
+impl AuthorityFiles {
+    fn read(config: &Config, passphrase: &Passphrase) -> Result<Self, Failure> {
+        let [issuing_key] = keys::load([&*config.ca.key], passphrase)?;
         Ok(Self {
             issuer: issuing_ca(config, issuing_key)?,
-            origin: origin(config)?,
             profile: profile(config)?,
-            log_key,
-            witness_key,
         })
+    }
+}
+
+fn refuse_other_chain(issuer: &IssuingCa, recorded: &Instance) -> Result<(), Failure> {
+    match recorded.chain == issuer.chain().ders() {
+        true => Ok(()),
+        false => Err(shards::other("the CA chain")),
     }
 }
 
@@ -182,7 +170,7 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         ("ca lifetimes", profile(config).map(drop)),
         ("log.key", log_key),
         ("log.witness-key", witness_key),
-        ("log.origin", origin(config).map(drop)),
+        ("log.origin", shards::origin(config).map(drop)),
         ("log.witnesses", witnessing::check(config)),
         ("guard", guarding::check(&config.guard)),
         ("client keys", key_policy(config).map(drop)),
@@ -225,22 +213,6 @@ fn read_block_list(path: &Path) -> Result<BlockList, Failure> {
     // Room for 250,000 keys.
     let text = read_text_of(path, 16).map_err(|e| named(path, &e))?;
     BlockList::parse(&text).map_err(|e| named(path, &e))
-}
-
-/// Takes the log's origin, which is where the log is read, without scheme and port.
-pub(crate) fn origin(config: &Config) -> Result<Origin, Failure> {
-    let origin = &config.log.origin;
-    let host = parse_url(&config.url)?
-        .host_str()
-        .unwrap_or_default()
-        .to_owned();
-    let expected = format!("{host}/ct/{}", config.log.name);
-    if *origin != expected {
-        return Err(Failure::configuration(format!(
-            "log.origin is {origin:?}, but with this url and log.name it is {expected:?}"
-        )));
-    }
-    Origin::parse(origin).map_err(|e| Failure::configuration(format!("log.origin {origin:?}: {e}")))
 }
 
 pub(crate) fn passphrase(config: &Config) -> Result<Passphrase, Failure> {
@@ -291,52 +263,6 @@ async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Fai
             "the database holds a production instance; `chancery dev` does not touch it",
         )),
         _ => Ok(instance),
-    }
-}
-
-impl Files {
-    /// Holds what this process is against what the database recorded, and returns the record of
-    /// its log.
-    fn bind<'i>(
-        &self,
-        config: &Config,
-        recorded: &'i Instance,
-        guard_id: &str,
-    ) -> Result<&'i RecordedLog, Failure> {
-        let log_id = LogId::of_spki(self.log_key.public_key().spki_der());
-        let name = &config.log.name;
-        let log = recorded
-            .logs
-            .iter()
-            .find(|log| log.name == *name)
-            .ok_or_else(|| {
-                Failure::configuration(format!("this database has no log named {name:?}"))
-            })?;
-        let differs = [
-            ("the log's key", log.log_id != *log_id.as_bytes()),
-            (
-                "the witness key",
-                log.witness_key != self.witness_key.public_key().spki_der(),
-            ),
-            ("the log's origin", log.origin != self.origin.as_str()),
-            ("log.read", log.readers != config.log.read.readers()),
-            ("the CA chain", recorded.chain != self.issuer.chain().ders()),
-        ];
-        match differs.into_iter().find(|(_, differs)| *differs) {
-            None if log.retired_ms.is_some() => Err(Failure::configuration(format!(
-                "the log {} is retired and takes no entries any more: found a new instance with \
-                 `chancery init`; the files of this one keep its last checkpoint",
-                log.origin
-            ))),
-            None if recorded.guard_id != guard_id => {
-                Err(guarding::another(guard_id, &recorded.guard_id))
-            }
-            None => Ok(log),
-            Some((what, _)) => Err(Failure::configuration(format!(
-                "{what} is not the one that this database was made with; give this process the \
-                 instance's own files, or another database"
-            ))),
-        }
     }
 }
 

@@ -11,8 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::opening::Opened;
+use crate::opening::Closing;
 use crate::reload::{Hangup, Reloader};
+use crate::shards::Rotation;
 
 /// Binds an address, or says why not.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -40,10 +41,11 @@ pub(crate) struct Watch {
 
 /// Serves until told to stop, then finishes what is in flight and closes the instance.
 pub(crate) async fn run(
-    opened: Opened,
+    closing: Closing,
     app: AppState,
     listeners: Listeners,
     watch: Watch,
+    rotation: Rotation,
 ) -> Result<(), Failure> {
     let Listeners {
         public,
@@ -57,6 +59,7 @@ pub(crate) async fn run(
         stop,
     } = watch;
     tokio::spawn(reloader.run(hangup, stop.clone()));
+    let rotation = tokio::spawn(rotation.run(stop.clone()));
     let limits = ServeLimits::default();
     // Probes and metrics stay until all is closed: `/readyz` says that no more is taken.
     let closed = CancellationToken::new();
@@ -91,7 +94,9 @@ pub(crate) async fn run(
         Some(grpc) => grpc.await.map_err(Failure::from_error)?,
         None => Ok(()),
     };
-    opened.close().await;
+    // Nobody retires a log while it is being closed.
+    rotation.await.map_err(Failure::from_error)?;
+    closing.close().await;
 
     closed.cancel();
     if let Some(admin) = admin {

@@ -42,6 +42,7 @@ async fn authority(issuer: &str, folder: &tempfile::TempDir) -> Arc<Authority> {
         witness_signer: Arc::new(key(KeyType::Ed25519)),
         witnesses: None,
         clock: Arc::new(SystemClock),
+        begins_ms: 0,
         limits: PoolLimits::default(),
     };
     let text = format!(
@@ -56,7 +57,7 @@ async fn authority(issuer: &str, folder: &tempfile::TempDir) -> Arc<Authority> {
         issuers: Issuers::new(config, options).unwrap(),
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
-        log: Arc::new(Log::open(log).await.unwrap()),
+        logs: IssuanceLogs::new(vec![Arc::new(Log::open(log).await.unwrap())]),
         clock: Arc::new(SystemClock),
         key_policy: KeyPolicy::default(),
         used_tokens: Arc::new(MemoryUsedTokens::default()),

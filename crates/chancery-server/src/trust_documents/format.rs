@@ -1,5 +1,7 @@
 //! The shapes of the trust documents, members in the specification's order.
 
+use std::time::{Duration, SystemTime};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 use x509_cert::Certificate;
 
-use super::{TrustDocumentsError, TrustSubject};
+use super::{TrustDocumentsError, TrustSubject, TrustedLog};
 
 /// Version 0.1 of the media type: cosign, sigstore-python and sigstore-java refuse the newer 0.2.
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
@@ -29,7 +31,7 @@ pub(super) struct TrustedRoot {
     /// Empty as long as there is no ledger here.
     tlogs: [(); 0],
     certificate_authorities: [CertificateAuthority; 1],
-    ctlogs: [TransparencyLog; 1],
+    ctlogs: Vec<TransparencyLog>,
     /// Empty as long as there is no timestamp authority here.
     timestamp_authorities: [(); 0],
 }
@@ -84,10 +86,12 @@ struct LogId {
     key_id: String,
 }
 
-/// No `end`: it is written when something is retired.
 #[derive(Clone, Serialize)]
 struct ValidFor {
     start: String,
+    /// Written for what is retired, or will be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<String>,
 }
 
 /// The lists of ledgers and timestamp authorities are left out together with their selectors:
@@ -120,10 +124,6 @@ pub(super) struct ClientTrustConfig {
 impl TrustedRoot {
     pub(super) fn of(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
         let valid_for = ValidFor::from(subject)?;
-        let algorithm = subject.log_key.algorithm();
-        if algorithm != Algorithm::EcdsaP256Sha256 {
-            return Err(TrustDocumentsError::LogKey(algorithm));
-        }
         let certificates = subject.chain.ders().iter();
         let authority = CertificateAuthority {
             subject: DistinguishedName {
@@ -138,27 +138,37 @@ impl TrustedRoot {
                     })
                     .collect(),
             },
-            valid_for: valid_for.clone(),
+            valid_for,
         };
-        let log = TransparencyLog {
-            base_url: without_final_slash(subject.log_url),
-            hash_algorithm: "SHA2_256",
-            public_key: LogKey {
-                raw_bytes: STANDARD.encode(subject.log_key.spki_der()),
-                key_details: "PKIX_ECDSA_P256_SHA_256",
-                valid_for,
-            },
-            // RFC 6962, section 3.2: SHA-256 of the key's SubjectPublicKeyInfo.
-            log_id: LogId {
-                key_id: STANDARD.encode(subject.log_key.sha256()),
-            },
-        };
+        let logs = subject.logs.iter().map(TransparencyLog::of);
         Ok(Self {
             media_type: TRUSTED_ROOT,
             tlogs: [],
             certificate_authorities: [authority],
-            ctlogs: [log],
+            ctlogs: logs.collect::<Result<_, _>>()?,
             timestamp_authorities: [],
+        })
+    }
+}
+
+impl TransparencyLog {
+    fn of(log: &TrustedLog) -> Result<Self, TrustDocumentsError> {
+        let algorithm = log.key.algorithm();
+        if algorithm != Algorithm::EcdsaP256Sha256 {
+            return Err(TrustDocumentsError::LogKey(algorithm));
+        }
+        Ok(Self {
+            base_url: without_final_slash(&log.url),
+            hash_algorithm: "SHA2_256",
+            public_key: LogKey {
+                raw_bytes: STANDARD.encode(log.key.spki_der()),
+                key_details: "PKIX_ECDSA_P256_SHA_256",
+                valid_for: ValidFor::between(log.begins, log.ends)?,
+            },
+            // RFC 6962, section 3.2: SHA-256 of the key's SubjectPublicKeyInfo.
+            log_id: LogId {
+                key_id: STANDARD.encode(log.key.sha256()),
+            },
         })
     }
 }
@@ -189,11 +199,20 @@ impl ClientTrustConfig {
 
 impl ValidFor {
     fn from(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
-        let start = OffsetDateTime::from(subject.valid_from).truncate_to_second();
-        let start = start
-            .format(&Rfc3339)
-            .map_err(TrustDocumentsError::ValidFrom)?;
-        Ok(Self { start })
+        Self::between(subject.valid_from, None)
+    }
+
+    /// Whole seconds, so that no receipt falls out: the end is the next one.
+    fn between(start: SystemTime, end: Option<SystemTime>) -> Result<Self, TrustDocumentsError> {
+        let said = |time: OffsetDateTime| {
+            let text = time.truncate_to_second().format(&Rfc3339);
+            text.map_err(TrustDocumentsError::ValidFrom)
+        };
+        let next_second = |end| OffsetDateTime::from(end) + Duration::from_nanos(999_999_999);
+        Ok(Self {
+            start: said(start.into())?,
+            end: end.map(|end| said(next_second(end))).transpose()?,
+        })
     }
 }
 

@@ -25,17 +25,30 @@ fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
+fn log(key: PublicKey) -> TrustedLog {
+    TrustedLog {
+        key,
+        url: url("https://ctlog.chancery.test/2026h2"),
+        begins: UNIX_EPOCH + OCTOBER + Duration::from_millis(900),
+        ends: None,
+    }
+}
+
 fn documents() -> TrustDocuments {
+    let expected: Value = serde_json::from_str(EXPECTED).unwrap();
+    let log_key = bytes(&expected["ctlogs"][0]["publicKey"]);
+    documents_of(&[log(PublicKey::from_spki_der(&log_key).unwrap())])
+}
+
+fn documents_of(logs: &[TrustedLog]) -> TrustDocuments {
     let expected: Value = serde_json::from_str(EXPECTED).unwrap();
     let chain = &expected["certificateAuthorities"][0]["certChain"]["certificates"];
     let chain = chain.as_array().unwrap().iter().map(bytes).collect();
-    let log_key = bytes(&expected["ctlogs"][0]["publicKey"]);
     TrustDocuments::new(&TrustSubject {
         url: &url("https://ca.chancery.test/"),
         organization: "chancery.test",
         chain: &CertificateChain::from_ders(chain).unwrap(),
-        log_key: &PublicKey::from_spki_der(&log_key).unwrap(),
-        log_url: &url("https://ctlog.chancery.test/2026h2"),
+        logs,
         valid_from: UNIX_EPOCH + OCTOBER + Duration::from_millis(900),
         oidc_issuers: &[
             url("https://issuer.chancery.test"),
@@ -89,6 +102,31 @@ fn the_client_trust_config_holds_both() {
 }
 
 #[test]
+fn each_log_is_listed_with_its_own_window_in_whole_seconds_that_lose_no_receipt() {
+    let key = LocalKey::generate(KeyType::P256).unwrap();
+    let window = |begins_ms, ends_ms: Option<u64>| {
+        let at = |ms| UNIX_EPOCH + OCTOBER + Duration::from_millis(ms);
+        let log = TrustedLog {
+            begins: at(begins_ms),
+            ends: ends_ms.map(at),
+            ..log(key.public_key().clone())
+        };
+        let written = documents_of(&[log]);
+        let written: Value = serde_json::from_slice(written.trusted_root()).unwrap();
+        written["ctlogs"][0]["publicKey"]["validFor"].clone()
+    };
+    let start = "2026-10-01T00:00:00Z";
+    for (ends_ms, end) in [
+        (1_000, "2026-10-01T00:00:01Z"),
+        (1_001, "2026-10-01T00:00:02Z"),
+    ] {
+        let expected = json!({ "start": start, "end": end });
+        assert_eq!(window(999, Some(ends_ms)), expected);
+    }
+    assert_eq!(window(0, None), json!({ "start": start }));
+}
+
+#[test]
 fn a_log_key_that_clients_cannot_verify_with_is_refused() {
     let expected: Value = serde_json::from_str(EXPECTED).unwrap();
     let chain = &expected["certificateAuthorities"][0]["certChain"]["certificates"];
@@ -98,8 +136,7 @@ fn a_log_key_that_clients_cannot_verify_with_is_refused() {
         url: &url("https://ca.chancery.test"),
         organization: "chancery.test",
         chain: &CertificateChain::from_ders(chain).unwrap(),
-        log_key: key.public_key(),
-        log_url: &url("https://ca.chancery.test/ct/log"),
+        logs: &[log(key.public_key().clone())],
         valid_from: UNIX_EPOCH,
         oidc_issuers: &[],
     });

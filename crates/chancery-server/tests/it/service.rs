@@ -4,12 +4,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chancery_ca::ceremony::Ceremony;
 use chancery_ca::memory::MemoryUsedTokens;
-use chancery_ca::{Authority, AuthorityParts, IssuingCa, KeyPolicy};
+use chancery_ca::{Authority, AuthorityParts, IssuanceLogs, IssuingCa, KeyPolicy};
 use chancery_certs::{Profile, ProfileConfig};
 use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
 use chancery_keys::{KeyType, LocalKey, Signer as _};
@@ -20,7 +21,7 @@ use chancery_log::{Log, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
     AdminState, AppState, CorsPolicy, LogRead, Logs, Metrics, RequestLimits, ServeLimits,
-    ServedLog, Tls, TrustDocuments, TrustSubject, admin_router, public_routers, serve,
+    ServedLog, Tls, TrustDocuments, TrustSubject, TrustedLog, admin_router, public_routers, serve,
 };
 use chancery_tlog::Origin;
 use reqwest::{Client, Method, RequestBuilder};
@@ -97,10 +98,10 @@ impl Service {
         });
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
         let app = AppState {
-            documents: documents(&base, &authority),
+            documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
             logs: Logs::new(vec![ServedLog {
-                log: authority.log().clone(),
+                log: authority.log().unwrap(),
                 read: setup.log_read,
                 roots: authority
                     .trust_bundle()
@@ -290,13 +291,14 @@ async fn authority(
         witness_signer: Arc::new(key(KeyType::Ed25519)),
         witnesses: None,
         clock: Arc::clone(&clock),
+        begins_ms: 0,
         limits: PoolLimits::default(),
     };
     Authority::new(AuthorityParts {
         issuers,
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
-        log: Arc::new(Log::open(log).await.unwrap()),
+        logs: IssuanceLogs::new(vec![Arc::new(Log::open(log).await.unwrap())]),
         clock,
         key_policy: KeyPolicy::default(),
         used_tokens: Arc::new(MemoryUsedTokens::default()),
@@ -322,8 +324,12 @@ fn documents(url: &Url, authority: &Authority) -> TrustDocuments {
         url,
         organization: "test",
         chain: authority.trust_bundle(),
-        log_key: authority.log().public_key(),
-        log_url: &url.join("/ct/main").unwrap(),
+        logs: &[TrustedLog {
+            key: authority.log().unwrap().public_key().clone(),
+            url: url.join("/ct/main").unwrap(),
+            begins: SystemTime::now(),
+            ends: None,
+        }],
         valid_from: SystemTime::now(),
         oidc_issuers: &[url.join("/dev-oidc").unwrap()],
     })

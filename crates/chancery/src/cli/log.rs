@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{Format, InstanceArgs};
+use crate::config::LogRead;
 
 #[derive(Args, Debug)]
 pub(crate) struct BackupArgs {
@@ -27,6 +28,9 @@ pub(crate) struct RestoreArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
+    /// Begins a new log at a date, while issuing goes on: from then on it takes all entries, and the
+    /// one before it none. Also beside a running server.
+    New(LogNewArgs),
     /// Computes a log anew from its entries, and says what in it is wrong. Also beside a running
     /// server.
     Verify(LogVerifyArgs),
@@ -65,6 +69,26 @@ pub(crate) struct LogWitnessArgs {
     /// Where to listen, for plain HTTP: behind a TLS proxy, or inside.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7380")]
     pub(crate) listen: SocketAddr,
+}
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("when").required(true).args(["from", "after"]))]
+pub(crate) struct LogNewArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// The new log's name in its URL, /ct/NAME.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// When it begins, such as 2027-01-01T00:00:00Z: at least 30 s from now, so that every process
+    /// knows of it in time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// When it begins, from now: 90s, 15m, 12h or 30d.
+    #[arg(long = "in", value_name = "DURATION")]
+    pub(crate) after: Option<String>,
+    /// Who may read entries; by default those who may read the log before it.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) log_read: Option<LogRead>,
 }
 
 #[derive(Args, Debug)]

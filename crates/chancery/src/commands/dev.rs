@@ -15,7 +15,7 @@ use chancery_tlog::Origin;
 use url::Url;
 
 use crate::cli::DevArgs;
-use crate::commands::serve::{app_state, given_database};
+use crate::commands::serve::{Following, app_state, given_database};
 use crate::config::{Config, LogRead, Required};
 use crate::connecting;
 use crate::failure::Failure;
@@ -25,8 +25,9 @@ use crate::keys;
 use crate::layout::Layout;
 use crate::opening::{self, Opened};
 use crate::reload::{Hangup, IdentityPart, Reloader};
+use crate::scrubbing::Scrubbing;
 use crate::serving::{Listeners, Watch};
-use crate::{logging, scrubbing, serving};
+use crate::{logging, serving};
 
 const LOG_NAME: &str = "dev";
 const ORGANIZATION: &str = "chancery development";
@@ -44,6 +45,7 @@ pub(crate) struct Development {
 pub(crate) struct OpenDevelopment {
     pub(crate) opened: Opened,
     pub(crate) app: AppState,
+    pub(crate) following: Following,
     pub(crate) identity: IdentityPart,
 }
 
@@ -77,6 +79,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let OpenDevelopment {
         opened,
         app,
+        following,
         identity,
     } = development.open().await?;
     let watch = Watch {
@@ -84,7 +87,8 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         hangup,
         stop: serving::stop_on_signal()?,
     };
-    scrubbing::start(&opened, &app.metrics, None, &watch.stop);
+    let scrubbing = Scrubbing::new(&app.metrics, None, &watch.stop);
+    let rotation = following.of(opened.shards, scrubbing);
     development.print_banner();
     let listeners = Listeners {
         public,
@@ -92,7 +96,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         tls: None,
         admin,
     };
-    serving::run(opened, app, listeners, watch).await
+    serving::run(opened.closing, app, listeners, watch, rotation).await
 }
 
 impl Development {
@@ -122,7 +126,7 @@ impl Development {
         let opened = opening::open(&config, issuers, Purpose::Development).await?;
         let dev_oidc = self.dev_oidc(&url)?;
         let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;
-        let mut app = app_state(&config, &url, &opened, &[login])?;
+        let (mut app, following) = app_state(&config, &url, &opened, &[login])?;
         app.unlisted_issuer = self
             .identity_config
             .as_ref()
@@ -132,6 +136,7 @@ impl Development {
         Ok(OpenDevelopment {
             opened,
             app,
+            following,
             identity,
         })
     }

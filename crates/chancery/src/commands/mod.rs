@@ -8,6 +8,7 @@ pub(crate) mod dev;
 pub(crate) mod init;
 pub(crate) mod issuer_test;
 pub(crate) mod log_keys;
+pub(crate) mod log_new;
 pub(crate) mod log_recover;
 pub(crate) mod log_verify;
 pub(crate) mod log_witness;

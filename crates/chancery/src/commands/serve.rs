@@ -1,26 +1,23 @@
 //! `chancery serve`: runs an instance that `init` made. Makes nothing.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use bytes::Bytes;
-use chancery_log::PublishedLog;
+use arc_swap::ArcSwap;
 use chancery_log::clock::from_unix_ms;
-use chancery_server::{
-    AppState, CorsPolicy, LogRead as ServerLogRead, Logs, ServedLog, Tls, TrustDocuments,
-    TrustSubject,
-};
+use chancery_server::{AppState, CorsPolicy, Logs, Tls, TrustDocuments, TrustSubject, TrustedLog};
 use chancery_store::Purpose;
 use url::Url;
 
 use crate::cli::{ServeArgs, SettingsArgs};
-use crate::config::{Config, LogRead, TlsConfig, parse_url};
+use crate::config::{Config, TlsConfig, parse_url};
 use crate::failure::{Causes, Failure};
 use crate::identity::IdentitySource;
 use crate::opening::{self, Opened};
 use crate::reload::{Hangup, IdentityPart, KeysPart, Part, Reloader, Settings, TlsPart};
+use crate::scrubbing::Scrubbing;
 use crate::serving::{Listeners, Watch};
-use crate::{logging, scrubbing, serving};
+use crate::shards::{Rotation, Shards, WriteDocuments};
+use crate::{logging, serving};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::start("info");
@@ -35,7 +32,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     identity.warn();
     let issuers = source.issuers(identity.config.clone())?;
     let opened = opening::open(&config, issuers, Purpose::Production).await?;
-    let app = app_state(&config, &url, &opened, &[])?;
+    let (app, rotation) = app_state(&config, &url, &opened, &[])?;
     let listeners = Listeners {
         public: serving::bind(config.listen).await?,
         grpc: match config.grpc_listen {
@@ -64,17 +61,18 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         stop: serving::stop_on_signal()?,
     };
     let limit = config.log.scrub_entries_per_second;
-    scrubbing::start(&opened, &app.metrics, limit, &watch.stop);
+    let scrubbing = Scrubbing::new(&app.metrics, limit, &watch.stop);
     tracing::info!(
         url = config.url,
         listen = %config.listen,
         admin.listen = %config.admin_listen,
         tls = config.tls.is_some(),
-        log.origin = config.log.origin,
-        log.tree_size = opened.authority.log().status().tree.tree_size,
+        log.origin = opened.authority.log().map(|log| log.origin().to_string()),
+        log.tree_size = opened.authority.log().map(|log| log.status().tree.tree_size),
         "serving"
     );
-    serving::run(opened, app, listeners, watch).await
+    let rotation = rotation.of(opened.shards, scrubbing);
+    serving::run(opened.closing, app, listeners, watch, rotation).await
 }
 
 impl SettingsArgs {
@@ -135,54 +133,71 @@ pub(crate) fn is_argument(text: &str) -> bool {
     std::env::args_os().any(|argument| argument.to_string_lossy().contains(text))
 }
 
-/// Makes what the public routes serve from.
+/// Makes what the public routes serve from, and what keeps it in step with the logs.
 pub(crate) fn app_state(
     config: &Config,
     url: &Url,
     opened: &Opened,
     login: &[Url],
-) -> Result<AppState, Failure> {
-    let log = opened.authority.log();
-    let log_url = format!("{}/ct/{}", config.url, log.name());
-    let log_url = Url::parse(&log_url).map_err(Failure::from_error)?;
-    let documents = TrustDocuments::new(&TrustSubject {
-        url,
-        organization: &config.organization,
-        chain: opened.authority.trust_bundle(),
-        log_key: log.public_key(),
-        log_url: &log_url,
-        valid_from: valid_from(opened),
-        oidc_issuers: login,
-    })
-    .map_err(|e| Failure::configuration(Causes(&e)))?;
-    Ok(AppState {
+) -> Result<(AppState, Following), Failure> {
+    let write = documents(config, url, opened, login);
+    let documents = Arc::new(ArcSwap::from_pointee(write(&opened.shards.trusted()?)?));
+    let logs = Logs::new(opened.shards.served());
+    let following = Following {
+        served: logs.clone(),
+        documents: Arc::clone(&documents),
+        write,
+    };
+    let app = AppState {
         authority: Arc::clone(&opened.authority),
         url: config.url.as_str().into(),
         documents,
-        logs: Logs::new(vec![ServedLog {
-            log: Arc::clone(log) as Arc<dyn PublishedLog>,
-            read: match config.log.read {
-                LogRead::Open => ServerLogRead::Open,
-                LogRead::Restricted => ServerLogRead::Restricted,
-            },
-            roots: opened
-                .authority
-                .trust_bundle()
-                .ders()
-                .last()
-                .cloned()
-                .map(Bytes::from)
-                .into_iter()
-                .collect(),
-        }]),
+        logs,
         limits: chancery_server::RequestLimits::default(),
         cors: cors(config)?,
         metrics: serving::metrics(config.fulcio_metrics),
         dev_oidc: None,
         unlisted_issuer: None,
-    })
+    };
+    Ok((app, following))
 }
 
-fn valid_from(opened: &Opened) -> SystemTime {
-    from_unix_ms(opened.instance.created_ms)
+/// What is served of the logs, which changes with them.
+pub(crate) struct Following {
+    served: Logs,
+    documents: Arc<ArcSwap<TrustDocuments>>,
+    write: WriteDocuments,
+}
+
+impl Following {
+    /// Follows these logs, each of which is verified in the background.
+    pub(crate) fn of(self, shards: Shards, mut scrubbing: Scrubbing) -> Rotation {
+        scrubbing.follow(&shards);
+        Rotation {
+            shards,
+            served: self.served,
+            documents: self.documents,
+            write: self.write,
+            changed: Box::new(move |shards| scrubbing.follow(shards)),
+        }
+    }
+}
+
+/// Returns what writes the trust documents for any logs.
+fn documents(config: &Config, url: &Url, opened: &Opened, login: &[Url]) -> WriteDocuments {
+    let (url, login) = (url.clone(), login.to_vec());
+    let organization = config.organization.clone();
+    let authority = Arc::clone(&opened.authority);
+    let valid_from = from_unix_ms(opened.instance.created_ms);
+    Box::new(move |logs: &[TrustedLog]| {
+        TrustDocuments::new(&TrustSubject {
+            url: &url,
+            organization: &organization,
+            chain: authority.trust_bundle(),
+            logs,
+            valid_from,
+            oidc_issuers: &login,
+        })
+        .map_err(|e| Failure::configuration(Causes(&e)))
+    })
 }

@@ -100,6 +100,7 @@ impl Config {
             &mut self.ca.key,
             &mut self.log.key,
             &mut self.log.witness_key,
+            &mut self.logs,
         ];
         let optional = [
             &mut self.database_file,
@@ -118,6 +119,7 @@ impl Config {
             *path = folder.join(&*path);
         }
         self.guard.place.resolve(folder);
+        self.folder = folder.to_owned();
         if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
             self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
         }

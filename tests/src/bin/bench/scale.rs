@@ -221,6 +221,7 @@ impl World {
             witness_signer: Arc::<LocalKey>::clone(&self.witness_signer),
             witnesses: None,
             clock: Arc::new(SystemClock),
+            begins_ms: 0,
             limits: PoolLimits::default(),
         })
         .await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use chancery_ca::{
-    Authority, AuthorityParts, IssueRequest, IssuingCa, KeyPolicy, PossessionRequest,
+    Authority, AuthorityParts, IssuanceLogs, IssueRequest, IssuingCa, KeyPolicy, PossessionRequest,
 };
 use chancery_certs::{Profile, ProfileConfig};
 use chancery_identity::{HttpPolicy, IdentityConfig, Issuers, IssuersOptions};
@@ -95,9 +95,10 @@ impl Process {
 
     /// Returns the published head.
     pub(crate) fn published(&self) -> Outcome<TreeHead> {
+        let log = self.authority.log().unwrap();
         self.runtime.block_on(async {
             tokio::select! {
-                checkpoint = self.authority.log().checkpoint() => match checkpoint {
+                checkpoint = log.checkpoint() => match checkpoint {
                     Ok(note) => Outcome::Done(check::verified(&note, &self.world)),
                     Err(e) => Outcome::Refused(e.to_string()),
                 },
@@ -108,8 +109,9 @@ impl Process {
 
     /// Verifies the whole log as it is published, against all that clients hold and `heads`.
     pub(crate) fn check(&self, heads: &[TreeHead]) {
-        let log = self.authority.log();
-        self.runtime.block_on(check::whole(log, &self.world, heads));
+        let log = self.authority.log().unwrap();
+        self.runtime
+            .block_on(check::whole(&log, &self.world, heads));
     }
 
     /// Ends in order, as far as the faults let it.
@@ -160,6 +162,7 @@ async fn open(world: &World, faults: &Arc<Faults>) -> Outcome<Arc<Authority>> {
         witness_signer: Arc::<LocalKey>::clone(&world.keys.witness),
         witnesses: None,
         clock: Arc::new(SystemClock),
+        begins_ms: 0,
         limits: PoolLimits::default(),
     };
     let log = match Log::open(parts).await {
@@ -176,7 +179,7 @@ async fn open(world: &World, faults: &Arc<Faults>) -> Outcome<Arc<Authority>> {
         issuers: Issuers::new(config, options).unwrap(),
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(world.keys.chain.clone(), issuing, SystemTime::now()).unwrap(),
-        log,
+        logs: IssuanceLogs::new(vec![log]),
         clock: Arc::new(SystemClock),
         key_policy: KeyPolicy::default(),
         used_tokens: Arc::new(Faulty {

@@ -20,6 +20,7 @@ use crate::commands::dev::Development;
 use crate::failure::Failure;
 use crate::layout::Layout;
 use crate::reload::{Hangup, Reloader};
+use crate::scrubbing::Scrubbing;
 use crate::serving::{Listeners, Watch};
 use crate::{logging, serving};
 
@@ -70,7 +71,10 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         tls: None,
         admin: None,
     };
-    let server = serving::run(instance.opened, instance.app, listeners, watch);
+    let scrubbing = Scrubbing::new(&instance.app.metrics, Some(0), &stop);
+    let rotation = instance.following.of(instance.opened.shards, scrubbing);
+    let closing = instance.opened.closing;
+    let server = serving::run(closing, instance.app, listeners, watch, rotation);
     let server = tokio::spawn(server);
     say.step(&format!(
         "started a throw-away CA with its own log at {url}"

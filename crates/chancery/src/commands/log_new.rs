@@ -1,0 +1,323 @@
+//! `chancery log new`: begins a new log at a date, while issuing goes on in the one before it.
+//!
+//! Files come first, the record last: a process that finds the record finds the files, too. Broken off
+//! before the record, the command can be run again with the same name and takes up what is there.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use chancery_keys::{KeyType, Passphrase, Signer};
+use chancery_log::clock::unix_ms;
+use chancery_store::{Access, AddLogError, ConnectOptions, Instance, NewLog, NextLog, RecordedLog};
+use chancery_store::{Readers, Store};
+use chancery_tlog::ct::LogId;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::cli::LogNewArgs;
+use crate::commands::serve::put_database;
+use crate::config::{
+    Config, GuardConfig, GuardPlace, LogConfig, LogRead, ShardConfig, WitnessesConfig, parse_time,
+};
+use crate::connecting;
+use crate::failure::{Causes, Failure};
+use crate::founding::write_new;
+use crate::opening::passphrase;
+use crate::report::say;
+use crate::shards::expected_origin;
+use crate::{guarding, keys};
+
+/// How far ahead a log must begin, so that every process of the instance has taken it up by then: each
+/// looks once a second, and opening a log may take some.
+const NOTICE_MS: u64 = 30_000;
+
+pub(crate) async fn run(args: LogNewArgs) -> Result<(), Failure> {
+    let mut config = Config::load(&args.instance.config)?;
+    put_database(&mut config, args.instance.database.clone())?;
+    refuse_name(&args.name)?;
+    let now_ms = unix_ms(SystemTime::now());
+    let begins_ms = begins(&args, now_ms)?;
+    let passphrase = passphrase(&config)?;
+    let options = ConnectOptions {
+        access: Access::AddLog,
+        ..ConnectOptions::default()
+    };
+    let store = connecting::connect_with(&connecting::database_url(&config)?, options).await?;
+    let begun = Beginning {
+        args,
+        config,
+        passphrase,
+        store,
+        now_ms,
+        begins_ms,
+    };
+    let done = begun.begin().await;
+    begun.store.close().await;
+    done
+}
+
+/// A log that is to be begun.
+struct Beginning {
+    args: LogNewArgs,
+    config: Config,
+    passphrase: Passphrase,
+    store: Store,
+    now_ms: u64,
+    begins_ms: u64,
+}
+
+impl Beginning {
+    async fn begin(&self) -> Result<(), Failure> {
+        let name = &self.args.name;
+        self.store.check_schema().await.map_err(Failure::by_fault)?;
+        let instance = connecting::own(&self.store).await?;
+        if instance.logs.iter().any(|log| log.name == *name) {
+            return Err(Failure::usage(format!(
+                "this instance has a log {name:?} already; nothing was changed"
+            )));
+        }
+        let before = instance.logs.last();
+        let before = before.ok_or_else(|| Failure::configuration("the instance has no log"))?;
+        let shard = match ShardConfig::load(&self.config, name)? {
+            Some(shard) => shard,
+            None => self.make_files(before).await?,
+        };
+        let begins_ms = shard.begins_ms()?;
+        self.refuse_too_soon(begins_ms, before)?;
+        self.record(&shard, before).await?;
+        self.say_what_next(&shard, &instance, before);
+        Ok(())
+    }
+
+    /// Refuses a date that some process might learn of too late. Where no log takes entries, nobody
+    /// waits for any.
+    fn refuse_too_soon(&self, begins_ms: u64, before: &RecordedLog) -> Result<(), Failure> {
+        if before.retired_ms.is_some() || begins_ms >= self.now_ms + NOTICE_MS {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "a log begins at least {} s from now, so that every process knows of it in time{}",
+            NOTICE_MS / 1_000,
+            match self.begins_ms == begins_ms {
+                true => String::new(),
+                false => format!(
+                    "; {} says another time, which an earlier run was given: remove it and what it \
+                     names, and run this again",
+                    self.config.shard_file(&self.args.name).display()
+                ),
+            }
+        )))
+    }
+
+    /// Makes guard and keys, then the file that names them.
+    async fn make_files(&self, before: &RecordedLog) -> Result<ShardConfig, Failure> {
+        self.refuse_too_soon(self.begins_ms, before)?;
+        let (config, name) = (&self.config, &self.args.name);
+        let folder = &config.logs;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|e| Failure::failed(format!("cannot make {}: {e}", folder.display())))?;
+
+        let place = guard_place(&config.guard.place, name);
+        let guard_id = match &place {
+            // It takes every log whose keys it is told.
+            GuardPlace::Witness(_) => guarding::id_of(config, &self.store).await?,
+            place => {
+                let made = guarding::create(place, &self.store).await?;
+                made.guard.id().to_owned()
+            }
+        };
+        let file = |what: &str| folder.join(format!("{name}.{what}.key.pem"));
+        keys::make([
+            (file("log"), KeyType::P256, &self.passphrase),
+            (file("witness"), KeyType::Ed25519, &self.passphrase),
+        ])?;
+        let read = match (self.args.log_read, before.readers) {
+            (Some(read), _) => read,
+            (None, Readers::Open) => LogRead::Open,
+            (None, Readers::Restricted) => LogRead::Restricted,
+        };
+        let written = ShardConfig {
+            from: said_time(self.begins_ms)?,
+            log: LogConfig {
+                name: name.clone(),
+                origin: expected_origin(config, name)?,
+                key: config.relative(&file("log")),
+                witness_key: config.relative(&file("witness")),
+                read,
+                witnesses: config
+                    .log
+                    .witnesses
+                    .clone()
+                    .map(|witnesses| WitnessesConfig {
+                        policy: config.relative(&witnesses.policy),
+                        ..witnesses
+                    }),
+                scrub_entries_per_second: None,
+            },
+            guard: GuardConfig {
+                id: match place {
+                    GuardPlace::File(_) | GuardPlace::Witness(_) => None,
+                    _ => Some(guard_id),
+                },
+                place: relative_place(config, place),
+            },
+        };
+        let text = written.to_yaml()?;
+        write_new(&config.shard_file(name), text.as_bytes(), 0o644)?;
+        ShardConfig::load(config, name)?
+            .ok_or_else(|| Failure::failed("the log's file was removed meanwhile"))
+    }
+
+    async fn record(&self, shard: &ShardConfig, before: &RecordedLog) -> Result<(), Failure> {
+        let paths = [&*shard.log.key, &*shard.log.witness_key];
+        let [key, witness_key] = keys::load(paths, &self.passphrase)?;
+        let guard_id = guarding::id_of(&self.config.with_log(shard), &self.store).await?;
+        let public_key = key.public_key().spki_der().to_vec();
+        let next = NextLog {
+            log: NewLog {
+                name: shard.log.name.clone(),
+                origin: shard.log.origin.clone(),
+                log_id: *LogId::of_spki(&public_key).as_bytes(),
+                public_key,
+                witness_key: witness_key.public_key().spki_der().to_vec(),
+                readers: shard.log.read.readers(),
+            },
+            after: before.log,
+            begins_ms: shard.begins_ms()?,
+            guard_id,
+            now_ms: self.now_ms,
+        };
+        let recorded = self.store.add_log(next).await;
+        recorded.map(drop).map_err(|e| match e {
+            AddLogError::Store(_) => Failure::failed(format!(
+                "{}; run this again: it takes up what is there",
+                Causes(&e)
+            )),
+            _ => Failure::configuration(Causes(&e)),
+        })
+    }
+
+    fn say_what_next(&self, shard: &ShardConfig, instance: &Instance, before: &RecordedLog) {
+        let file = self.config.shard_file(&shard.log.name);
+        let before = match before.retired_ms {
+            Some(_) => format!("{} is retired.", before.origin),
+            None => format!("{} takes entries until then.", before.origin),
+        };
+        say(format_args!(
+            "log {origin} begins at {from}. {before}\n\
+             A running `serve` takes it up by itself. Before that time:\n \
+             1. Give every other replica {file} and what it names, at the same paths.\n \
+             2. Give verifiers the new {url}/trusted_root.json: it has every log with its time.\n \
+             3. Back up {logs} with ca/, log/ and secrets/; never the guard.\n",
+            origin = shard.log.origin,
+            from = shard.from,
+            file = file.display(),
+            url = instance.url,
+            logs = self.config.logs.display(),
+        ));
+    }
+}
+
+fn refuse_name(name: &str) -> Result<(), Failure> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "--name takes up to 64 letters, digits and hyphens",
+    ))
+}
+
+/// Returns when the log begins: a whole second, as trust documents say it.
+fn begins(args: &LogNewArgs, now_ms: u64) -> Result<u64, Failure> {
+    let begins_ms = match (&args.from, &args.after) {
+        (Some(from), _) => parse_time(from)
+            .ok_or_else(|| Failure::usage("--from takes a time such as 2027-01-01T00:00:00Z"))?,
+        (None, after) => {
+            let after = after.as_deref().and_then(duration_ms);
+            let after = after.ok_or_else(|| Failure::usage("--in takes 90s, 15m, 12h or 30d"))?;
+            now_ms.saturating_add(after)
+        }
+    };
+    let begins_ms = begins_ms.div_ceil(1_000).saturating_mul(1_000);
+    said_time(begins_ms).map(|_| begins_ms)
+}
+
+fn duration_ms(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(seconds * 1_000)
+}
+
+fn said_time(ms: u64) -> Result<String, Failure> {
+    let seconds = i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
+    let time = OffsetDateTime::from_unix_timestamp(seconds).map_err(Failure::from_error)?;
+    time.format(&Rfc3339).map_err(Failure::from_error)
+}
+
+/// Returns where the guard of a log of that name is: with the instance's, under a name of its own.
+fn guard_place(of_instance: &GuardPlace, name: &str) -> GuardPlace {
+    match of_instance {
+        GuardPlace::File(path) => {
+            let mut path = path.clone().into_os_string();
+            path.push(format!(".{name}"));
+            GuardPlace::File(PathBuf::from(path))
+        }
+        other => other.clone(),
+    }
+}
+
+/// Makes a place's paths relative to the configuration's folder where they lie below it.
+fn relative_place(config: &Config, place: GuardPlace) -> GuardPlace {
+    match place {
+        GuardPlace::File(path) => GuardPlace::File(config.relative(&path)),
+        GuardPlace::DatabaseFile(path) => GuardPlace::DatabaseFile(config.relative(&path)),
+        GuardPlace::Database(url) => GuardPlace::Database(match url.strip_prefix("sqlite:") {
+            Some(path) => format!("sqlite:{}", config.relative(Path::new(path)).display()),
+            None => url,
+        }),
+        GuardPlace::ObjectStore(mut place) => {
+            place.credentials_file = place.credentials_file.map(|path| config.relative(&path));
+            GuardPlace::ObjectStore(place)
+        }
+        GuardPlace::Witness(place) => GuardPlace::Witness(place),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_unit_and_nothing_else() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("15m", 900),
+            ("12h", 43_200),
+            ("30d", 2_592_000),
+        ] {
+            assert_eq!(duration_ms(text), Some(seconds * 1_000), "{text}");
+        }
+        for wrong in [
+            "",
+            "s",
+            "90",
+            "-1s",
+            "1.5h",
+            "1w",
+            "1 s",
+            "9é",
+            "99999999999999999999d",
+        ] {
+            assert_eq!(duration_ms(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The logs of an instance: the first one, which `chancery.yaml` describes, and those that follow it.
+//!
+//! ```text
+//! recorded ──► open ──► takes entries from its date on ──► ended: takes none of a later time
+//!                                    ──► retired: its head is final ──► frozen: served without key
+//! ```
+//! What the database records decides; files only have to fit. All steps can be repeated, and any
+//! process of the instance may take the last two.
+
+mod log_files;
+mod rotation;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chancery_ca::IssuanceLogs;
+use chancery_keys::{Passphrase, PublicKey};
+use chancery_log::clock::{Clock, from_unix_ms, unix_ms};
+use chancery_log::{FrozenLog, FrozenLogParts, Log, LogReader, PublishedLog};
+use chancery_server::{LogRead, ServedLog, TrustedLog};
+use chancery_store::{Instance, Readers, RecordedLog, Store};
+use chancery_tlog::Origin;
+use url::Url;
+
+pub(crate) use self::log_files::{LogFiles, expected_origin, origin, other};
+pub(crate) use self::rotation::{Rotation, WriteDocuments};
+use crate::config::{Config, ShardConfig};
+use crate::failure::Failure;
+
+/// How long after its end a log is retired. By then no process has a clock that says an earlier time
+/// (each is within 2 s of the database's), and each has recorded what it handed out.
+const RETIRE_AFTER_MS: u64 = 10_000;
+
+/// A receipt's time may be ahead of the clock that said when the log was retired by so much.
+const TOLERANCE_MS: u64 = 2_000;
+
+/// The logs of an instance that is open.
+pub(crate) struct Shards {
+    config: Config,
+    passphrase: Passphrase,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    instance: Instance,
+    issuance: IssuanceLogs,
+    shown: BTreeMap<String, Shown>,
+    /// What was said last of a log that is not as it should be.
+    complaints: BTreeMap<String, String>,
+}
+
+/// A log that is served.
+#[derive(Clone)]
+enum Shown {
+    Open(Arc<Log>),
+    Frozen(Arc<FrozenLog>),
+}
+
+impl Shards {
+    /// Opens the logs that `instance` records. Refuses where the one that takes entries now is not
+    /// to be opened, or where no log will take any.
+    pub(crate) async fn open(
+        config: &Config,
+        passphrase: Passphrase,
+        store: Store,
+        instance: Instance,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
+        let mut shards = Self {
+            config: config.clone(),
+            passphrase,
+            store,
+            clock,
+            instance,
+            issuance: IssuanceLogs::new(Vec::new()),
+            shown: BTreeMap::new(),
+            complaints: BTreeMap::new(),
+        };
+        shards.refuse_unrecorded()?;
+        let issuing = shards.issuing()?.map(|log| log.name.clone());
+        for log in shards.instance.logs.clone() {
+            match shards.show(&log).await {
+                Ok(()) => {}
+                Err(failure) if Some(&log.name) == issuing.as_ref() => return Err(failure),
+                Err(failure) => shards.complain(&log.name, &failure),
+            }
+        }
+        Ok(shards)
+    }
+
+    /// Returns the logs that certificates are entered in.
+    pub(crate) fn issuance(&self) -> &IssuanceLogs {
+        &self.issuance
+    }
+
+    /// Returns what is recorded of each log.
+    pub(crate) fn recorded(&self) -> &[RecordedLog] {
+        &self.instance.logs
+    }
+
+    /// Returns the store of a log, to read it.
+    pub(crate) fn reader(&self, log: &RecordedLog) -> Arc<dyn chancery_log::LogStore> {
+        self.store.log_store(log.log)
+    }
+
+    /// Returns the logs that can be read.
+    pub(crate) fn served(&self) -> Vec<ServedLog> {
+        let root = self.instance.chain.last().cloned().map(Bytes::from);
+        let roots: Arc<[Bytes]> = root.into_iter().collect();
+        let served = self.instance.logs.iter().filter_map(|recorded| {
+            let log: Arc<dyn PublishedLog> = match self.shown.get(&recorded.name)? {
+                Shown::Open(log) => Arc::clone(log) as Arc<dyn PublishedLog>,
+                Shown::Frozen(log) => Arc::clone(log) as Arc<dyn PublishedLog>,
+            };
+            let read = match recorded.readers {
+                Readers::Open => LogRead::Open,
+                Readers::Restricted => LogRead::Restricted,
+            };
+            let roots = Arc::clone(&roots);
+            Some(ServedLog { log, read, roots })
+        });
+        served.collect()
+    }
+
+    /// Returns the logs that verifiers trust: all that are recorded, those of later dates included.
+    pub(crate) fn trusted(&self) -> Result<Vec<TrustedLog>, Failure> {
+        let trusted = |log: &RecordedLog| {
+            let url = format!("{}/ct/{}", self.config.url, log.name);
+            let retired_ms = log.retired_ms.map(|time| time + TOLERANCE_MS);
+            Ok(TrustedLog {
+                key: public_key(log)?,
+                url: Url::parse(&url).map_err(Failure::from_error)?,
+                begins: from_unix_ms(log.begins_ms),
+                ends: log.ends_ms.or(retired_ms).map(from_unix_ms),
+            })
+        };
+        self.instance.logs.iter().map(trusted).collect()
+    }
+
+    /// Takes the next step with each log, as far as its time has come, and returns whether anything
+    /// is another than before.
+    async fn step(&mut self) -> Result<bool, Failure> {
+        let found = self.store.instance().await.map_err(Failure::from_error)?;
+        let found = found.ok_or_else(|| Failure::failed("the database holds no instance"))?;
+        let mut changed = found.logs != self.instance.logs;
+        self.instance = found;
+        for log in self.instance.logs.clone() {
+            match self.step_with(&log).await {
+                Ok(stepped) => {
+                    changed |= stepped;
+                    self.complaints.remove(&log.name);
+                }
+                Err(failure) => self.complain(&log.name, &failure),
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn step_with(&mut self, log: &RecordedLog) -> Result<bool, Failure> {
+        match (self.shown.get(&log.name).cloned(), &log.final_checkpoint) {
+            (Some(Shown::Frozen(_)), _) => Ok(false),
+            (None, _) => {
+                self.show(log).await?;
+                tracing::info!(log.name, log.begins_ms, "the log is open");
+                Ok(true)
+            }
+            (Some(Shown::Open(open)), Some(_)) => {
+                self.show_frozen(log).await?;
+                self.issuance.remove(&log.name);
+                open.close().await;
+                tracing::info!(
+                    log.name,
+                    "the log is frozen: it is served as of its last head"
+                );
+                Ok(true)
+            }
+            (Some(Shown::Open(open)), None) if self.is_over(log) => {
+                self.freeze(log, &open).await?;
+                Ok(false)
+            }
+            (Some(Shown::Open(_)), None) => Ok(false),
+        }
+    }
+
+    /// Shows a log for the first time.
+    async fn show(&mut self, log: &RecordedLog) -> Result<(), Failure> {
+        if log.final_checkpoint.is_some() {
+            return self.show_frozen(log).await;
+        }
+        let files = self.files(&log.name)?;
+        let bound = files.bind(log, &self.instance, &self.store).await?;
+        if let Some(warning) = bound.warning {
+            tracing::warn!(guard.id = bound.guard.id(), "{warning}");
+        }
+        let store = self.store.bound_log_store(log);
+        let clock = Arc::clone(&self.clock);
+        let open = files.open(log, store, bound.guard, clock).await?;
+        if log.retired_ms.is_none() {
+            self.issuance.add(Arc::clone(&open));
+        }
+        self.shown.insert(log.name.clone(), Shown::Open(open));
+        Ok(())
+    }
+
+    async fn show_frozen(&mut self, log: &RecordedLog) -> Result<(), Failure> {
+        let frozen = FrozenLog::open(FrozenLogParts {
+            name: log.name.clone(),
+            origin: Origin::parse(&log.origin).map_err(Failure::from_error)?,
+            public_key: public_key(log)?,
+            reader: self.store.log_store(log.log) as Arc<dyn LogReader>,
+            final_checkpoint: log.final_checkpoint.clone().unwrap_or_default().into(),
+        });
+        let frozen = Arc::new(frozen.await.map_err(Failure::from_error)?);
+        self.shown.insert(log.name.clone(), Shown::Frozen(frozen));
+        Ok(())
+    }
+
+    /// Reads the files of a log.
+    fn files(&self, name: &str) -> Result<LogFiles, Failure> {
+        let config = &self.config;
+        if config.log.name == name {
+            return LogFiles::read(config.clone(), &self.passphrase);
+        }
+        let shard = ShardConfig::load(config, name)?.ok_or_else(|| {
+            Failure::configuration(format!(
+                "this process has no files of the log {name:?}, which the database records: copy \
+                 {} and what it names from where `chancery log new` ran",
+                config.shard_file(name).display()
+            ))
+        })?;
+        LogFiles::read(config.with_log(&shard), &self.passphrase)
+    }
+
+    /// Tells whether nobody can append to a log any more, or is to.
+    fn is_over(&self, log: &RecordedLog) -> bool {
+        let now_ms = unix_ms(self.clock.now());
+        let over = |ends_ms: u64| now_ms >= ends_ms.saturating_add(RETIRE_AFTER_MS);
+        log.retired_ms.is_some() || log.ends_ms.is_some_and(over)
+    }
+
+    /// Makes a log's head final and keeps its checkpoint. First the database refuses every batch; what
+    /// is its head then is the last, and is guarded and signed like any other.
+    async fn freeze(&self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
+        open.close().await;
+        let now_ms = unix_ms(self.clock.now());
+        let retired = self.store.retire_log(log.log, now_ms).await;
+        retired.map_err(Failure::from_error)?;
+        let last = open.checkpoint().await.map_err(Failure::from_error)?;
+        let kept = self.store.put_final_checkpoint(log.log, &last).await;
+        kept.map_err(Failure::from_error)?;
+        Ok(())
+    }
+
+    /// Returns the log that takes entries now, if one does already.
+    fn issuing(&self) -> Result<Option<&RecordedLog>, Failure> {
+        let now_ms = unix_ms(self.clock.now());
+        let logs = &self.instance.logs;
+        if let [.., last] = &logs[..]
+            && last.retired_ms.is_some()
+        {
+            return Err(Failure::configuration(format!(
+                "the log {} is retired and takes no entries any more: begin a new one with \
+                 `chancery log new`, or found a new instance with `chancery init`",
+                last.origin
+            )));
+        }
+        let begun = logs.iter().rev().find(|log| log.begins_ms <= now_ms);
+        Ok(begun.filter(|log| log.retired_ms.is_none()))
+    }
+
+    /// Refuses a database that knows nothing of a log whose time has come: it is older than that log.
+    fn refuse_unrecorded(&self) -> Result<(), Failure> {
+        let logs = &self.instance.logs;
+        let config = &self.config;
+        if !logs.iter().any(|log| log.name == config.log.name) {
+            let name = &config.log.name;
+            return Err(Failure::configuration(format!(
+                "this database has no log named {name:?}"
+            )));
+        }
+        for name in config.shard_names()? {
+            let path = config.shard_file(&name);
+            if logs.iter().any(|log| log.name == name) {
+                continue;
+            }
+            let shard = ShardConfig::load(config, &name)?;
+            let is_due = match &shard {
+                Some(shard) => shard.begins_ms()? <= unix_ms(self.clock.now()),
+                None => false,
+            };
+            if is_due {
+                return Err(Failure::configuration(format!(
+                    "{} is there, but the database records no log {name:?}: where `chancery log new` \
+                     broke off, run it again; where the database is an older one, restore the newest \
+                     backup",
+                    path.display()
+                )));
+            }
+            tracing::warn!(
+                "{} is there, but the database records no such log",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Says what is wrong with a log, once.
+    fn complain(&mut self, name: &str, failure: &Failure) {
+        let said = failure.to_string();
+        if self.complaints.get(name) != Some(&said) {
+            tracing::error!(
+                log.name = name,
+                "the log {name:?} is not as it should be: {said}"
+            );
+            self.complaints.insert(name.to_owned(), said);
+        }
+    }
+}
+
+fn public_key(log: &RecordedLog) -> Result<PublicKey, Failure> {
+    PublicKey::from_spki_der(&log.public_key).map_err(Failure::from_error)
+}
