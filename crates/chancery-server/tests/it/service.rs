@@ -83,7 +83,7 @@ impl Service {
         let clock = Arc::new(FixedClock::at(SystemTime::now()));
         let issuers = issuers(&format!("{url}/dev-oidc"), &setup.entry);
         let authority = authority(issuers, &folder, store.clone()).await;
-        let log = Arc::clone(authority.log());
+        let log = authority.log().unwrap();
         let base = Url::parse(&url).unwrap();
         let dev_oidc = DevOidc::new(DevOidcConfig {
             url: &base,

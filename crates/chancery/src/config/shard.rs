@@ -44,7 +44,7 @@ impl ShardConfig {
         let folder = &config.folder;
         shard.log.key = folder.join(&shard.log.key);
         shard.log.witness_key = folder.join(&shard.log.witness_key);
-        for witnesses in &mut shard.log.witnesses {
+        if let Some(witnesses) = &mut shard.log.witnesses {
             witnesses.policy = folder.join(&witnesses.policy);
         }
         shard.guard.place.resolve(folder);
