@@ -109,7 +109,7 @@ fn grpc() -> Result<()> {
 fn litewitness() -> Result<()> {
     check_alone(
         "litewitness.py",
-        &[("--litewitness", tools::LITEWITNESS.get()?)],
+        &[("--litewitness", tools::litewitness()?)],
     )
 }
 

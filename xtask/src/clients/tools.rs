@@ -59,7 +59,7 @@ pub(super) const H2SPEC: GoProgram = GoProgram {
 };
 
 /// A witness of logs.
-pub(super) const LITEWITNESS: GoProgram = GoProgram {
+const LITEWITNESS: GoProgram = GoProgram {
     name: "litewitness",
     package: "filippo.io/torchwood/cmd/litewitness",
     version: "v0.10.0",
@@ -75,6 +75,10 @@ pub(super) const ZLINT: GoProgram = GoProgram {
 impl GoProgram {
     /// Returns the program, built if it has not been yet.
     pub(crate) fn get(&self) -> Result<PathBuf> {
+        self.get_with(None)
+    }
+
+    fn get_with(&self, toolchain: Option<&str>) -> Result<PathBuf> {
         let folder = clients().join(format!("{}-{}", self.name, self.version));
         let program = folder.join(self.name);
         if !program.is_file() {
@@ -83,11 +87,19 @@ impl GoProgram {
             go.arg("install")
                 .arg(format!("{}@{}", self.package, self.version))
                 .env("GOBIN", &folder);
+            if let Some(toolchain) = toolchain {
+                go.env("GOTOOLCHAIN", toolchain);
+            }
             run_quietly(&mut go)
                 .with_context(|| format!("{} cannot be built; it needs Go", self.name))?;
         }
         Ok(program)
     }
+}
+
+/// Returns litewitness, which wants a newer Go than others do; Go fetches that itself.
+pub(super) fn litewitness() -> Result<PathBuf> {
+    LITEWITNESS.get_with(Some("go1.27.0"))
 }
 
 /// Returns ctfsck's program, built from its source at every run (a second, if nothing changed).
