@@ -18,3 +18,4 @@ mod reads;
 mod rfc6962;
 mod service;
 mod tls;
+mod witness;
