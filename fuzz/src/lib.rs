@@ -14,6 +14,7 @@ pub mod public_key;
 pub mod request;
 pub mod template;
 pub mod token;
+pub mod witness;
 
 mod genuine;
 mod possession;

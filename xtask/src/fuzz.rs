@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 }
 
 /// Each has a file of this name in `fuzz/src`, and a folder in `fuzz/seeds`.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "csr",
     "identity_config",
     "jwks",
@@ -33,6 +33,7 @@ const TARGETS: [&str; 7] = [
     "request",
     "template",
     "token",
+    "witness",
 ];
 
 /// What lets libFuzzer see which code an input reached, and what it was compared with.
