@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::error::IssueError;
+use crate::external_log::ExternalLogging;
 use crate::issuance_logs::IssuanceLogs;
 use crate::issue::{IssueRequest, Issued};
 use crate::issuer::IssuingCa;
@@ -32,6 +33,8 @@ pub struct AuthorityParts {
     pub issuer: IssuingCa,
     /// Where every certificate is entered before it is handed out.
     pub logs: IssuanceLogs,
+    /// Somebody else's log whose SCTs the certificates get, if any.
+    pub external_log: Option<ExternalLogging>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Which keys it certifies, to begin with.

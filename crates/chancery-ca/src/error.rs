@@ -7,6 +7,7 @@ use chancery_identity::{AuthenticateError, FailureClass};
 use chancery_log::{AppendError, SctError};
 use chancery_tlog::ct::EntryError;
 
+use crate::external_log::ExternalLogError;
 use crate::issuer::CaSignError;
 use crate::possession::PossessionError;
 use crate::reason_code::ReasonCode;
@@ -27,6 +28,9 @@ pub enum IssueError {
     /// The precertificate does not fit a log entry.
     #[error("the precertificate does not fit a log entry")]
     Entry(#[from] EntryError),
+    /// The external log gave no SCT. Our own log has the entry, and nothing is handed out for it.
+    #[error("the external log gave no SCT")]
+    ExternalLog(#[from] ExternalLogError),
     /// The entry's time lies outside the certificate's validity: the clock jumped in between.
     #[error("the log entry's time lies outside the certificate's validity")]
     OutsideValidity,
@@ -97,11 +101,12 @@ impl IssueError {
             Self::Aborted | Self::Entry(_) | Self::Sct(_) | Self::Sign(_) => Class::Internal,
             Self::Append(AppendError::Halted(_)) => Class::Unavailable { retry_after: LATER },
             Self::Append(_)
+            | Self::ExternalLog(ExternalLogError::Away(_))
             | Self::OutsideValidity
             | Self::Overloaded
             | Self::Possession(PossessionError::Busy)
             | Self::UsedTokens(_) => Class::Unavailable { retry_after: SOON },
-            Self::Certify(CertifyError::IssuerNotValid { .. }) => {
+            Self::Certify(CertifyError::IssuerNotValid { .. }) | Self::ExternalLog(_) => {
                 Class::Unavailable { retry_after: LATER }
             }
             Self::Certify(e) if is_callers_fault(e) => Class::Refused,
@@ -128,6 +133,7 @@ impl IssueError {
             Self::Certify(e) if is_callers_fault(e) => ReasonCode::IdentityNotCertifiable,
             Self::Certify(CertifyError::IssuerNotValid { .. }) => ReasonCode::CaNotValid,
             Self::Certify(_) => ReasonCode::Internal,
+            Self::ExternalLog(_) => ReasonCode::ExternalLogUnavailable,
             Self::OutsideValidity => ReasonCode::ClockJumped,
             Self::Possession(e) => e.code(),
             Self::Token(e) => return e.code(),
@@ -143,9 +149,11 @@ impl IssueError {
             Self::Aborted | Self::Certify(_) | Self::Sign(_) => {
                 "error communicating with CA backend"
             }
-            Self::Append(_) | Self::Entry(_) | Self::OutsideValidity | Self::Sct(_) => {
-                "Error entering certificate in CTL"
-            }
+            Self::Append(_)
+            | Self::Entry(_)
+            | Self::ExternalLog(_)
+            | Self::OutsideValidity
+            | Self::Sct(_) => "Error entering certificate in CTL",
             Self::Overloaded => "The server is overloaded",
             Self::Possession(e) => e.fulcio_sentence(),
             Self::Token(_) | Self::TokenUsed | Self::UsedTokens(_) => {
@@ -168,6 +176,14 @@ impl IssueError {
                 "the log is halted until an operator has looked at it".to_owned()
             }
             Self::Append(_) => "the log is unavailable; try again".to_owned(),
+            Self::ExternalLog(ExternalLogError::Away(_)) => {
+                "the external log that certificates must be in is away; try again".to_owned()
+            }
+            Self::ExternalLog(_) => {
+                "the external log that certificates must be in gives no receipt; its operator or \
+                 this server's must see to it"
+                    .to_owned()
+            }
             Self::OutsideValidity => "the server's clock jumped; try again".to_owned(),
             Self::Certify(e) if is_callers_fault(e) => e.to_string(),
             Self::Certify(CertifyError::IssuerNotValid { .. }) => {

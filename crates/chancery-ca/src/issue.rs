@@ -16,6 +16,7 @@ use chancery_tlog::TreeHead;
 use crate::authority::{Authority, AuthorityParts};
 use crate::entry_terms::index_terms;
 use crate::error::IssueError;
+use crate::external_log::Receipt;
 use crate::issuer::IssuingCa;
 use crate::possession::{PossessionRequest, ProvenKey};
 use crate::used_tokens;
@@ -73,8 +74,8 @@ impl Authority {
         let logged = watch.lap();
 
         check_time(&precertificate, &sequenced)?;
-        let sct = log.sign_sct(&sequenced).await?;
-        let certificate = issuer.sign_final(precertificate, &sct).await?;
+        let receipt = self.receipt(&precertificate, &sequenced).await?;
+        let certificate = issuer.sign_final(precertificate, &receipt).await?;
         log.deliver(delivery(&sequenced, &certificate));
         let finished = watch.lap();
 
@@ -96,6 +97,28 @@ impl Authority {
             leaf_index: sequenced.leaf_index().get(),
             tree: *sequenced.tree(),
         })
+    }
+}
+
+impl Authority {
+    /// Gets the receipt that the certificate embeds, for what our own log has committed: our own
+    /// SCT, or that of an external log.
+    async fn receipt(
+        &self,
+        precertificate: &Precertificate,
+        sequenced: &Sequenced,
+    ) -> Result<Receipt, IssueError> {
+        let AuthorityParts {
+            issuer, log, clock, ..
+        } = &self.parts;
+        let sct = log.sign_sct(sequenced).await?;
+        let Some(external) = &self.parts.external_log else {
+            return Ok(Receipt::own(sct));
+        };
+        let entry = issuer.entry(precertificate)?;
+        let (chain, validity) = (issuer.chain().ders(), precertificate.validity());
+        let receipt = external.receipt(sct, entry, chain, validity, clock.now());
+        Ok(receipt.await?)
     }
 }
 

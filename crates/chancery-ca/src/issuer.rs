@@ -8,12 +8,13 @@ use chancery_certs::{
     SigningCertificate,
 };
 use chancery_keys::{PublicKey, SignError, Signer};
-use chancery_log::Sct;
 use chancery_tlog::ct::{EntryError, PrecertEntry};
 use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
 use der::{Decode, Encode};
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::ExtendedKeyUsage;
+
+use crate::external_log::Receipt;
 
 /// An issuing CA: a key that fits its certificate, and a chain that leads to a root.
 #[derive(Debug)]
@@ -135,18 +136,17 @@ impl IssuingCa {
         Ok(tbs.assemble(&signature))
     }
 
-    /// Signs the final certificate. An [`Sct`] comes only from an entry that the log has committed;
-    /// that it is this precertificate's is checked here.
+    /// Signs the final certificate. A [`Receipt`] comes only from an entry that our own log has
+    /// committed; that it is this precertificate's is checked here.
     pub(crate) async fn sign_final(
         &self,
         precertificate: Precertificate,
-        sct: &Sct,
+        receipt: &Receipt,
     ) -> Result<SigningCertificate, CaSignError> {
-        let logged = self.entry(&precertificate)?;
-        if logged.merkle_tree_leaf(sct.leaf_index(), sct.timestamp_ms()) != sct.merkle_leaf() {
+        if !receipt.is_for(&self.entry(&precertificate)?) {
             return Err(CaSignError::OtherEntry);
         }
-        let tbs = precertificate.embed(sct.list())?;
+        let tbs = precertificate.embed(receipt.list())?;
         let signature = self.signer.sign(tbs.signed_part()).await?;
         Ok(tbs.assemble(&signature)?)
     }

@@ -5,8 +5,8 @@
 //! committed log entry:
 //!
 //! ```text
-//! token ─► Principal ─► ProvenKey ─► LintedTbs ─► Precertificate ─► Sequenced ─► Sct ─► SigningCertificate
-//!     authenticate   verify      certify   sign_precertificate  append    sign_sct   sign_final
+//! token ─► Principal ─► ProvenKey ─► LintedTbs ─► Precertificate ─► Sequenced ─► Receipt ─► SigningCertificate
+//!     authenticate   verify      certify   sign_precertificate  append    receipt    sign_final
 //! ```
 //!
 //! A token that may be used once only is claimed when nothing is left that the caller could have
@@ -16,6 +16,7 @@ mod authority;
 pub mod ceremony;
 mod entry_terms;
 mod error;
+mod external_log;
 mod issuance_logs;
 mod issue;
 mod issuer;
@@ -28,8 +29,9 @@ mod reason_code;
 mod used_tokens;
 
 pub use authority::{Authority, AuthorityParts};
-pub use entry_terms::{EntryTermsError, entry_terms};
+pub use entry_terms::{EntryIndex, EntryTermsError, submission_term};
 pub use error::{Class, IssueError};
+pub use external_log::{ExternalLog, ExternalLogError, ExternalLogging, WhenAway};
 pub use issuance_logs::IssuanceLogs;
 pub use issue::{IssueRequest, Issued};
 pub use issuer::{IssuingCa, IssuingCaError};

@@ -11,6 +11,8 @@ pub enum ReasonCode {
     ClockJumped,
     /// `csr-malformed`
     CsrMalformed,
+    /// `external-log-unavailable`
+    ExternalLogUnavailable,
     /// `identity-not-certifiable`
     IdentityNotCertifiable,
     /// `internal`
@@ -45,6 +47,7 @@ impl ReasonCode {
         Self::CaNotValid,
         Self::ClockJumped,
         Self::CsrMalformed,
+        Self::ExternalLogUnavailable,
         Self::IdentityNotCertifiable,
         Self::Internal,
         Self::KeyBlocked,
@@ -83,6 +86,10 @@ impl ReasonCode {
             Self::CsrMalformed => (
                 "csr-malformed",
                 "the certificate signing request cannot be read",
+            ),
+            Self::ExternalLogUnavailable => (
+                "external-log-unavailable",
+                "the external log that certificates must be in is away or gives no receipt; try again",
             ),
             Self::IdentityNotCertifiable => (
                 "identity-not-certifiable",

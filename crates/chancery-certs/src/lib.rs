@@ -16,6 +16,7 @@ mod extensions;
 mod issuer;
 mod lint;
 mod oid;
+mod outline;
 mod precert;
 mod profile;
 mod raw;
@@ -35,6 +36,7 @@ pub use details::{
 pub use extensions::{ExtensionValueError, FulcioExtensions, ReadExtensionsError};
 pub use issuer::{IssuingCertificate, IssuingCertificateError};
 pub use lint::LintFailure;
+pub use outline::{Outline, OutlineError, Poison, serial_of_tbs};
 pub use precert::{LintedTbs, Precertificate};
 pub use profile::{CertifyError, Profile, ProfileConfig, ProfileError, Term};
 pub use raw::RawError;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::signature as aws;
 use aws_lc_rs::signature::VerificationAlgorithm;
+use const_oid::db::{rfc5912, rfc8410};
+use spki::AlgorithmIdentifierRef;
 
 use crate::Algorithm;
 
@@ -46,6 +48,24 @@ pub enum SignatureScheme {
 }
 
 impl SignatureScheme {
+    /// Reads the signature algorithm of a certificate (RFC 5758, section 3.2; RFC 4055, section 5;
+    /// RFC 8410, section 3): ECDSA or RSA PKCS#1 v1.5 with a hash of the SHA-2 family, or Ed25519.
+    /// `None` for any other, such as those with SHA-1.
+    #[must_use]
+    pub fn of_certificate(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Self> {
+        use HashAlgorithm::{Sha256, Sha384, Sha512};
+        Some(match algorithm.oid {
+            rfc5912::ECDSA_WITH_SHA_256 => Self::Ecdsa(Sha256),
+            rfc5912::ECDSA_WITH_SHA_384 => Self::Ecdsa(Sha384),
+            rfc5912::ECDSA_WITH_SHA_512 => Self::Ecdsa(Sha512),
+            rfc5912::SHA_256_WITH_RSA_ENCRYPTION => Self::RsaPkcs1(Sha256),
+            rfc5912::SHA_384_WITH_RSA_ENCRYPTION => Self::RsaPkcs1(Sha384),
+            rfc5912::SHA_512_WITH_RSA_ENCRYPTION => Self::RsaPkcs1(Sha512),
+            rfc8410::ID_ED_25519 => Self::Ed25519,
+            _ => return None,
+        })
+    }
+
     /// Returns the hash; Ed25519 has its own.
     #[must_use]
     pub fn hash(self) -> Option<HashAlgorithm> {

@@ -10,6 +10,8 @@ use crate::sequencer::Sequenced;
 pub struct Sct {
     leaf_index: LeafIndex,
     timestamp_ms: u64,
+    log_id: LogId,
+    signature: DigitallySigned,
     list: Vec<u8>,
     merkle_leaf: Vec<u8>,
 }
@@ -41,12 +43,14 @@ impl Sct {
             log_id,
             timestamp_ms,
             sequenced.leaf_index(),
-            signature,
+            signature.clone(),
         );
         let list = sct_list(&[&sct]).map_err(|e| SctError::Encode(e.to_string()))?;
         Ok(Self {
             leaf_index: sequenced.leaf_index(),
             timestamp_ms,
+            log_id,
+            signature,
             list,
             merkle_leaf: sequenced.merkle_leaf().to_vec(),
         })
@@ -61,6 +65,16 @@ impl Sct {
     /// Returns what the SCT signs: byte for byte the `MerkleTreeLeaf`.
     pub fn merkle_leaf(&self) -> &[u8] {
         &self.merkle_leaf
+    }
+
+    /// Returns the log's id.
+    pub fn log_id(&self) -> &LogId {
+        &self.log_id
+    }
+
+    /// Returns the signature.
+    pub fn signature(&self) -> &DigitallySigned {
+        &self.signature
     }
 
     /// Returns the entry's place.

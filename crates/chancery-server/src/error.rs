@@ -191,6 +191,14 @@ impl ApiError {
         Self::new(GrpcCode::Internal, sentence, reason, stable)
     }
 
+    /// Says when to try again.
+    pub(crate) fn with_retry_after(self, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..self
+        }
+    }
+
     fn bare(code: GrpcCode, message: &str) -> Self {
         Self {
             code,

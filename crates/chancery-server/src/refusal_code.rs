@@ -19,6 +19,8 @@ pub enum RefusalCode {
     BodyTooLarge,
     /// `body-too-slow`
     BodyTooSlow,
+    /// `chain-refused`
+    ChainRefused,
     /// `deadline-exceeded`
     DeadlineExceeded,
     /// `internal`
@@ -33,6 +35,10 @@ pub enum RefusalCode {
     Panic,
     /// `request-malformed`
     RequestMalformed,
+    /// `submissions-limited`
+    SubmissionsLimited,
+    /// `submissions-off`
+    SubmissionsOff,
     /// `timed-out`
     TimedOut,
     /// `unavailable`
@@ -47,6 +53,7 @@ impl RefusalCode {
         Self::BodyBrokenOff,
         Self::BodyTooLarge,
         Self::BodyTooSlow,
+        Self::ChainRefused,
         Self::DeadlineExceeded,
         Self::Internal,
         Self::LogEntryUnknown,
@@ -54,6 +61,8 @@ impl RefusalCode {
         Self::Overloaded,
         Self::Panic,
         Self::RequestMalformed,
+        Self::SubmissionsLimited,
+        Self::SubmissionsOff,
         Self::TimedOut,
         Self::Unavailable,
     ];
@@ -80,6 +89,7 @@ impl RefusalCode {
             Self::BodyBrokenOff => ("body-broken-off", Grpc::InvalidArgument),
             Self::BodyTooLarge => ("body-too-large", Grpc::InvalidArgument),
             Self::BodyTooSlow => ("body-too-slow", Grpc::InvalidArgument),
+            Self::ChainRefused => ("chain-refused", Grpc::InvalidArgument),
             Self::DeadlineExceeded => ("deadline-exceeded", Grpc::DeadlineExceeded),
             Self::Internal => ("internal", Grpc::Internal),
             Self::LogEntryUnknown => ("log-entry-unknown", Grpc::NotFound),
@@ -87,6 +97,8 @@ impl RefusalCode {
             Self::Overloaded => ("overloaded", Grpc::Unavailable),
             Self::Panic => ("panic", Grpc::Internal),
             Self::RequestMalformed => ("request-malformed", Grpc::InvalidArgument),
+            Self::SubmissionsLimited => ("submissions-limited", Grpc::ResourceExhausted),
+            Self::SubmissionsOff => ("submissions-off", Grpc::NotFound),
             Self::TimedOut => ("timed-out", Grpc::Unavailable),
             Self::Unavailable => ("unavailable", Grpc::Unavailable),
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use axum::extract::FromRef;
 use chancery_ca::{Authority, IssueRequest, Issued};
+use chancery_submissions::Submissions;
 use tokio_util::sync::CancellationToken;
 
 use crate::cors::CorsPolicy;
@@ -27,6 +28,8 @@ pub struct AppState {
     pub documents: Arc<ArcSwap<TrustDocuments>>,
     /// The logs that can be read.
     pub logs: Logs,
+    /// Takes submissions from outside; `None` if they are off.
+    pub submissions: Option<Arc<Submissions>>,
     /// What a single request may take.
     pub limits: RequestLimits,
     /// Which web pages may use the API.

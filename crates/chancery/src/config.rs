@@ -5,6 +5,7 @@ mod load;
 #[cfg(test)]
 mod schema;
 mod shard;
+mod submissions;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace, WitnessPlace};
 pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 pub(crate) use self::shard::{ShardConfig, parse_time};
+pub(crate) use self::submissions::{ExternalLogConfig, SubmissionsConfig, WhenAway};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -103,6 +105,10 @@ pub(crate) struct CaConfig {
     /// unless said otherwise.
     #[serde(default)]
     pub(crate) max_certificate_lifetime_s: Option<u64>,
+    /// Somebody else's CT log that gets each precertificate after our own log has it, and whose SCT
+    /// the certificates then hold. None unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) external_log: Option<ExternalLogConfig>,
 }
 
 /// TLS. Both files are read again when they change.
@@ -135,6 +141,9 @@ pub(crate) struct LogConfig {
     /// otherwise, as many as it takes to verify the whole log once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scrub_entries_per_second: Option<u32>,
+    /// Submissions from outside: off unless roots are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) submissions: Option<SubmissionsConfig>,
     /// Who cosigns each checkpoint before it is released. Nobody unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) witnesses: Option<WitnessesConfig>,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use chancery_ca::entry_terms;
+use chancery_ca::EntryIndex;
 use chancery_log::copy::{CopyError, Copying, recompute};
 use chancery_log::{Head, IndexTerm, LogReader, LogStore};
 use chancery_store::{Instance, Issuers, Store};
@@ -13,6 +13,7 @@ use chancery_tlog::TreeHead;
 use chancery_tlog::ct::Entry;
 
 use crate::failure::{Causes, Failure};
+use crate::submitting;
 
 /// How many uses of tokens are copied in one transaction.
 const TOKENS: u32 = 500;
@@ -46,6 +47,7 @@ pub(crate) async fn copy_all(
     instance: &Instance,
     target: &Store,
 ) -> Result<Vec<CopiedLog>, Failure> {
+    let index = submitting::index(&instance.chain)?;
     let mut copied = Vec::with_capacity(instance.logs.len());
     for log in &instance.logs {
         let head = source.log_store(log.log).head().await;
@@ -57,7 +59,7 @@ pub(crate) async fn copy_all(
     for (log, CopiedLog { head, .. }) in instance.logs.iter().zip(&copied) {
         let from = source.log_store(log.log);
         let to = target.log_store(log.log);
-        copy_log(&*from, Some(&*from), &*to, *head).await?;
+        copy_log(&*from, Some(&*from), &*to, *head, &index).await?;
     }
     copy_used_tokens(source, target).await?;
     for (log, CopiedLog { head, .. }) in instance.logs.iter().zip(&copied) {
@@ -81,6 +83,7 @@ pub(crate) async fn copy_log(
     deliveries: Option<&dyn LogStore>,
     target: &dyn LogStore,
     to: Head,
+    index: &EntryIndex,
 ) -> Result<Head, Failure> {
     let told = Mutex::new(Instant::now());
     let size = to.tree.tree_size;
@@ -97,7 +100,7 @@ pub(crate) async fn copy_log(
         deliveries,
         target,
         to,
-        terms: &terms,
+        terms: &|entry| terms(index, entry),
         progress: &progress,
     };
     copying.run().await.map_err(refused)
@@ -118,8 +121,12 @@ pub(crate) async fn copy_used_tokens(source: &Store, target: &Store) -> Result<(
     }
 }
 
-fn terms(entry: &Entry) -> Result<Vec<IndexTerm>, Box<dyn Error + Send + Sync>> {
-    entry_terms(entry).map_err(|e| Causes(&e).to_string().into())
+fn terms(
+    index: &EntryIndex,
+    entry: &Entry,
+) -> Result<Vec<IndexTerm>, Box<dyn Error + Send + Sync>> {
+    let terms = index.terms(entry);
+    terms.map_err(|e| Causes(&e).to_string().into())
 }
 
 /// Says who is at fault: a database that does not answer may do so at the next try.

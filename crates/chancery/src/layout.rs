@@ -93,6 +93,7 @@ impl Layout {
             key: relative(self.issuing_key()),
             certificate_lifetime_s: 600,
             max_certificate_lifetime_s: None,
+            external_log: None,
         };
         let log = LogConfig {
             name: name.to_owned(),
@@ -102,6 +103,7 @@ impl Layout {
             read,
             scrub_entries_per_second: None,
             witnesses: None,
+            submissions: None,
         };
         (
             ca,

@@ -19,6 +19,7 @@ mod report;
 mod scrubbing;
 mod serving;
 mod shards;
+mod submitting;
 mod used_tokens;
 mod witnessing;
 

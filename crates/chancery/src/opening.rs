@@ -19,6 +19,7 @@ use crate::failure::{Causes, Failure};
 use crate::guarding;
 use crate::keys;
 use crate::shards::{self, LogFiles, Shards};
+use crate::submitting;
 use crate::used_tokens::StoredTokens;
 use crate::witnessing;
 
@@ -73,6 +74,7 @@ pub(crate) async fn open(
     .await?;
     tell_of_another_server(&store).await?;
     let authority = Authority::new(AuthorityParts {
+        external_log: submitting::external_log(config)?,
         issuers,
         profile,
         issuer,
@@ -174,6 +176,14 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         ("log.witnesses", witnessing::check(config)),
         ("guard", guarding::check(&config.guard)),
         ("client keys", key_policy(config).map(drop)),
+        (
+            "log.submissions",
+            submitting::submissions(config, &[]).map(drop),
+        ),
+        (
+            "ca.external-log",
+            submitting::external_log(config).map(drop),
+        ),
     ]
 }
 

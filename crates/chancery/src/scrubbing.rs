@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use chancery_ca::LoggedPrecertificates;
 use chancery_keys::PublicKey;
 use chancery_log::clock::SystemClock;
 use chancery_log::verify::{Round, Scrubber};
@@ -56,9 +55,17 @@ impl Scrubbing {
             if !self.begun.insert(log.name.clone()) {
                 continue;
             }
+            let contents = match shards.contents(key) {
+                Ok(contents) => contents,
+                Err(failure) => {
+                    let error = failure.to_string();
+                    tracing::warn!(log.name, error, "the stored log cannot be verified");
+                    continue;
+                }
+            };
             let scrubber = Scrubber {
                 log: shards.reader(log),
-                contents: Arc::new(LoggedPrecertificates::new(key)),
+                contents: Arc::new(contents),
                 clock: Arc::new(SystemClock),
                 entries_per_second,
             };

@@ -36,6 +36,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chancery-proto", &[]),
     ("chancery-store", &["chancery-log", "chancery-tlog"]),
     (
+        "chancery-submissions",
+        &[
+            "chancery-ca",
+            "chancery-certs",
+            "chancery-keys",
+            "chancery-log",
+            "chancery-tlog",
+        ],
+    ),
+    (
         "chancery-server",
         &[
             "chancery-ca",
@@ -44,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chancery-keys",
             "chancery-log",
             "chancery-proto",
+            "chancery-submissions",
             "chancery-tlog",
             "chancery-witness",
         ],
@@ -60,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chancery-objects",
             "chancery-server",
             "chancery-store",
+            "chancery-submissions",
             "chancery-tlog",
             "chancery-witness",
         ],

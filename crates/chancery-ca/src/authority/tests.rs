@@ -55,6 +55,7 @@ async fn authority(issuer: &str, folder: &tempfile::TempDir) -> Arc<Authority> {
     };
     Authority::new(AuthorityParts {
         issuers: Issuers::new(config, options).unwrap(),
+        external_log: None,
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
         logs: IssuanceLogs::new(vec![Arc::new(Log::open(log).await.unwrap())]),

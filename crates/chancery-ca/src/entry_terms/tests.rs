@@ -58,6 +58,7 @@ fn stored(entry: &PrecertEntry) -> Entry {
 #[tokio::test]
 async fn the_terms_of_every_kind_of_name_are_those_that_issuing_writes() {
     let ca = ca();
+    let own = EntryIndex::of_chain(ca.chain().ders()).unwrap();
     let long = "a".repeat(4000);
     let names = [
         SubjectAlternativeName::email("Ada@Example.com"),
@@ -73,7 +74,8 @@ async fn the_terms_of_every_kind_of_name_are_those_that_issuing_writes() {
             let precertificate = precertificate(&ca, &san, issuer).await;
             let entry = stored(&ca.entry(&precertificate).unwrap());
             let written = index_terms(precertificate.serial(), &san, issuer);
-            assert_eq!(entry_terms(&entry).unwrap(), written);
+            assert_eq!(own.terms(&entry).unwrap(), written);
+            assert!(own.is_own(&entry));
         }
     }
 }
@@ -89,7 +91,7 @@ async fn an_entry_whose_precertificate_is_not_the_hashed_one_is_refused() {
     let entry = |precertificate: &[u8]| {
         let tbs = one.tbs_for_log().to_vec();
         let entry = PrecertEntry::new([0; 32], tbs, precertificate.to_vec(), vec![]);
-        entry_terms(&Entry::Precert(entry.unwrap()))
+        EntryIndex::default().terms(&Entry::Precert(entry.unwrap()))
     };
     entry(one.der()).unwrap();
     let refused = entry(other.der()).unwrap_err();
@@ -107,7 +109,21 @@ fn a_certificate_that_names_its_issuer_in_the_oldest_extension_alone_is_found_by
     let place = der.windows(oid.len()).position(|octets| octets == oid);
     der[place.unwrap() + oid.len() - 1] = 88;
     let entry = |der: &[u8]| Entry::X509(X509Entry::new(der.to_vec(), vec![]).unwrap());
-    let terms = entry_terms(&entry(&der)).unwrap();
-    assert_eq!(terms, entry_terms(&entry(old)).unwrap());
-    assert_eq!(terms.last().unwrap().name, "issuer");
+    let index = EntryIndex::default();
+    let terms = index.terms(&entry(&der)).unwrap();
+    assert_eq!(terms[..3], index.terms(&entry(old)).unwrap()[..3]);
+    assert_eq!(terms[2].name, "issuer");
+    assert_eq!(terms[3], submission_term(&der));
+}
+
+#[test]
+fn what_is_not_for_code_signing_is_found_by_serial_number_and_digest() {
+    let root = include_bytes!("../../../chancery-certs/tests/vectors/intermediate.der");
+    let entry = Entry::X509(X509Entry::new(root.to_vec(), vec![]).unwrap());
+    let terms = EntryIndex::default().terms(&entry).unwrap();
+    let names: Vec<_> = terms.iter().map(|term| term.name).collect();
+    assert_eq!(names, ["serial", "submission"]);
+    assert_eq!(terms[1], submission_term(root));
+    let garbage = Entry::X509(X509Entry::new(vec![1], vec![]).unwrap());
+    assert!(EntryIndex::default().terms(&garbage).is_err());
 }

@@ -98,6 +98,7 @@ impl Service {
         });
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
         let app = AppState {
+            submissions: None,
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
             logs: Logs::new(vec![ServedLog {
@@ -296,6 +297,7 @@ async fn authority(
     };
     Authority::new(AuthorityParts {
         issuers,
+        external_log: None,
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
         logs: IssuanceLogs::new(vec![Arc::new(Log::open(log).await.unwrap())]),

@@ -187,6 +187,12 @@ impl Entry {
         }
     }
 
+    /// Returns what an SCT of any log over this entry signs (RFC 6962, section 3.2), given the
+    /// SCT's own time and extensions: logs that are not static-ct-api logs have other ones.
+    pub fn sct_input(&self, timestamp_ms: u64, extensions: &[u8]) -> Vec<u8> {
+        self.merkle_tree_leaf_with(timestamp_ms, extensions)
+    }
+
     pub(super) fn merkle_tree_leaf_with(&self, timestamp_ms: u64, extensions: &[u8]) -> Vec<u8> {
         merkle_tree_leaf(match self {
             Self::Precert(entry) => entry.timestamped_entry(timestamp_ms, extensions),

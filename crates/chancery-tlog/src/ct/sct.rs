@@ -42,6 +42,29 @@ impl SignedCertificateTimestamp {
         }
     }
 
+    /// Puts together an SCT that another log answered in parts (RFC 6962, section 4.1). Nothing is
+    /// verified, and the extensions are not looked into.
+    ///
+    /// # Errors
+    ///
+    /// When the extensions are too long for their length field.
+    pub fn from_parts(
+        log_id: LogId,
+        timestamp_ms: u64,
+        extensions: Vec<u8>,
+        signature: DigitallySigned,
+    ) -> Result<Self, SctListError> {
+        if extensions.len() > U16_MAX {
+            return Err(SctListError::TooLong);
+        }
+        Ok(Self {
+            log_id,
+            timestamp_ms,
+            extensions,
+            signature,
+        })
+    }
+
     /// Returns the SCT as RFC 6962 lays it out.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![V1];

@@ -21,7 +21,7 @@ use crate::config::{Config, GuardPlace};
 use crate::copies::{copy_log, copy_used_tokens, refused, said};
 use crate::failure::Failure;
 use crate::report::say;
-use crate::{connecting, guarding};
+use crate::{connecting, guarding, submitting};
 
 pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
     if args.new_guard && args.checkpoint.is_none() && !args.no_checkpoint_known {
@@ -99,7 +99,8 @@ impl Broken {
             tree: guarded,
             timestamp_ms: 0,
         };
-        copy_log(source.reader(), source.deliveries(), log, to).await?;
+        let index = submitting::index(&self.instance.chain)?;
+        copy_log(source.reader(), source.deliveries(), log, to, &index).await?;
         let after = log.head().await.map_err(Failure::from_error)?.tree;
         if after != guarded {
             return Err(Failure::failed(format!(

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use chancery_ca::LoggedPrecertificates;
 use chancery_keys::PublicKey;
 use chancery_log::PublishedFiles;
 use chancery_log::clock::unix_ms;
@@ -23,7 +22,7 @@ use crate::commands::serve::put_database;
 use crate::config::Config;
 use crate::failure::{Causes, Failure};
 use crate::report::{counted, say};
-use crate::{connecting, guarding, opening};
+use crate::{connecting, guarding, opening, submitting};
 
 pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
     let begun = Instant::now();
@@ -50,11 +49,14 @@ async fn verify_database(args: &LogVerifyArgs) -> Result<(String, Report), Failu
     let (config, store) = open(args).await?;
     let Recorded {
         log,
+        chain,
         is_copy,
         guard_id,
     } = recorded(&store, config.as_ref()).await?;
     let key = public_key(&log.public_key, "the key in the database")?;
     let mut options = options(args, &key, Some(&log.origin))?;
+    let contents = submitting::contents(key, &chain, config.as_ref())?;
+    options.contents = Some(Arc::new(contents));
     // A copy may be behind the guard.
     if let Some(config) = config.as_ref().filter(|_| !is_copy) {
         // Before the head is read: the guard follows the database, never the other way round.
@@ -122,6 +124,7 @@ async fn open(args: &LogVerifyArgs) -> Result<(Option<Config>, Store), Failure> 
 /// A log, and what kind of database holds it.
 struct Recorded {
     log: RecordedLog,
+    chain: Vec<Vec<u8>>,
     is_copy: bool,
     guard_id: String,
 }
@@ -130,9 +133,9 @@ struct Recorded {
 async fn recorded(store: &Store, config: Option<&Config>) -> Result<Recorded, Failure> {
     let instance = store.instance().await.map_err(Failure::from_error)?;
     let is_copy = instance.as_ref().is_some_and(|i| i.copy.is_some());
-    let (guard_id, logs) = match instance {
-        Some(instance) => (instance.guard_id, instance.logs),
-        None => (String::new(), Vec::new()),
+    let (guard_id, logs, chain) = match instance {
+        Some(instance) => (instance.guard_id, instance.logs, instance.chain),
+        None => Default::default(),
     };
     let count = logs.len();
     let named = |log: &RecordedLog| config.is_none_or(|config| config.log.name == log.name);
@@ -140,6 +143,7 @@ async fn recorded(store: &Store, config: Option<&Config>) -> Result<Recorded, Fa
     match (found.next(), found.next()) {
         (Some(log), None) => Ok(Recorded {
             log,
+            chain,
             is_copy,
             guard_id,
         }),
@@ -170,7 +174,8 @@ fn options(
         (None, None) => Since::Beginning,
     };
     Ok(Options {
-        contents: Some(Arc::new(LoggedPrecertificates::new(key.clone()))),
+        // Without the authority's chain, no entry is known to be its own.
+        contents: Some(Arc::new(submitting::contents(key.clone(), &[], None)?)),
         since,
         now_ms: unix_ms(SystemTime::now()),
         ..Options::default()

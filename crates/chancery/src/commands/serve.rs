@@ -153,6 +153,7 @@ pub(crate) fn app_state(
         url: config.url.as_str().into(),
         documents,
         logs,
+        submissions: opened.shards.submissions(),
         limits: chancery_server::RequestLimits::default(),
         cors: cors(config)?,
         metrics: serving::metrics(config.fulcio_metrics),

@@ -110,11 +110,16 @@ impl Config {
         let tls = self.tls.iter_mut();
         let tls = tls.flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
         let policy = self.log.witnesses.iter_mut().map(|w| &mut w.policy);
+        let submissions = self.log.submissions.iter_mut().map(|s| &mut s.roots);
+        let external = self.ca.external_log.iter_mut();
+        let external = external.map(|log| &mut log.public_key);
         for path in paths
             .into_iter()
             .chain(optional.into_iter().flatten())
             .chain(tls)
             .chain(policy)
+            .chain(submissions)
+            .chain(external)
         {
             *path = folder.join(&*path);
         }

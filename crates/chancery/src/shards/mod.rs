@@ -14,12 +14,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chancery_ca::IssuanceLogs;
+use chancery_ca::{IssuanceLogs, LoggedPrecertificates};
 use chancery_keys::{Passphrase, PublicKey};
 use chancery_log::clock::{Clock, from_unix_ms, unix_ms};
 use chancery_log::{FrozenLog, FrozenLogParts, Log, LogReader, PublishedLog};
 use chancery_server::{LogRead, ServedLog, TrustedLog};
 use chancery_store::{Instance, Readers, RecordedLog, Store};
+use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
 use url::Url;
 
@@ -27,6 +28,7 @@ pub(crate) use self::log_files::{LogFiles, expected_origin, origin, other};
 pub(crate) use self::rotation::{Rotation, WriteDocuments};
 use crate::config::{Config, ShardConfig};
 use crate::failure::Failure;
+use crate::submitting;
 
 /// How long after its end a log is retired. By then no process has a clock that says an earlier time
 /// (each is within 2 s of the database's), and each has recorded what it handed out.
@@ -44,6 +46,7 @@ pub(crate) struct Shards {
     instance: Instance,
     issuance: IssuanceLogs,
     shown: BTreeMap<String, Shown>,
+    submissions: Option<Arc<Submissions>>,
     /// What was said last of a log that is not as it should be.
     complaints: BTreeMap<String, String>,
 }
@@ -65,6 +68,7 @@ impl Shards {
         instance: Instance,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
+        let submissions = submitting::submissions(config, &instance.chain)?;
         let mut shards = Self {
             config: config.clone(),
             passphrase,
@@ -73,6 +77,7 @@ impl Shards {
             instance,
             issuance: IssuanceLogs::new(Vec::new()),
             shown: BTreeMap::new(),
+            submissions,
             complaints: BTreeMap::new(),
         };
         shards.refuse_unrecorded()?;
@@ -104,8 +109,16 @@ impl Shards {
 
     /// Returns the logs that can be read.
     pub(crate) fn served(&self) -> Vec<ServedLog> {
-        let root = self.instance.chain.last().cloned().map(Bytes::from);
-        let roots: Arc<[Bytes]> = root.into_iter().collect();
+        let roots: Arc<[Bytes]> = match &self.submissions {
+            Some(submissions) => {
+                let roots = submissions.roots().ders();
+                roots.map(Bytes::copy_from_slice).collect()
+            }
+            None => {
+                let root = self.instance.chain.last().cloned();
+                root.map(Bytes::from).into_iter().collect()
+            }
+        };
         let served = self.instance.logs.iter().filter_map(|recorded| {
             let log: Arc<dyn PublishedLog> = match self.shown.get(&recorded.name)? {
                 Shown::Open(log) => Arc::clone(log) as Arc<dyn PublishedLog>,
@@ -133,7 +146,19 @@ impl Shards {
                 ends: log.ends_ms.or(retired_ms).map(from_unix_ms),
             })
         };
-        self.instance.logs.iter().map(trusted).collect()
+        let external = submitting::trusted(&self.config, self.instance.created_ms)?;
+        let logs = self.instance.logs.iter().map(trusted);
+        logs.chain(external.map(Ok)).collect()
+    }
+
+    /// Returns what takes submissions from outside, if they are taken.
+    pub(crate) fn submissions(&self) -> Option<Arc<Submissions>> {
+        self.submissions.clone()
+    }
+
+    /// Returns what the entries of a log mean.
+    pub(crate) fn contents(&self, log_key: PublicKey) -> Result<LoggedPrecertificates, Failure> {
+        submitting::contents(log_key, &self.instance.chain, Some(&self.config))
     }
 
     /// Takes the next step with each log, as far as its time has come, and returns whether anything

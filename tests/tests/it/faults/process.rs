@@ -177,6 +177,7 @@ async fn open(world: &World, faults: &Arc<Faults>) -> Outcome<Arc<Authority>> {
     };
     Outcome::Done(Authority::new(AuthorityParts {
         issuers: Issuers::new(config, options).unwrap(),
+        external_log: None,
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(world.keys.chain.clone(), issuing, SystemTime::now()).unwrap(),
         logs: IssuanceLogs::new(vec![log]),

@@ -15,10 +15,11 @@ mod answer;
 mod chains;
 mod query;
 mod refusal;
+mod submit;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use chancery_log::{PublishedLog, Snapshot};
 use chancery_tlog::TILE_WIDTH;
 
@@ -40,6 +41,14 @@ const ENOUGH_BYTES: usize = 8 << 20;
 pub(crate) fn routes() -> Router<AppState> {
     let wrong_method = Refusal::wrong_method;
     Router::new()
+        .route(
+            "/ct/{log}/ct/v1/add-chain",
+            post(submit::add_chain).fallback(submit::wrong_method),
+        )
+        .route(
+            "/ct/{log}/ct/v1/add-pre-chain",
+            post(submit::add_pre_chain).fallback(submit::wrong_method),
+        )
         .route(
             "/ct/{log}/ct/v1/get-entries",
             get(get_entries).fallback(wrong_method),
