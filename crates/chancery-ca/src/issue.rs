@@ -10,7 +10,7 @@ use chancery_certs::{
 };
 use chancery_identity::Principal;
 use chancery_log::clock::from_unix_ms;
-use chancery_log::{Delivery, IndexTerm, Sequenced};
+use chancery_log::{Delivery, IndexTerm, Log, Sequenced};
 use chancery_tlog::TreeHead;
 
 use crate::authority::{Authority, AuthorityParts};
@@ -74,7 +74,7 @@ impl Authority {
         let logged = watch.lap();
 
         check_time(&precertificate, &sequenced)?;
-        let receipt = self.receipt(&precertificate, &sequenced).await?;
+        let receipt = self.receipt(log, &precertificate, &sequenced).await?;
         let certificate = issuer.sign_final(precertificate, &receipt).await?;
         log.deliver(delivery(&sequenced, &certificate));
         let finished = watch.lap();
@@ -105,12 +105,11 @@ impl Authority {
     /// SCT, or that of an external log.
     async fn receipt(
         &self,
+        log: &Log,
         precertificate: &Precertificate,
         sequenced: &Sequenced,
     ) -> Result<Receipt, IssueError> {
-        let AuthorityParts {
-            issuer, log, clock, ..
-        } = &self.parts;
+        let AuthorityParts { issuer, clock, .. } = &self.parts;
         let sct = log.sign_sct(sequenced).await?;
         let Some(external) = &self.parts.external_log else {
             return Ok(Receipt::own(sct));
