@@ -33,6 +33,7 @@ const CHECKS: &[Step] = &[
     ("merge-delay", merge_delay),
     ("every-type", every_type),
     ("fulcio", fulcio),
+    ("fulcio-logs-here", fulcio_logs_here),
     ("grpc", grpc),
     ("ctclient", ctclient::check),
     ("s3-guard", s3_guard::check),
@@ -92,6 +93,15 @@ fn every_type() -> Result<()> {
 /// Compares what a real Fulcio and Chancery make of the same tokens.
 fn fulcio() -> Result<()> {
     check_alone("fulcio.py", &[("--fulcio", tools::FULCIO.get()?)])
+}
+
+/// Lets a real Fulcio log into Chancery, and a Chancery into another, and cosign verify the SCTs.
+fn fulcio_logs_here() -> Result<()> {
+    let programs = [
+        ("--fulcio", tools::FULCIO.get()?),
+        ("--cosign", tools::COSIGN.get()?),
+    ];
+    check_alone("fulcio_logs_here.py", &programs)
 }
 
 /// Gets a certificate over gRPC and TLS, and lets h2spec judge HTTP/2.

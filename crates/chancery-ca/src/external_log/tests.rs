@@ -111,6 +111,9 @@ async fn log(folder: &tempfile::TempDir) -> Log {
         store: Arc::new(MemoryStore::default()),
         guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
         signer: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
+        begins_ms: 0,
+        witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
+        witnesses: None,
         clock: Arc::new(SystemClock),
         limits: PoolLimits::default(),
     })

@@ -1,0 +1,6 @@
+//! Submissions as their submitters see them.
+
+mod chains;
+mod hostile;
+mod pki;
+mod submissions;

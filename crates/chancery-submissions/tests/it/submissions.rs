@@ -1,0 +1,157 @@
+//! Submissions to a running log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_ca::EntryIndex;
+use chancery_keys::{KeyType, LocalKey};
+use chancery_log::clock::SystemClock;
+use chancery_log::guard::FileGuard;
+use chancery_log::memory::{Fault, MemoryStore};
+use chancery_log::{Log, LogParts, PoolLimits};
+use chancery_submissions::{
+    Submissions, SubmissionsLimits, SubmitError, SubmittedChain, SubmittedKind,
+};
+use chancery_tlog::Origin;
+use rcgen::PKCS_ECDSA_P256_SHA256;
+use tempfile::TempDir;
+
+use crate::pki::{Ca, Leaf, roots};
+
+struct World {
+    store: MemoryStore,
+    signer: Arc<LocalKey>,
+    folder: TempDir,
+    root: Ca,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        FileGuard::create(&folder.path().join("guard")).unwrap();
+        Self {
+            store: MemoryStore::default(),
+            signer: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
+            folder,
+            root: Ca::root("root", &PKCS_ECDSA_P256_SHA256),
+        }
+    }
+
+    async fn open(&self) -> Arc<Log> {
+        let log = Log::open(LogParts {
+            name: "main".to_owned(),
+            origin: Origin::parse("localhost/ct/main").unwrap(),
+            begins_ms: 0,
+            store: Arc::new(self.store.clone()),
+            guard: Arc::new(FileGuard::open(&self.folder.path().join("guard")).unwrap()),
+            signer: Arc::clone(&self.signer) as Arc<_>,
+            witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
+            witnesses: None,
+            clock: Arc::new(SystemClock),
+            limits: PoolLimits::default(),
+        });
+        Arc::new(log.await.unwrap())
+    }
+
+    fn submissions(&self, limits: SubmissionsLimits) -> Arc<Submissions> {
+        Submissions::new(roots(&[&self.root]), EntryIndex::default(), limits)
+    }
+}
+
+fn chain(ders: &[&Vec<u8>]) -> SubmittedChain {
+    SubmittedChain::new(ders.iter().map(|der| (*der).clone()).collect()).unwrap()
+}
+
+#[tokio::test]
+async fn the_same_leaf_is_logged_once_also_at_once_and_after_a_restart() {
+    let world = World::new();
+    let leaf = world.root.issue(Leaf::Certificate);
+    let log = world.open().await;
+    let submissions = world.submissions(SubmissionsLimits::default());
+    let add = || submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+    let (one, two, three) = tokio::join!(add(), add(), add());
+    let first = one.unwrap();
+    for again in [two.unwrap(), three.unwrap(), add().await.unwrap()] {
+        assert_eq!(again.leaf_index(), first.leaf_index());
+        assert_eq!(again.timestamp_ms(), first.timestamp_ms());
+        assert_eq!(again.merkle_leaf(), first.merkle_leaf());
+    }
+    log.close().await;
+
+    let log = world.open().await;
+    let submissions = world.submissions(SubmissionsLimits::default());
+    let add = submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+    assert_eq!(add.await.unwrap().merkle_leaf(), first.merkle_leaf());
+    assert_eq!(world.store.state().entries.len(), 1);
+    let issuers = world.store.state().issuers.clone();
+    assert_eq!(
+        issuers.into_values().collect::<Vec<_>>(),
+        [world.root.der.clone()]
+    );
+}
+
+#[tokio::test]
+async fn many_at_once_are_each_logged_once() {
+    let world = World::new();
+    let log = world.open().await;
+    let submissions = world.submissions(SubmissionsLimits::default());
+    let leaves: Vec<_> = (0..40)
+        .map(|_| world.root.issue(Leaf::Precertificate))
+        .collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for leaf in leaves.iter().chain(&leaves).cloned() {
+        let (submissions, log) = (Arc::clone(&submissions), Arc::clone(&log));
+        tasks.spawn(async move {
+            let add = submissions.add(&log, SubmittedKind::Precertificate, chain(&[&leaf]));
+            add.await.unwrap().leaf_index()
+        });
+    }
+    let mut places = tasks.join_all().await;
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 40);
+    assert_eq!(world.store.state().entries.len(), 40);
+}
+
+#[tokio::test]
+async fn an_entry_that_was_not_written_brings_its_issuers_along_again() {
+    let world = World::new();
+    let log = world.open().await;
+    let submissions = world.submissions(SubmissionsLimits::default());
+    let leaf = world.root.issue(Leaf::Certificate);
+    world.store.fail_next(&[Fault::NotCommitted]);
+    let add = || submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+    assert!(matches!(add().await, Err(SubmitError::Append(_))));
+    assert!(world.store.state().issuers.is_empty());
+    add().await.unwrap();
+    assert_eq!(world.store.state().issuers.len(), 1);
+    // Written, and the answer lost: found, once it is published.
+    let leaf = world.root.issue(Leaf::Certificate);
+    world.store.fail_next(&[Fault::CommittedUnknown]);
+    let add = || submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+    assert!(matches!(add().await, Err(SubmitError::Append(_))));
+    assert_eq!(add().await.unwrap().leaf_index().get(), 1);
+    assert_eq!(world.store.state().entries.len(), 2);
+}
+
+#[tokio::test]
+async fn more_than_the_budget_is_refused_with_a_time_to_come_again() {
+    let world = World::new();
+    let log = world.open().await;
+    let submissions = world.submissions(SubmissionsLimits {
+        per_second: 1,
+        burst: Duration::from_secs(2),
+    });
+    let add = || async {
+        let leaf = world.root.issue(Leaf::Certificate);
+        let add = submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+        add.await.map(drop)
+    };
+    add().await.unwrap();
+    add().await.unwrap();
+    let refused = add().await.unwrap_err();
+    let SubmitError::Limited { retry_after } = refused else {
+        panic!("{refused}");
+    };
+    assert!(retry_after <= Duration::from_secs(1), "{retry_after:?}");
+}
