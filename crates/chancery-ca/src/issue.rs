@@ -74,7 +74,7 @@ impl Authority {
         let logged = watch.lap();
 
         check_time(&precertificate, &sequenced)?;
-        let receipt = self.receipt(log, &precertificate, &sequenced).await?;
+        let receipt = self.receipt(&log, &precertificate, &sequenced).await?;
         let certificate = issuer.sign_final(precertificate, &receipt).await?;
         log.deliver(delivery(&sequenced, &certificate));
         let finished = watch.lap();

@@ -45,6 +45,7 @@ fn the_document_gives_the_statuses_that_are_answered() {
     let grpc_of = |http| match http {
         400 => 3,
         403 => 7,
+        404 => 5,
         429 => 8,
         500 => 13,
         503 => 14,
