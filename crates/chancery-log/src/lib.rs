@@ -43,7 +43,7 @@ pub use frozen::{FrozenLog, FrozenLogParts, OpenFrozenLogError};
 pub use guard::{Guard, GuardError};
 pub use leaf::{Delivery, EncodedLeaf, IndexTerm, IssuerCertificate, Leaf};
 pub use log::{AppendError, Log, LogParts, LogStatus, OpenLogError, PoolLimits};
-pub use proofs::consistency_proof;
+pub use proofs::{consistency_proof, inclusion_proof};
 pub use published_files::PublishedFiles;
 pub use publisher::PublishError;
 pub use read::{PublishedLog, ReadError};

@@ -122,8 +122,13 @@ async fn stored_leaf_hash(store: &dyn LogReader, index: u64) -> Result<Hash, Rea
         .ok_or_else(|| ReadError::Inconsistent(format!("the hash of entry {index} is missing")))
 }
 
-/// Makes an inclusion proof from stored tiles.
-pub(crate) async fn inclusion_proof(
+/// Makes the proof that entry `index` is in the tree of the first `size` entries, from the log's hash
+/// tiles.
+///
+/// # Errors
+///
+/// When the log does not answer, or has not all tiles of such a tree.
+pub async fn inclusion_proof(
     store: &dyn LogReader,
     index: u64,
     size: u64,

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::log::{
-    BackupArgs, LogCommand, LogNewArgs, LogRecoverArgs, LogVerifyArgs, LogWitnessArgs, RestoreArgs,
+    BackupArgs, LogCheckArgs, LogCommand, LogNewArgs, LogProveArgs, LogRecoverArgs, LogVerifyArgs,
+    LogWitnessArgs, RestoreArgs,
 };
 use crate::config::LogRead;
 

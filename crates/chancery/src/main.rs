@@ -12,6 +12,7 @@ mod guarding;
 mod identity;
 mod keys;
 mod layout;
+mod logged_certificate;
 mod logging;
 mod opening;
 mod reload;
@@ -20,6 +21,7 @@ mod scrubbing;
 mod serving;
 mod shards;
 mod submitting;
+mod trusted_root;
 mod used_tokens;
 mod witnessing;
 
@@ -70,6 +72,8 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Backup(args) => commands::backup::run(args).await,
         Command::Restore(args) => commands::restore::run(args).await,
         Command::Log(LogCommand::New(args)) => commands::log_new::run(args).await,
+        Command::Log(LogCommand::Check(args)) => commands::log_check::run(&args),
+        Command::Log(LogCommand::Prove(args)) => commands::log_prove::run(args).await,
         Command::Log(LogCommand::Recover(args)) => commands::log_recover::run(args).await,
         Command::Log(LogCommand::Keys(args)) => commands::log_keys::run(&args).await,
         Command::Log(LogCommand::Witness(args)) => commands::log_witness::run(args).await,

@@ -34,6 +34,10 @@ pub(crate) enum LogCommand {
     /// Computes a log anew from its entries, and says what in it is wrong. Also beside a running
     /// server.
     Verify(LogVerifyArgs),
+    /// Writes what proves offline that an entry is in a log.
+    Prove(LogProveArgs),
+    /// Verifies such a proof with nothing but a trust root.
+    Check(LogCheckArgs),
     /// Mends what `serve` refuses: a database behind its guard, or one whose guard is lost. Stop
     /// every process of the instance first.
     Recover(LogRecoverArgs),
@@ -89,6 +93,40 @@ pub(crate) struct LogNewArgs {
     /// Who may read entries; by default those who may read the log before it.
     #[arg(long, value_name = "WHO")]
     pub(crate) log_read: Option<LogRead>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogProveArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// The entry: a file with its certificate, in PEM or DER; its index in the log; or the
+    /// certificate's serial number in hexadecimal, which the instance's database knows.
+    #[arg(value_name = "CERT|INDEX|SERIAL")]
+    pub(crate) entry: String,
+    /// The log's URL, such as https://ca.example.com/ct/2026. By default that of the instance, whose
+    /// server must be running: only it signs checkpoints.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<url::Url>,
+    /// Trust these CA certificates for HTTPS besides the system's, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_root: Option<PathBuf>,
+    /// The files to make, without their extensions .tlog-proof and .rfc6962.json. Nothing is
+    /// overwritten. By default entry-INDEX in this folder.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogCheckArgs {
+    /// The proof, as `log prove` or another program wrote it (c2sp.org/tlog-proof).
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The trust root, trusted_root.json: the log's key and, for a certificate, its CA's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: PathBuf,
+    /// The certificate, in PEM or DER, that the entry is to be of.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -1,0 +1,175 @@
+//! `chancery log prove`: writes what proves offline that an entry is in the log.
+
+mod subject;
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_log::export::Form;
+use chancery_log::{Head, LogReader, inclusion_proof};
+use chancery_mirror::{Fetcher, RemoteLog};
+use chancery_tlog::ct::{TileLeaf, extra_data};
+use chancery_tlog::{Checkpoint, Hash, Rfc6962NoteSignature, SignedNote, TlogProof};
+use serde_json::{Value, json};
+use url::Url;
+
+use self::subject::Subject;
+use crate::cli::LogProveArgs;
+use crate::failure::{Causes, Failure};
+use crate::opening;
+use crate::report::say;
+
+pub(crate) async fn run(args: LogProveArgs) -> Result<(), Failure> {
+    let subject = Subject::find(&args).await?;
+    let published = Published::fetch(&subject.url, args.tls_root.as_deref()).await?;
+    let index = subject.index;
+    let size = published.head.tree.tree_size;
+    if index >= size {
+        return Err(Failure::failed(format!(
+            "the log at {} has {size} entries, and none at {index}",
+            subject.url
+        )));
+    }
+    let path = inclusion_proof(&published.log, index, size).await;
+    let path = path.map_err(Failure::from_error)?;
+    let entry = published.entry(&subject).await?;
+    let proof = TlogProof {
+        extra: entry.as_ref().map(TileLeaf::merkle_tree_leaf),
+        index,
+        path,
+        checkpoint: published.note.clone(),
+    };
+    if let Some(entry) = &entry {
+        let verified = proof.verify_leaf(&entry.leaf_hash());
+        verified.map_err(|e| Failure::verification(format!("the log's own bytes: {e}")))?;
+    }
+    let prefix = args.to.unwrap_or_else(|| format!("entry-{index}").into());
+    let tlog_proof = named(&prefix, "tlog-proof");
+    write(&tlog_proof, proof.encode().as_bytes())?;
+    say(format_args!("{}\n", tlog_proof.display()));
+    if let Some(entry) = &entry {
+        let json = published.rfc6962(index, &proof.path, entry).await?;
+        let file = named(&prefix, "rfc6962.json");
+        write(&file, format!("{json:#}\n").as_bytes())?;
+        say(format_args!("{}\n", file.display()));
+    } else {
+        say(format_args!(
+            "the log does not show its entries: the proof is to be checked with --certificate, and \
+             there is none in RFC 6962's form\n"
+        ));
+    }
+    Ok(())
+}
+
+/// A log as it is published.
+struct Published {
+    log: RemoteLog,
+    note: SignedNote,
+    head: Head,
+    signature: Rfc6962NoteSignature,
+}
+
+impl Published {
+    async fn fetch(url: &Url, tls_root: Option<&Path>) -> Result<Self, Failure> {
+        let roots = match tls_root {
+            Some(path) => {
+                let pem = std::fs::read(path).map_err(|e| opening::named(path, &e))?;
+                reqwest::Certificate::from_pem_bundle(&pem)
+                    .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?
+            }
+            None => Vec::new(),
+        };
+        let fetcher = Fetcher::new(url.clone(), roots).map_err(Failure::from_error)?;
+        let bytes = RemoteLog::checkpoint(&fetcher).await;
+        let bytes = bytes.map_err(Failure::from_error)?;
+        let wrong = |e: &dyn std::error::Error| {
+            Failure::verification(format!("the checkpoint at {url}: {}", Causes(e)))
+        };
+        let note = SignedNote::parse(&bytes).map_err(|e| wrong(&e))?;
+        let checkpoint = Checkpoint::parse(note.text()).map_err(|e| wrong(&e))?;
+        // The other signatures, which are of other lengths, are for witnesses.
+        let signature = note.signatures().iter().find_map(|line| {
+            let own = line.name == *checkpoint.origin.key_name();
+            let parsed = own.then(|| Rfc6962NoteSignature::parse(&line.signature).ok());
+            parsed.flatten()
+        });
+        let signature = signature.ok_or_else(|| {
+            Failure::verification(format!("the checkpoint at {url} is not of a CT log"))
+        })?;
+        let head = Head {
+            tree: checkpoint.head,
+            timestamp_ms: signature.timestamp_ms,
+        };
+        Ok(Self {
+            log: RemoteLog::new(fetcher, Form::StaticCt, head),
+            note,
+            head,
+            signature,
+        })
+    }
+
+    /// Reads the entry: from the database if it is at hand, or as it is published. A log may keep
+    /// its entries to itself; whoever has the certificate can do without.
+    async fn entry(&self, subject: &Subject) -> Result<Option<TileLeaf>, Failure> {
+        let index = subject.index;
+        let read = match &subject.stored {
+            Some(stored) => stored.entries(index..index + 1).await,
+            None => self.log.entries(index..index + 1).await,
+        };
+        let bytes = match read {
+            Ok(entries) => entries.into_iter().next(),
+            Err(_) if subject.is_certificate => return Ok(None),
+            Err(e) => return Err(Failure::from_error(e)),
+        };
+        let leaf = bytes.as_deref().map(TileLeaf::parse).transpose();
+        match leaf {
+            Ok(Some((leaf, []))) => Ok(Some(leaf)),
+            Ok(_) => Err(Failure::verification(format!("entry {index} is not whole"))),
+            Err(e) => Err(Failure::verification(format!("entry {index}: {e}"))),
+        }
+    }
+
+    /// Returns what get-sth and get-entry-and-proof would answer, in one document.
+    async fn rfc6962(&self, index: u64, path: &[Hash], entry: &TileLeaf) -> Result<Value, Failure> {
+        let mut chain = Vec::new();
+        for fingerprint in entry.chain_fingerprints() {
+            let found = self.log.issuer(fingerprint).await;
+            let found = found.map_err(Failure::from_error)?;
+            chain.push(found.ok_or_else(|| {
+                Failure::verification(format!("the log lacks an issuer of entry {index}"))
+            })?);
+        }
+        let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+        let extra_data = extra_data(entry.entry(), &chain).map_err(Failure::from_error)?;
+        let audit_path = path.iter().map(|hash| STANDARD.encode(hash.as_bytes()));
+        Ok(json!({
+            "sth": {
+                "tree_size": self.head.tree.tree_size,
+                "timestamp": self.head.timestamp_ms,
+                "sha256_root_hash": STANDARD.encode(self.head.tree.root_hash.as_bytes()),
+                "tree_head_signature": STANDARD.encode(self.signature.signature.encode()),
+            },
+            "leaf_index": index,
+            "leaf_input": STANDARD.encode(entry.merkle_tree_leaf()),
+            "extra_data": STANDARD.encode(extra_data),
+            "audit_path": audit_path.collect::<Vec<_>>(),
+        }))
+    }
+}
+
+fn named(prefix: &Path, extension: &str) -> PathBuf {
+    let mut name = prefix.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
+}
+
+/// Writes a new file.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes));
+    written.map_err(|e| opening::named(path, &e))
+}
