@@ -36,6 +36,7 @@ const CHECKS: &[Step] = &[
     ("fulcio-logs-here", fulcio_logs_here),
     ("grpc", grpc),
     ("ctclient", ctclient::check),
+    ("offline-proofs", offline_proofs),
     ("s3-guard", s3_guard::check),
     ("litewitness", litewitness),
     ("ctfsck-sqlite", broken_log::on_sqlite),
@@ -78,6 +79,16 @@ fn merge_delay() -> Result<()> {
     let python = Python::with_sigstore()?;
     let service = Service::start()?;
     check(&python, "merge_delay.py", &service, |_| ())?;
+    service.stop()
+}
+
+/// Proves an entry, and lets others check the proof offline.
+fn offline_proofs() -> Result<()> {
+    let python = Python::with_sigstore()?;
+    let service = Service::start()?;
+    check(&python, "offline_proofs.py", &service, |command| {
+        command.arg("--chancery").arg(service::program("chancery"));
+    })?;
     service.stop()
 }
 
