@@ -13,6 +13,7 @@ pub mod jwks;
 pub mod public_key;
 pub mod request;
 pub mod template;
+pub mod tlog_proof;
 pub mod token;
 pub mod witness;
 

@@ -32,6 +32,7 @@ const TARGETS: [&str; 8] = [
     "public_key",
     "request",
     "template",
+    "tlog_proof",
     "token",
     "witness",
 ];

@@ -104,7 +104,8 @@ pub(crate) struct LogProveArgs {
     #[arg(value_name = "CERT|INDEX|SERIAL")]
     pub(crate) entry: String,
     /// The log's URL, such as https://ca.example.com/ct/2026. By default that of the instance, whose
-    /// server must be running: only it signs checkpoints.
+    /// server must be running: only it signs checkpoints. With it, certificate and index need no
+    /// instance.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<url::Url>,
     /// Trust these CA certificates for HTTPS besides the system's, in PEM.

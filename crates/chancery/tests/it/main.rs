@@ -21,6 +21,7 @@ mod outage;
 mod parity;
 mod possession;
 mod production;
+mod proofs;
 mod rate_limit;
 mod recover;
 mod recovery;

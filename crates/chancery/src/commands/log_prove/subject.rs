@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chancery_log::LogStore;
 use chancery_store::{RecordedLog, Store};
+use chancery_tlog::ct::SignedCertificateTimestamp;
 use url::Url;
 
 use crate::cli::LogProveArgs;
@@ -69,11 +70,13 @@ impl Subject {
     pub(super) async fn find(args: &LogProveArgs) -> Result<Self, Failure> {
         let named = Named::parse(&args.entry)?;
         let is_certificate = matches!(named, Named::Certificate(_));
-        if let Some(url) = &args.url {
+        if let Some(url) = &args.url
+            && let Some(index) = published_index(&named)?
+        {
             return Ok(Self {
                 url: url.clone(),
                 stored: None,
-                index: published_index(&named)?,
+                index,
                 is_certificate,
             });
         }
@@ -81,9 +84,10 @@ impl Subject {
         put_database(&mut config, args.instance.database.clone())?;
         let store = connecting::to_read(&connecting::database_url(&config)?).await?;
         let (log, index) = find_in(&store, &config, &named).await?;
-        let url = format!("{}/ct/{}", config.url, log.name);
+        let own = format!("{}/ct/{}", config.url, log.name);
+        let own = Url::parse(&own).map_err(Failure::from_error)?;
         Ok(Self {
-            url: Url::parse(&url).map_err(Failure::from_error)?,
+            url: args.url.clone().unwrap_or(own),
             stored: Some(store.log_store(log.log)),
             index,
             is_certificate,
@@ -91,25 +95,22 @@ impl Subject {
     }
 }
 
-/// Returns the index without asking a database.
-fn published_index(named: &Named) -> Result<u64, Failure> {
+/// Returns the index, if it takes no database to know it.
+fn published_index(named: &Named) -> Result<Option<u64>, Failure> {
     match named {
-        Named::Index(index) => Ok(*index),
+        Named::Index(index) => Ok(Some(*index)),
         Named::Certificate(certificate) => match &*certificate.scts {
-            [sct] => sct_index(sct),
+            [sct] => sct_index(sct).map(Some),
             scts => Err(Failure::usage(format!(
                 "the certificate has {} SCTs; name the entry by its index instead",
                 scts.len()
             ))),
         },
-        Named::Serial(_) => Err(Failure::usage(
-            "a serial number is looked up in the instance's database; with --url, name the entry by \
-             its certificate or its index",
-        )),
+        Named::Serial(_) => Ok(None),
     }
 }
 
-fn sct_index(sct: &chancery_tlog::ct::SignedCertificateTimestamp) -> Result<u64, Failure> {
+fn sct_index(sct: &SignedCertificateTimestamp) -> Result<u64, Failure> {
     let index = sct.leaf_index();
     let index = index.map_err(|e| Failure::failed(format!("the certificate's SCT: {e}")))?;
     Ok(index.get())
