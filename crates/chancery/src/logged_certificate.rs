@@ -9,7 +9,6 @@ use chancery_tlog::ct::{
 };
 
 use crate::failure::{Causes, Failure};
-use crate::opening;
 
 /// A certificate with its SCTs.
 #[derive(Debug)]
@@ -21,7 +20,8 @@ pub(crate) struct LoggedCertificate {
 impl LoggedCertificate {
     /// Reads a certificate in PEM or DER; of a chain in PEM the first.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes = std::fs::read(path).map_err(|e| opening::named(path, &e))?;
+        let bytes = std::fs::read(path);
+        let bytes = bytes.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
         let der = match pem::parse_many(&bytes) {
             Ok(blocks) if !blocks.is_empty() => {
                 let certificates = blocks.into_iter();

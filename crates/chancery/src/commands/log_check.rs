@@ -11,7 +11,6 @@ use chancery_tlog::{TlogProof, leaf_hash};
 use crate::cli::LogCheckArgs;
 use crate::failure::{Causes, Failure};
 use crate::logged_certificate::LoggedCertificate;
-use crate::opening;
 use crate::report::{said_time, say};
 use crate::trusted_root::{TrustedLog, TrustedRoot};
 
@@ -35,7 +34,8 @@ pub(crate) fn run(args: &LogCheckArgs) -> Result<(), Failure> {
 }
 
 fn read_proof(path: &Path) -> Result<TlogProof, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| opening::named(path, &e))?;
+    let bytes = std::fs::read(path);
+    let bytes = bytes.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
     TlogProof::parse(&bytes).map_err(|e| broken("file", Causes(&e)))
 }
 

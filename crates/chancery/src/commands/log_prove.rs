@@ -171,5 +171,5 @@ fn named(prefix: &Path, extension: &str) -> PathBuf {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(bytes));
-    written.map_err(|e| opening::named(path, &e))
+    written.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))
 }
