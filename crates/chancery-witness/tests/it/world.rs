@@ -111,6 +111,7 @@ impl World {
             witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
             witnesses: witnesses.map(|w| Arc::new(w) as Arc<dyn chancery_log::Witnesses>),
             clock: Arc::new(SystemClock),
+            begins_ms: 0,
             limits: PoolLimits::default(),
         })
         .await
