@@ -41,8 +41,8 @@ pub(crate) enum LogCommand {
     /// Mends what `serve` refuses: a database behind its guard, or one whose guard is lost. Stop
     /// every process of the instance first.
     Recover(LogRecoverArgs),
-    /// Prints the log's verifier keys, by which witnesses and readers of notes know it: the Ed25519
-    /// key first, which every witness reads, then the RFC 6962 one.
+    /// Prints the verifier keys of each log that is not retired, by which witnesses and readers of
+    /// notes know it: the Ed25519 key first, which every witness reads, then the RFC 6962 one.
     Keys(InstanceArgs),
     /// Witnesses other people's logs (c2sp.org/tlog-witness): cosigns each checkpoint that extends all
     /// that it saw of that log before.

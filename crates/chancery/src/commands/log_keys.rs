@@ -1,4 +1,5 @@
-//! `chancery log keys`: the log's keys, as witnesses and readers of notes are given them.
+//! `chancery log keys`: the keys of the instance's logs, as witnesses and readers of notes are given
+//! them.
 
 use chancery_keys::PublicKey;
 use chancery_tlog::Origin;
@@ -16,12 +17,13 @@ pub(crate) async fn run(args: &InstanceArgs) -> Result<(), Failure> {
     put_database(&mut config, args.database.clone())?;
     let store = connecting::current(&connecting::database_url(&config)?).await?;
     let instance = connecting::own(&store).await?;
-    let log = connecting::log_of(&config, &instance)?;
-    let origin = Origin::parse(&log.origin).map_err(Failure::from_error)?;
-    for spki in [&log.witness_key, &log.public_key] {
-        let key = PublicKey::from_spki_der(spki).map_err(Failure::from_error)?;
-        if let Some(key) = verifier_key(&origin, &key) {
-            say(format_args!("{key}\n"));
+    for log in instance.logs.iter().filter(|log| log.retired_ms.is_none()) {
+        let origin = Origin::parse(&log.origin).map_err(Failure::from_error)?;
+        for spki in [&log.witness_key, &log.public_key] {
+            let key = PublicKey::from_spki_der(spki).map_err(Failure::from_error)?;
+            if let Some(key) = verifier_key(&origin, &key) {
+                say(format_args!("{key}\n"));
+            }
         }
     }
     store.close().await;
