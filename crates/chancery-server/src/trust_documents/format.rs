@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chancery_keys::{Algorithm, PublicKey};
+use chancery_keys::Algorithm;
 use der::Decode as _;
 use serde::Serialize;
 use time::OffsetDateTime;

@@ -141,6 +141,7 @@ impl Beginning {
         let written = ShardConfig {
             from: said_time(self.begins_ms)?,
             log: LogConfig {
+                submissions: None,
                 name: name.clone(),
                 origin: expected_origin(config, name)?,
                 key: config.relative(&file("log")),
