@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 }
 
 /// Each has a file of this name in `fuzz/src`, and a folder in `fuzz/seeds`.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "csr",
     "identity_config",
     "jwks",
