@@ -18,7 +18,7 @@ use rand_0_8::rngs::StdRng;
 use rand_0_8::{Rng as _, SeedableRng as _};
 use signed_note::Note;
 use static_ct_api::{LogEntry, TileIterator, TreeWithTimestamp, open_checkpoint, tile_path};
-use tlog_tiles::{Hash, HashReader as _, Tile, TileHashReader, TileReader, TlogError};
+use tlog_tiles::{Hash, HashReader as _, Tile, TileHashReader, TileReader};
 
 const ORIGIN: &str = "ct.example.org/2027";
 
@@ -84,7 +84,7 @@ impl World {
         );
         assert_eq!(theirs.hash().0, *ours.tree.root_hash.as_bytes());
         let note = Note::from_bytes(newest.checkpoint()).unwrap();
-        assert_eq!(note.to_bytes(), newest.checkpoint());
+        assert_eq!(note.to_bytes(), **newest.checkpoint());
 
         let mut changed = newest.checkpoint().to_vec();
         let digit = changed.iter().position(u8::is_ascii_digit).unwrap();
@@ -143,7 +143,7 @@ impl TileReader for Tiles {
         8
     }
 
-    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, TlogError> {
+    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
         let read = tiles.iter().map(|tile| self.0[&tile_path(tile)].clone());
         Ok(read.collect())
     }
