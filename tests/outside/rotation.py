@@ -6,6 +6,7 @@ all is done, the old log is read once more by a process that has no key of it.
 
 import argparse
 import base64
+import contextlib
 import datetime
 import json
 import subprocess
@@ -38,26 +39,28 @@ def run():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chancery", required=True)
     parser.add_argument("--cosign", required=True)
+    parser.add_argument("--database", help="PostgreSQL, for two processes on it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chancery-rotation-") as folder:
-        Rotation(arguments.chancery, arguments.cosign, Path(folder)).run()
+        Rotation(arguments, Path(folder)).run()
 
 
 class Rotation:
-    def __init__(self, chancery, cosign, folder):
-        self.chancery = chancery
-        self.program = cosign
+    def __init__(self, arguments, folder):
+        self.chancery = arguments.chancery
+        self.program = arguments.cosign
+        self.database = arguments.database
         self.folder = folder
         self.data = folder / "instance"
-        self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
+        self.ports = [free_port() for _ in range(2 if self.database else 1)]
+        self.url = url(self.ports[0])
 
     def run(self):
         with self.serving():
             service = Service(self.url)
             self.describe_instance()
             before = self.signed(service, "before")
-            with Load(self.url) as load:
+            with Load([url(port) for port in self.ports]) as load:
                 self.log_new()
                 root = self.root_of_both(service)
                 begins = window(root, AFTER)[0]
@@ -65,7 +68,7 @@ class Rotation:
                 wait_for("entries in the new log", NOTICE_S + 20, lambda: size_of(service, AFTER) > 20)
                 wait_for(
                     "the old log to be frozen", FREEZE_TIMEOUT_S,
-                    lambda: '"the log is frozen' in self.said(),
+                    lambda: self.all_say("the log is frozen"),
                 )
             after = self.signed(service, "after")
             load.report()
@@ -75,20 +78,31 @@ class Rotation:
             check(last == service.get(f"/ct/{BEFORE}/checkpoint"), "the final checkpoint changes")
         self.without_the_old_key(last, root)
 
+    @contextlib.contextmanager
     def serving(self):
-        command = [
-            self.chancery, "dev", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data),
-        ]
-        return running(command, self.folder, f"{self.url}/healthz")
+        """Runs one process, or two on one database, whose logs are in folders of their own."""
+        with contextlib.ExitStack() as processes:
+            for port in self.ports:
+                command = [
+                    self.chancery, "dev", "--listen", f"127.0.0.1:{port}", "--data", str(self.data),
+                ]
+                if self.database:
+                    command += ["--database", self.database]
+                folder = self.folder / str(port)
+                folder.mkdir(exist_ok=True)
+                processes.enter_context(running(command, folder, f"{url(port)}/healthz"))
+            yield
 
-    def said(self):
-        return (self.folder / "chancery.log").read_text(errors="replace")
+    def all_say(self, words):
+        logs = [self.folder / str(port) / "chancery.log" for port in self.ports]
+        return all(words in log.read_text(errors="replace") for log in logs)
 
     def describe_instance(self):
         """A development instance has no configuration file, which `log new` needs."""
         (self.data / "chancery.yaml").write_text(
             f"url: {self.url}\norganization: test\nidentity-config: identity.yaml\n"
-            "database: sqlite:chancery.db\npassphrase-file: secrets/passphrase\n"
+            f"database: {self.database or 'sqlite:chancery.db'}\n"
+            "passphrase-file: secrets/passphrase\n"
             "ca: {chain: ca/chain.pem, key: ca/issuing.key.pem}\n"
             f"log: {{name: {BEFORE}, origin: localhost/ct/{BEFORE}, key: log/log.key.pem,"
             " witness-key: log/witness.key.pem, read: open}\n"
@@ -162,7 +176,7 @@ class Rotation:
             service = Service(self.url)
             check(service.get(f"/ct/{BEFORE}/checkpoint") == last, "the final checkpoint changed")
             check(service.get_json("/trusted_root.json") == root, "the trusted root changed")
-            with Load(self.url) as load:
+            with Load([self.url]) as load:
                 wait_for("a certificate", 10, lambda: load.chains)
             load.report()
             self.verify_certificates(service, root, load.chains)
@@ -204,13 +218,13 @@ class Judged:
 class Load:
     """Clients that ask for one certificate after another, and count what they are told."""
 
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, urls):
         self.stop = threading.Event()
         self.lock = threading.Lock()
         self.chains, self.retried, self.failed = [], 0, []
         self.threads = [
-            threading.Thread(target=self.work, args=(number,)) for number in range(CLIENTS)
+            threading.Thread(target=self.work, args=(number, urls[number % len(urls)]))
+            for number in range(CLIENTS)
         ]
 
     def __enter__(self):
@@ -223,9 +237,9 @@ class Load:
         for thread in self.threads:
             thread.join()
 
-    def work(self, number):
+    def work(self, number, url):
         try:
-            service = Service(self.url)
+            service = Service(url)
             email = f"load{number}@chancery.test"
             body = request(service.token(email), email)
             while not self.stop.is_set():
@@ -254,6 +268,10 @@ class Load:
             f"{len(self.failed)} failures"
         )
         check(not self.failed, f"requests failed: {self.failed[:3]}")
+
+
+def url(port):
+    return f"http://localhost:{port}"
 
 
 def request(token, email):

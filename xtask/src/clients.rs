@@ -14,6 +14,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::postgres::{Binaries, Cluster};
 use crate::process;
 use crate::steps::{Step, Steps};
 use crate::workspace;
@@ -39,6 +40,8 @@ const CHECKS: &[Step] = &[
     ("offline-proofs", offline_proofs),
     ("s3-guard", s3_guard::check),
     ("litewitness", litewitness),
+    ("rotation", rotation),
+    ("rotation-replicas", rotation_replicas),
     ("ctfsck-sqlite", broken_log::on_sqlite),
     ("ctfsck-postgres", broken_log::on_postgres),
 ];
@@ -132,6 +135,24 @@ fn litewitness() -> Result<()> {
         "litewitness.py",
         &[("--litewitness", tools::litewitness()?)],
     )
+}
+
+/// Begins a new log under load, and lets cosign verify across the change.
+fn rotation() -> Result<()> {
+    check_alone("rotation.py", &[("--cosign", tools::COSIGN.get()?)])
+}
+
+/// The same with two processes on one PostgreSQL database.
+fn rotation_replicas() -> Result<()> {
+    let binaries = Binaries::find_or_install()?;
+    let cluster = Cluster::start(&binaries)?;
+    cluster.psql(&binaries, "postgres", "CREATE DATABASE chancery")?;
+    let arguments = [
+        ("--cosign", tools::COSIGN.get()?),
+        ("--database", cluster.url("chancery").into()),
+    ];
+    check_alone("rotation.py", &arguments)?;
+    cluster.stop()
 }
 
 /// Runs a script of `tests/outside` that starts Chancery itself, with issuers of its own.

@@ -18,7 +18,7 @@ use crate::connecting::{current, database_url, log_of, own, up_to_date};
 use crate::failure::{Causes, Failure};
 use crate::guarding;
 use crate::keys;
-use crate::shards::{self, LogFiles, Shards};
+use crate::shards::{self, Shards};
 use crate::submitting;
 use crate::used_tokens::StoredTokens;
 use crate::witnessing;
@@ -116,15 +116,14 @@ pub(crate) async fn verify(
 ) -> Result<Option<&'static str>, Failure> {
     let passphrase = passphrase(config)?;
     let authority = AuthorityFiles::read(config, &passphrase)?;
-    let files = LogFiles::read(config.clone(), &passphrase)?;
     let store = current(database).await?;
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
     refuse_other_chain(&authority.issuer, &instance)?;
-    let recorded = log_of(config, &instance)?;
-    let bound = files.bind(recorded, &instance, &store).await;
+    log_of(config, &instance)?;
+    let warning = shards::verify(config, &passphrase, &store, &instance).await;
     store.close().await;
-    Ok(bound?.warning)
+    warning
 }
 
 /// What the CA has in files, read and found to fit together.

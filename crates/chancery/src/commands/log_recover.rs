@@ -140,8 +140,8 @@ impl Broken {
         };
         say(format_args!(
             "log {origin} {words}\n\
-             next: found a new instance with `chancery init`, in another folder and with another \
-             --log-name.\nKeep this database, the guard and the newest checkpoint: they are what \
+             next: begin another log with `chancery log new`, or found a new instance with `chancery \
+             init`, in another folder and with another --log-name.\nKeep this database, the guard and the newest checkpoint: they are what \
              auditors have of the old log\n"
         ));
         Ok(())

@@ -24,7 +24,8 @@ use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
 use url::Url;
 
-pub(crate) use self::log_files::{LogFiles, expected_origin, origin, other};
+use self::log_files::LogFiles;
+pub(crate) use self::log_files::{expected_origin, origin, other};
 pub(crate) use self::rotation::{Rotation, WriteDocuments};
 use crate::config::{Config, ShardConfig};
 use crate::failure::Failure;
@@ -211,7 +212,7 @@ impl Shards {
         if log.final_checkpoint.is_some() {
             return self.show_frozen(log).await;
         }
-        let files = self.files(&log.name)?;
+        let files = files(&self.config, &self.passphrase, &log.name)?;
         let bound = files.bind(log, &self.instance, &self.store).await?;
         if let Some(warning) = bound.warning {
             tracing::warn!(guard.id = bound.guard.id(), "{warning}");
@@ -239,22 +240,6 @@ impl Shards {
         Ok(())
     }
 
-    /// Reads the files of a log.
-    fn files(&self, name: &str) -> Result<LogFiles, Failure> {
-        let config = &self.config;
-        if config.log.name == name {
-            return LogFiles::read(config.clone(), &self.passphrase);
-        }
-        let shard = ShardConfig::load(config, name)?.ok_or_else(|| {
-            Failure::configuration(format!(
-                "this process has no files of the log {name:?}, which the database records: copy \
-                 {} and what it names from where `chancery log new` ran",
-                config.shard_file(name).display()
-            ))
-        })?;
-        LogFiles::read(config.with_log(&shard), &self.passphrase)
-    }
-
     /// Tells whether nobody can append to a log any more, or is to.
     fn is_over(&self, log: &RecordedLog) -> bool {
         let now_ms = unix_ms(self.clock.now());
@@ -279,15 +264,7 @@ impl Shards {
     fn issuing(&self) -> Result<Option<&RecordedLog>, Failure> {
         let now_ms = unix_ms(self.clock.now());
         let logs = &self.instance.logs;
-        if let [.., last] = &logs[..]
-            && last.retired_ms.is_some()
-        {
-            return Err(Failure::configuration(format!(
-                "the log {} is retired and takes no entries any more: begin a new one with \
-                 `chancery log new`, or found a new instance with `chancery init`",
-                last.origin
-            )));
-        }
+        refuse_all_retired(&self.instance)?;
         let begun = logs.iter().rev().find(|log| log.begins_ms <= now_ms);
         Ok(begun.filter(|log| log.retired_ms.is_none()))
     }
@@ -339,6 +316,52 @@ impl Shards {
             self.complaints.insert(name.to_owned(), said);
         }
     }
+}
+
+/// Refuses an instance whose last log is retired: nobody issues from it.
+fn refuse_all_retired(instance: &Instance) -> Result<(), Failure> {
+    match instance.logs.last() {
+        Some(last) if last.retired_ms.is_some() => Err(Failure::configuration(format!(
+            "the log {} is retired and takes no entries any more: begin a new one with \
+             `chancery log new`, or found a new instance with `chancery init`",
+            last.origin
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Holds the files and the guard of each log that is not frozen against what `store` recorded, and
+/// opens nothing. Returns what a guard will not notice.
+pub(crate) async fn verify(
+    config: &Config,
+    passphrase: &Passphrase,
+    store: &Store,
+    instance: &Instance,
+) -> Result<Option<&'static str>, Failure> {
+    refuse_all_retired(instance)?;
+    let mut warning = None;
+    for log in &instance.logs {
+        if log.final_checkpoint.is_none() {
+            let files = files(config, passphrase, &log.name)?;
+            warning = warning.or(files.bind(log, instance, store).await?.warning);
+        }
+    }
+    Ok(warning)
+}
+
+/// Reads the files of a log.
+fn files(config: &Config, passphrase: &Passphrase, name: &str) -> Result<LogFiles, Failure> {
+    if config.log.name == name {
+        return LogFiles::read(config.clone(), passphrase);
+    }
+    let shard = ShardConfig::load(config, name)?.ok_or_else(|| {
+        Failure::configuration(format!(
+            "this process has no files of the log {name:?}, which the database records: copy {} and \
+             what it names from where `chancery log new` ran",
+            config.shard_file(name).display()
+        ))
+    })?;
+    LogFiles::read(config.with_log(&shard), passphrase)
 }
 
 fn public_key(log: &RecordedLog) -> Result<PublicKey, Failure> {
