@@ -135,6 +135,9 @@ pub(crate) struct LogCheckArgs {
 pub(crate) struct LogRecoverArgs {
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
+    /// The log, by its name; by default the newest.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log: Option<String>,
     /// Bring back the entries up to the guard's head from this copy: a backup, the URL of another
     /// database, or a folder of published files (checkpoint, tile/, issuer/).
     #[arg(long, value_name = "COPY")]
@@ -164,6 +167,10 @@ pub(crate) struct LogRecoverArgs {
 pub(crate) struct LogVerifyArgs {
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
+    /// The log, by its name. By default each in turn; with --since, --since-checkpoint or
+    /// --directory, the newest.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log: Option<String>,
     /// Trust the log's first SIZE entries as its tiles describe them, and verify what follows.
     #[arg(long, value_name = "SIZE", conflicts_with = "since_checkpoint")]
     pub(crate) since: Option<u64>,

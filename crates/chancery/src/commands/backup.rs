@@ -20,6 +20,7 @@ use crate::copies::{self, CopiedLog, refused, said};
 use crate::failure::{Causes, Failure};
 use crate::guarding;
 use crate::report::say;
+use crate::shards::{Alone, each_alone};
 
 pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
     let mut config = Config::load(&args.instance.config)?;
@@ -28,21 +29,31 @@ pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
     let source = connecting::to_read(&connecting::database_url(&config)?).await?;
     let instance = connecting::own(&source).await?;
     // Before the heads are read: the guard follows the database, never the other way round.
-    let guarded = guarded(&config, &instance, &source).await;
+    let logs = each_alone(&config, &instance)?;
+    let mut guarded = Vec::with_capacity(logs.len());
+    for Alone {
+        config, instance, ..
+    } in &logs
+    {
+        guarded.push(self::guarded(config, instance, &source).await);
+    }
 
     let partial = Partial::of(&args.to);
     let target = partial.open().await?;
-    let logs = fill(&target, &source, &instance).await?;
-    let held = match guarded {
-        Ok(guarded) => hold(&config, &instance, &target, guarded).await,
-        Err(failure) => Err(failure.after("it was not held against the guard: ")),
-    };
+    let copied = fill(&target, &source, &instance).await?;
+    let mut held = Ok(());
+    for (log, guarded) in logs.iter().zip(guarded) {
+        held = held.and(match guarded {
+            Ok(guarded) => hold(&log.config, &log.instance, &target, guarded).await,
+            Err(failure) => Err(failure.after("it was not held against the guard: ")),
+        });
+    }
     target.seal().await.map_err(Failure::from_error)?;
     target.close().await;
     drop(target);
     source.close().await;
     partial.put_in_place(&args.to)?;
-    say_what_it_is(&args.to, &config, &logs);
+    say_what_it_is(&args.to, &config, &copied);
     // It is a good copy of what there is, in any case.
     held.map_err(|e| e.after(format_args!("{} is written, but ", args.to.display())))
 }
@@ -191,4 +202,10 @@ fn say_what_it_is(to: &Path, config: &Config, logs: &[CopiedLog]) {
         log_key = config.log.key.display(),
         witness_key = config.log.witness_key.display(),
     ));
+    if logs.len() > 1 {
+        say(format_args!(
+            "And {}, with the keys of the logs that follow.\n",
+            config.logs.display()
+        ));
+    }
 }

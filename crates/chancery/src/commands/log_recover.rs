@@ -21,6 +21,7 @@ use crate::config::{Config, GuardPlace};
 use crate::copies::{copy_log, copy_used_tokens, refused, said};
 use crate::failure::Failure;
 use crate::report::say;
+use crate::shards::{Alone, alone, choose};
 use crate::{connecting, guarding, submitting};
 
 pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
@@ -34,7 +35,21 @@ pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
     put_database(&mut config, args.instance.database.clone())?;
     let store = connecting::to_write(&connecting::database_url(&config)?).await?;
     let instance = connecting::own(&store).await?;
-    let log = connecting::log_of(&config, &instance)?.clone();
+    let named = args.log.as_deref();
+    let chosen = match args.retire.as_deref().filter(|_| named.is_none()) {
+        Some(origin) => instance.logs.iter().find(|log| log.origin == origin),
+        None => None,
+    };
+    let chosen = match chosen {
+        Some(log) => log,
+        None => choose(&instance, named)?,
+    };
+    let Alone {
+        config,
+        instance,
+        log,
+    } = alone(&config, &instance, chosen)?;
+    connecting::log_of(&config, &instance)?;
     let broken = Broken {
         config,
         instance,

@@ -13,7 +13,7 @@ use chancery_log::published_files::{OpenFilesError, verify_checkpoint};
 use chancery_log::verify::{
     Finding, KnownHead, Options, Progress, Report, Since, Stage, verify_published, verify_stored,
 };
-use chancery_store::{RecordedLog, Store};
+use chancery_store::{Instance, RecordedLog, Store};
 use chancery_tlog::Origin;
 use serde_json::json;
 
@@ -22,18 +22,32 @@ use crate::commands::serve::put_database;
 use crate::config::Config;
 use crate::failure::{Causes, Failure};
 use crate::report::{counted, say};
+use crate::shards::{alone, choose};
 use crate::{connecting, guarding, opening, submitting};
 
 pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
-    let begun = Instant::now();
-    let (name, report) = match &args.directory {
-        Some(folder) => verify_folder(&args, folder).await?,
-        None => verify_database(&args).await?,
-    };
+    if let Some(folder) = &args.directory {
+        let begun = Instant::now();
+        let (name, report) = verify_folder(&args, folder).await?;
+        return tell(&args, &name, &report, begun);
+    }
+    let (config, store) = open(&args).await?;
+    let mut told = Ok(());
+    for recorded in recorded(&store, config.as_ref(), &args).await? {
+        let begun = Instant::now();
+        let (name, report) = verify_database(&args, config.as_ref(), &store, recorded).await?;
+        told = told.and(tell(&args, &name, &report, begun));
+    }
+    store.close().await;
+    told
+}
+
+/// Says what was found in a log, and fails if it is something.
+fn tell(args: &LogVerifyArgs, name: &str, report: &Report, begun: Instant) -> Result<(), Failure> {
     let took = begun.elapsed();
     match args.format {
-        Format::Text => say_text(&name, &report, took),
-        Format::Json => say_json(&name, &report, took),
+        Format::Text => say_text(name, report, took),
+        Format::Json => say_json(name, report, took),
     }
     match report.findings.total() {
         0 => Ok(()),
@@ -44,23 +58,32 @@ pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
     }
 }
 
-/// Verifies what the database holds, also beside a running server.
-async fn verify_database(args: &LogVerifyArgs) -> Result<(String, Report), Failure> {
-    let (config, store) = open(args).await?;
-    let Recorded {
-        log,
-        chain,
-        is_copy,
-        guard_id,
-    } = recorded(&store, config.as_ref()).await?;
+/// Verifies what the database holds of a log, also beside a running server.
+async fn verify_database(
+    args: &LogVerifyArgs,
+    config: Option<&Config>,
+    store: &Store,
+    recorded: Recorded,
+) -> Result<(String, Report), Failure> {
+    let Recorded { log, instance } = recorded;
     let key = public_key(&log.public_key, "the key in the database")?;
     let mut options = options(args, &key, Some(&log.origin))?;
-    let contents = submitting::contents(key, &chain, config.as_ref())?;
+    let contents = submitting::contents(key.clone(), &instance.chain, config)?;
     options.contents = Some(Arc::new(contents));
+    if let Some(checkpoint) = &log.final_checkpoint {
+        let origin = Origin::parse(&log.origin).map_err(Failure::from_error)?;
+        let verified = verify_checkpoint(checkpoint, &key, Some(&origin));
+        let (_, head) = verified.map_err(|e| Failure::verification(Causes(&e)))?;
+        options.known.push(KnownHead {
+            name: "final checkpoint".to_owned(),
+            head: head.tree,
+        });
     // A copy may be behind the guard.
-    if let Some(config) = config.as_ref().filter(|_| !is_copy) {
+    } else if let Some(config) = config.filter(|_| instance.copy.is_none()) {
+        let alone = alone(config, &instance, &log)?;
         // Before the head is read: the guard follows the database, never the other way round.
-        let guard = guarding::open_own(config, &guard_id, &store).await?;
+        let guard_id = &alone.instance.guard_id;
+        let guard = guarding::open_own(&alone.config, guard_id, store).await?;
         options.known.push(KnownHead {
             name: "guard".to_owned(),
             head: guard.read().await.map_err(Failure::by_fault)?,
@@ -70,7 +93,6 @@ async fn verify_database(args: &LogVerifyArgs) -> Result<(String, Report), Failu
     let log_store = store.log_store(log.log);
     let report = verify_stored(&*log_store, options, &mut |progress| shown.show(progress)).await;
     shown.end();
-    store.close().await;
     Ok((log.origin, report.map_err(Failure::from_error)?))
 }
 
@@ -80,7 +102,9 @@ async fn verify_folder(args: &LogVerifyArgs, folder: &Path) -> Result<(String, R
         Some(path) => (read_key(path)?, None),
         None => {
             let (config, store) = open(args).await?;
-            let Recorded { log, .. } = recorded(&store, config.as_ref()).await?;
+            let mut found = recorded(&store, config.as_ref(), args).await?;
+            let log = found.pop().map(|found| found.log);
+            let log = log.ok_or_else(|| Failure::configuration("the database holds no log"))?;
             store.close().await;
             let key = public_key(&log.public_key, "the key in the database")?;
             (key, Some(log.origin))
@@ -121,39 +145,35 @@ async fn open(args: &LogVerifyArgs) -> Result<(Option<Config>, Store), Failure> 
     Ok((config, connecting::to_read(&url).await?))
 }
 
-/// A log, and what kind of database holds it.
+/// A log, and the record that it is a part of.
 struct Recorded {
     log: RecordedLog,
-    chain: Vec<Vec<u8>>,
-    is_copy: bool,
-    guard_id: String,
+    instance: Instance,
 }
 
-/// Finds the log that the configuration names, or the only one.
-async fn recorded(store: &Store, config: Option<&Config>) -> Result<Recorded, Failure> {
-    let instance = store.instance().await.map_err(Failure::from_error)?;
-    let is_copy = instance.as_ref().is_some_and(|i| i.copy.is_some());
-    let (guard_id, logs, chain) = match instance {
-        Some(instance) => (instance.guard_id, instance.logs, instance.chain),
-        None => Default::default(),
-    };
-    let count = logs.len();
-    let named = |log: &RecordedLog| config.is_none_or(|config| config.log.name == log.name);
-    let mut found = logs.into_iter().filter(named);
-    match (found.next(), found.next()) {
-        (Some(log), None) => Ok(Recorded {
-            log,
-            chain,
-            is_copy,
-            guard_id,
-        }),
-        (None, _) => Err(Failure::configuration(
-            "the database does not hold the log that the configuration names",
-        )),
-        (Some(_), Some(_)) => Err(Failure::usage(format!(
-            "the database holds {count} logs; name one with --config"
-        ))),
+/// Finds the log that is named, or all where each can be verified from its beginning.
+async fn recorded(
+    store: &Store,
+    config: Option<&Config>,
+    args: &LogVerifyArgs,
+) -> Result<Vec<Recorded>, Failure> {
+    let instance = connecting::recorded(store).await?;
+    if let Some(config) = config {
+        connecting::log_of(config, &instance)?;
     }
+    let one = args.log.is_some()
+        || args.since.is_some()
+        || args.since_checkpoint.is_some()
+        || args.directory.is_some();
+    let logs = match one {
+        true => vec![choose(&instance, args.log.as_deref())?.clone()],
+        false => instance.logs.clone(),
+    };
+    let found = logs.into_iter().map(|log| Recorded {
+        log,
+        instance: instance.clone(),
+    });
+    Ok(found.collect())
 }
 
 fn options(

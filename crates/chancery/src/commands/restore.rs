@@ -16,6 +16,7 @@ use crate::copies::{self, refused, said};
 use crate::failure::Failure;
 use crate::guarding::{self, NotOpened};
 use crate::report::say;
+use crate::shards::each_alone;
 
 pub(crate) async fn run(args: RestoreArgs) -> Result<(), Failure> {
     let mut config = Config::load(&args.instance.config)?;
@@ -43,7 +44,11 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<(), Failure> {
             log.origin
         ));
     }
-    let held = hold_against_guard(&config, &instance, &target).await;
+    let mut held = Ok(());
+    for log in each_alone(&config, &instance)? {
+        let one = hold_against_guard(&log.config, &log.instance, &target).await;
+        held = held.and(one);
+    }
     target.close().await;
     held
 }

@@ -7,6 +7,7 @@
 //! What the database records decides; files only have to fit. All steps can be repeated, and any
 //! process of the instance may take the last two.
 
+mod alone;
 mod log_files;
 mod rotation;
 
@@ -24,6 +25,7 @@ use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
 use url::Url;
 
+pub(crate) use self::alone::{Alone, alone, choose, each_alone};
 use self::log_files::LogFiles;
 pub(crate) use self::log_files::{expected_origin, origin, other};
 pub(crate) use self::rotation::{Rotation, WriteDocuments};

@@ -63,7 +63,11 @@ impl Broken {
         ));
         if self.config.guard.id.is_some() {
             let id = guard.id();
-            say(format_args!("in chancery.yaml, write guard.id: {id}\n"));
+            let name = &self.log.name;
+            say(format_args!(
+                "where the guard of {name} is configured, chancery.yaml or logs/{name}.yaml, write \
+                 guard.id: {id}\n"
+            ));
         }
         if stand == head {
             say(format_args!("next: `chancery serve`\n"));
