@@ -15,6 +15,7 @@ mod guards;
 mod harness;
 mod hostile;
 mod issuer_test;
+mod log_new;
 mod log_verify;
 mod migrate;
 mod outage;
