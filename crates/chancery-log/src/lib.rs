@@ -25,6 +25,7 @@ pub mod guard;
 mod leaf;
 mod log;
 mod proofs;
+pub mod prune;
 pub mod published_files;
 mod publisher;
 mod read;
@@ -33,6 +34,7 @@ mod sequencer;
 mod signing;
 mod snapshot;
 mod store;
+mod tiered;
 pub mod verify;
 mod witnesses;
 
@@ -54,4 +56,5 @@ pub use store::{
     Batch, Beyond, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError,
     ServerRun, StoreError, StoredTerm, Tip,
 };
+pub use tiered::Tiered;
 pub use witnesses::{CosignError, Witnesses};

@@ -45,6 +45,8 @@ pub struct State {
     pub terms: Vec<(IndexTerm, u64)>,
     /// Deliveries by entry.
     pub deliveries: BTreeMap<u64, Delivery>,
+    /// How many of the first entries count as gone.
+    pub pruned_below: u64,
     /// Issuer certificates by SHA-256.
     pub issuers: BTreeMap<[u8; 32], Vec<u8>>,
 }
@@ -61,6 +63,7 @@ impl Default for State {
             tiles: BTreeMap::new(),
             terms: Vec::new(),
             deliveries: BTreeMap::new(),
+            pruned_below: 0,
             issuers: BTreeMap::new(),
         }
     }
@@ -141,6 +144,7 @@ impl LogReader for MemoryStore {
                 .unwrap_or(usize::MAX)
                 .min(state.entries.len())
         };
+        let range = range.start.max(state.pruned_below)..range.end.max(state.pruned_below);
         Ok(state.entries[bound(range.start)..bound(range.end)].to_vec())
     }
 
@@ -190,6 +194,16 @@ impl LogStore for MemoryStore {
             Some(_) => Err(SequenceError::Unknown(away())),
             None => Ok(()),
         }
+    }
+
+    async fn pruned_below(&self) -> Result<u64, StoreError> {
+        Ok(self.state().pruned_below)
+    }
+
+    async fn prune(&self, below: u64) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.pruned_below = state.pruned_below.max(below);
+        Ok(())
     }
 
     async fn record(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {

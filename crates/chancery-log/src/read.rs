@@ -46,6 +46,11 @@ pub trait PublishedLog: std::fmt::Debug + Send + Sync {
     /// Returns the newest that this process knows, and asks nobody.
     fn known(&self) -> Option<Snapshot>;
 
+    /// Returns how many of the first entries are in published files only.
+    async fn pruned_below(&self) -> Result<u64, ReadError> {
+        Ok(0)
+    }
+
     /// Returns the newest checkpoint, a signed note (c2sp.org/static-ct-api).
     async fn checkpoint(&self) -> Result<Bytes, ReadError> {
         Ok(self.newest().await?.checkpoint().clone())
@@ -92,6 +97,10 @@ impl PublishedLog for Log {
             (Err(PublishError::Read(e)), _) => Err(e),
             (Err(e), _) => Err(ReadError::Unpublished(e.to_string())),
         }
+    }
+
+    async fn pruned_below(&self) -> Result<u64, ReadError> {
+        Ok(self.publisher.store.pruned_below().await?)
     }
 
     fn known(&self) -> Option<Snapshot> {

@@ -131,6 +131,22 @@ pub trait LogStore: LogReader {
     /// thousand of each kind. Index terms are left out.
     async fn beyond(&self, tree_size: u64) -> Result<Beyond, StoreError>;
 
+    /// Returns how many of the log's first entries are stored here no more, because they were
+    /// published elsewhere: a multiple of 256.
+    async fn pruned_below(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    /// Deletes the first entries, up to `below`, and records it, in one transaction. Hash tiles, index
+    /// and deliveries stay. The caller has seen that the entries are elsewhere, and calls in steps of
+    /// a few thousand entries.
+    async fn prune(&self, below: u64) -> Result<(), StoreError> {
+        let _ = below;
+        Err(StoreError::Unavailable(
+            "this store keeps all of its entries".into(),
+        ))
+    }
+
     /// Reads every stored issuer certificate: the fingerprint that it is found by, and its DER.
     async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError>;
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use chancery_log::export::{ExportError, Exported, Exporter};
+use chancery_log::prune::prune;
 use chancery_log::published_files::{FilePlace, Folder, LogKey, NewFile, PlaceError};
-use chancery_log::verify::{Options, verify_published};
-use chancery_log::{LogReader, PublishedLog as _};
+use chancery_log::verify::{Options, verify_published, verify_stored};
+use chancery_log::{LogReader, LogStore as _, PublishedLog as _, Tiered};
 use chancery_tlog::ct::PrecertEntry;
 use sha2::{Digest, Sha256};
 
@@ -212,6 +213,10 @@ impl FilePlace for Failing {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn failing(folder: &Path, after: usize) -> Arc<Failing> {
     Arc::new(Failing {
         folder: Folder::new(folder),
@@ -264,18 +269,14 @@ async fn a_long_run_goes_on_from_its_progress_and_forgets_a_wrong_one() {
     // A progress that is not this log's is found out at the end, and begun anew.
     let other = tempfile::tempdir().unwrap();
     let again = exporter(&log, Arc::new(Folder::new(other.path())));
-    let wrong = format!("65536\n1 0 {}\n", "00".repeat(32 * 256));
-    std::fs::write(other.path().join(".progress"), &wrong).unwrap();
-    let right_form = kept.replacen("2 0 ", "2 0 00", 1).replacen("00\n", "\n", 1);
-    std::fs::write(other.path().join(".progress"), right_form).unwrap();
+    let wrong = format!("65536\n2 0 {}\n", hex(&[7; 32]));
+    std::fs::write(other.path().join(".progress"), wrong).unwrap();
     let refused = export(&log, &again).await;
-    if refused.is_err() {
-        assert!(
-            matches!(refused, Err(ExportError::OtherRoot { .. })),
-            "{refused:?}"
-        );
-        export(&log, &again).await.unwrap();
-    }
+    assert!(
+        matches!(refused, Err(ExportError::OtherRoot { .. })),
+        "{refused:?}"
+    );
+    export(&log, &again).await.unwrap();
     assert_eq!(verified(&again).await, 66_000);
 }
 
@@ -294,4 +295,93 @@ async fn without_entries_only_hashes_are_published() {
         files.head().await.unwrap(),
         *log.log.newest().await.unwrap().head()
     );
+}
+
+async fn exported(size: u64) -> (tempfile::TempDir, TestLog, Exporter) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_in(World::new()).await;
+    grow(&log, size).await;
+    let exporter = exporter(&log, Arc::new(Folder::new(folder.path())));
+    export(&log, &exporter).await.unwrap();
+    (folder, log, exporter)
+}
+
+#[tokio::test]
+async fn pruned_entries_are_read_from_the_files_and_the_log_goes_on() {
+    let (_folder, log, exporter) = exported(2_000).await;
+    let memory = log.world.memory.clone();
+    let all = memory.entries(0..2_000).await.unwrap();
+    let pruned = prune(&memory, &exporter, 1_500, &|_| ()).await.unwrap();
+    assert_eq!(pruned, 1_280, "whole tiles only");
+    assert!(memory.entries(0..1_280).await.unwrap().is_empty());
+    let tiered = Tiered::new(Arc::new(memory.clone()), exporter.clone());
+    for range in [
+        0..2_000,
+        0..1,
+        1_000..1_280,
+        1_279..1_281,
+        1_280..1_300,
+        1_990..2_100,
+    ] {
+        let end = usize::try_from(range.end.min(2_000)).unwrap();
+        let wanted = &all[usize::try_from(range.start).unwrap()..end];
+        assert_eq!(tiered.entries(range).await.unwrap(), wanted);
+    }
+    // Another process prunes, which this one has not heard of.
+    assert_eq!(
+        prune(&memory, &exporter, 5_000, &|_| ()).await.unwrap(),
+        1_792
+    );
+    assert_eq!(
+        tiered.entries(1_300..1_800).await.unwrap(),
+        &all[1_300..1_800]
+    );
+    let report = verify_stored(&tiered, Options::default(), &mut |_| ())
+        .await
+        .unwrap();
+    assert_eq!(report.findings.total(), 0, "{:?}", report.findings.first());
+    assert_eq!(report.entries, 2_000);
+
+    grow(&log, 700).await;
+    let newest = log.log.newest().await.unwrap();
+    let source: Arc<dyn LogReader> = Arc::new(tiered);
+    let more = exporter.run(source, newest.checkpoint(), &|_| ()).await;
+    assert_eq!(more.unwrap(), Exported::Moved(700));
+    assert_eq!(verified(&exporter).await, 2_700);
+}
+
+#[tokio::test]
+async fn nothing_is_pruned_that_the_files_do_not_have_as_it_is() {
+    let (folder, log, exporter) = exported(1_000).await;
+    let memory = log.world.memory.clone();
+    let tile = folder.path().join("tile/data/001");
+    let good = std::fs::read(&tile).unwrap();
+    let mut other = good.clone();
+    other[10] ^= 1;
+    let refused = [
+        (Some(&other[..]), "is another one in the files"),
+        (Some(&good[..50]), "cannot be read"),
+        (None, "is missing"),
+    ];
+    for (bytes, why) in refused {
+        match bytes {
+            Some(bytes) => std::fs::write(&tile, bytes).unwrap(),
+            None => std::fs::remove_file(&tile).unwrap(),
+        }
+        let error = prune(&memory, &exporter, 1_000, &|_| ()).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(memory.pruned_below().await.unwrap(), 0);
+    }
+    std::fs::write(&tile, &good).unwrap();
+    // Both agree, and neither is what the log has signed.
+    std::fs::write(&tile, &other).unwrap();
+    memory.state().entries[256][10] ^= 1;
+    let error = prune(&memory, &exporter, 1_000, &|_| ()).await.unwrap_err();
+    assert!(error.to_string().contains("hash"), "{error}");
+    let hash = chancery_tlog::ct::TileLeaf::parse(&memory.state().entries[256]).unwrap();
+    let hash = hash.0.leaf_hash();
+    memory.state().tiles.get_mut(&(0, 1)).unwrap()[..32].copy_from_slice(hash.as_bytes());
+    let error = prune(&memory, &exporter, 1_000, &|_| ()).await.unwrap_err();
+    assert!(error.to_string().contains("not in the tree"), "{error}");
+    assert_eq!(memory.pruned_below().await.unwrap(), 0);
 }

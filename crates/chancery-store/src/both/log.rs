@@ -13,7 +13,7 @@ use chancery_tlog::{MAX_TILE_LEVEL, RightEdge, TILE_WIDTH, TileId, TreeHead};
 use super::lone::Lone;
 use super::write::{lock_head, write};
 use super::writers::{Loan, Writers, Written};
-use super::{Connection, Pool, SOLE_WRITER, sql, tiles};
+use super::{Connection, Pool, SOLE_WRITER, sql, tiles, used_tokens};
 use crate::error::{connection_lost, store_error};
 use crate::limits::{BEFORE_COMMIT, COMMIT, OPERATION, timed_out, within};
 use crate::rows::{self, Rows};
@@ -201,6 +201,31 @@ impl LogStore for Log {
                 .map(rows::tile_id)
                 .collect::<Result<_, _>>()?,
         })
+    }
+
+    async fn pruned_below(&self) -> Result<u64, StoreError> {
+        let query = sqlx::query_scalar(sql::PRUNED_BELOW).bind(self.log);
+        let found: Option<i64> = within(OPERATION, query.fetch_optional(&self.readers)).await?;
+        rows::unsigned("pruned_below", found.unwrap_or_default())
+    }
+
+    async fn prune(&self, below: u64) -> Result<(), StoreError> {
+        let from = self.pruned_below().await?;
+        let transaction = tokio::time::timeout(BEFORE_COMMIT, async {
+            let mut loan = used_tokens::begin(&self.writers).await?;
+            let set = sqlx::query(sql::SET_PRUNED_BELOW).bind(self.log);
+            let set = set.bind(bound(below)).execute(loan.connection()).await;
+            if set.map_err(store_error)?.rows_affected() > 0 {
+                let delete = sqlx::query(sql::DELETE_ENTRIES).bind(self.log);
+                let delete = delete.bind(bound(from)).bind(bound(below));
+                let deleted = delete.execute(loan.connection()).await;
+                deleted.map_err(store_error)?;
+            }
+            Ok::<_, StoreError>(loan)
+        })
+        .await
+        .map_err(|_| timed_out(BEFORE_COMMIT))??;
+        within(COMMIT, transaction.commit()).await
     }
 
     async fn issuers(&self) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {

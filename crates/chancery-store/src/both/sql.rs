@@ -13,6 +13,23 @@ pub(crate) const ENTRIES: &str = "\
      WHERE log = $1 AND leaf_index >= $2 AND leaf_index < $3
      ORDER BY leaf_index";
 
+/// How many of the first entries are stored elsewhere only.
+pub(crate) const PRUNED_BELOW: &str = "\
+    SELECT pruned_below
+      FROM log
+     WHERE log = $1";
+
+/// Records that first entries are stored elsewhere only. Changes no row if more of them are.
+pub(crate) const SET_PRUNED_BELOW: &str = "\
+    UPDATE log
+       SET pruned_below = $2
+     WHERE log = $1 AND pruned_below < $2";
+
+/// Deletes a range of entries.
+pub(crate) const DELETE_ENTRIES: &str = "\
+    DELETE FROM log_entry
+     WHERE log = $1 AND leaf_index >= $2 AND leaf_index < $3";
+
 /// An issuer certificate.
 pub(crate) const ISSUER: &str = "\
     SELECT der

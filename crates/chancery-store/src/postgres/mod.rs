@@ -81,6 +81,11 @@ const MIGRATIONS: &[Embedded] = &[
         "shard",
         include_str!("../../../../migrations/postgres/0007_shard.sql"),
     ),
+    (
+        8,
+        "prune",
+        include_str!("../../../../migrations/postgres/0008_prune.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

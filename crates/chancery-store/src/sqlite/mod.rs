@@ -89,6 +89,11 @@ const MIGRATIONS: &[Embedded] = &[
         "shard",
         include_str!("../../../../migrations/sqlite/0007_shard.sql"),
     ),
+    (
+        8,
+        "prune",
+        include_str!("../../../../migrations/sqlite/0008_prune.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

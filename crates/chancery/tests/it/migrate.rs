@@ -15,7 +15,7 @@ use crate::production::Production;
 const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
      DELETE FROM log_term WHERE name = 'leaf-hash';
      DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
-     ALTER TABLE log DROP COLUMN retired_ms;
+     ALTER TABLE log DROP COLUMN retired_ms; ALTER TABLE log DROP COLUMN pruned_below;
      ALTER TABLE log DROP COLUMN begins_ms; ALTER TABLE log DROP COLUMN guard_id;
      ALTER TABLE log DROP COLUMN final_checkpoint; ALTER TABLE log_head DROP COLUMN ends_ms;
      ALTER TABLE log_head DROP COLUMN binding";
