@@ -15,6 +15,12 @@ const REQUEST: Duration = Duration::from_secs(2);
 /// For a connection.
 const CONNECT: Duration = Duration::from_secs(1);
 
+/// For one request for a file, which may have a megabyte and more.
+const FILE_REQUEST: Duration = Duration::from_secs(30);
+
+/// For a file and what is tried again after it.
+const FILE_RETRIES: Duration = Duration::from_secs(60);
+
 /// For a request and what is tried again after it: conflicts of two writers, mostly.
 const RETRIES: Duration = Duration::from_secs(4);
 
@@ -102,8 +108,22 @@ impl fmt::Debug for ObjectStoreConfig {
 }
 
 impl Bucket {
-    /// Takes a bucket of an S3 service. Nothing is asked of it yet.
+    /// Takes a bucket of an S3 service for a guard, which answers soon or counts as away. Nothing is
+    /// asked of it yet.
     pub fn s3(config: &ObjectStoreConfig) -> Result<Self, BucketError> {
+        Self::patient(config, REQUEST, RETRIES)
+    }
+
+    /// Takes a bucket of an S3 service for files. Nothing is asked of it yet.
+    pub fn s3_for_files(config: &ObjectStoreConfig) -> Result<Self, BucketError> {
+        Self::patient(config, FILE_REQUEST, FILE_RETRIES)
+    }
+
+    fn patient(
+        config: &ObjectStoreConfig,
+        request: Duration,
+        retrying: Duration,
+    ) -> Result<Self, BucketError> {
         let mut builder = AmazonS3Builder::new();
         for (name, value) in &config.settings {
             if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
@@ -119,14 +139,14 @@ impl Bucket {
         let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
         // These last: no setting may take a bound or a condition away.
         let options = ClientOptions::new()
-            .with_timeout(REQUEST)
+            .with_timeout(request)
             .with_connect_timeout(CONNECT)
             .with_allow_http(endpoint.is_some_and(|url| url.starts_with("http:")));
         let store = builder
             .with_bucket_name(&config.url.bucket)
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_client_options(options)
-            .with_retry(retries())
+            .with_retry(retries(retrying))
             .build()
             .map_err(|e| BucketError(e.to_string()))?;
         Ok(Self {
@@ -145,13 +165,28 @@ impl Bucket {
         }
     }
 
+    /// Returns the part of this one that is below a further segment of its prefix.
+    #[must_use]
+    pub fn below(&self, segment: &str) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            prefix: self.prefix.clone().join(segment),
+            name: format!("{}/{segment}", self.name),
+        }
+    }
+
+    /// Returns the path of an object by a name of several segments.
+    pub(crate) fn path_of(&self, name: &str) -> Path {
+        Path::from(format!("{}/{name}", self.prefix))
+    }
+
     /// Returns the path of an object below the prefix.
     pub(crate) fn path(&self, name: &str) -> Path {
         self.prefix.clone().join(name)
     }
 }
 
-fn retries() -> RetryConfig {
+fn retries(retry_timeout: Duration) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(50),
@@ -159,7 +194,7 @@ fn retries() -> RetryConfig {
             base: 2.0,
         },
         max_retries: 5,
-        retry_timeout: RETRIES,
+        retry_timeout,
     }
 }
 
