@@ -30,12 +30,24 @@ pub struct ServedLog {
 
 /// All logs that are served. Clones are one: what one replaces, all have replaced.
 #[derive(Clone, Debug)]
-pub struct Logs(Arc<ArcSwap<Vec<ServedLog>>>);
+pub struct Logs(Arc<ArcSwap<Vec<ServedLog>>>, Option<Arc<str>>);
 
 impl Logs {
     /// Takes the logs, each with a name of its own.
     pub fn new(logs: Vec<ServedLog>) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(logs)))
+        Self(Arc::new(ArcSwap::from_pointee(logs)), None)
+    }
+
+    /// Sends readers of pruned entries to another web server: each log's files are below `url`, in a
+    /// folder of the log's name.
+    #[must_use]
+    pub fn published_at(self, url: &str) -> Self {
+        Self(self.0, Some(url.trim_end_matches('/').into()))
+    }
+
+    /// Returns the URL below which a log's files are published, if they are.
+    pub(crate) fn published(&self, name: &str) -> Option<String> {
+        self.1.as_ref().map(|url| format!("{url}/{name}"))
     }
 
     /// Serves these instead. Requests that have begun end with what they found.

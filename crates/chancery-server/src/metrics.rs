@@ -27,6 +27,7 @@ pub struct Metrics {
     issuance: Histogram,
     log: LogGauges,
     scrub: ScrubGauges,
+    export: ExportGauges,
     fulcio: Option<FulcioMetrics>,
     reload: ReloadGauges,
 }
@@ -65,6 +66,13 @@ struct ScrubGauges {
 }
 
 #[derive(Debug, Default)]
+struct ExportGauges {
+    size: Family<LogLabels, Gauge>,
+    failures: Family<LogLabels, Counter>,
+    pruned_below: Family<LogLabels, Gauge>,
+}
+
+#[derive(Debug, Default)]
 struct ReloadGauges {
     successful: Gauge,
     succeeded_at: Gauge<f64, AtomicU64>,
@@ -83,6 +91,7 @@ impl Metrics {
             issuance: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
             log: LogGauges::default(),
             scrub: ScrubGauges::default(),
+            export: ExportGauges::default(),
             reload: ReloadGauges::default(),
             registry: Registry::default(),
             fulcio: None,
@@ -115,6 +124,9 @@ impl Metrics {
         metrics
             .scrub
             .register(registry.sub_registry_with_prefix("log_scrub"));
+        metrics
+            .export
+            .register(registry.sub_registry_with_prefix("log_export"));
         metrics
             .reload
             .register(registry.sub_registry_with_prefix("config"));
@@ -185,6 +197,26 @@ impl Metrics {
             self.scrub.completed_at.get_or_create(log).set(now);
             self.scrub.size.get_or_create(log).set(gauge(size));
         }
+    }
+
+    /// Takes over that the published files of a log have this many entries.
+    pub fn exported(&self, log: &str, size: u64) {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let gauge = self.export.size.get_or_create(&LogLabels::of(log));
+        gauge.set(size);
+    }
+
+    /// Counts an attempt to export or prune a log that failed.
+    pub fn export_failed(&self, log: &str) {
+        let counter = self.export.failures.get_or_create(&LogLabels::of(log));
+        counter.inc();
+    }
+
+    /// Takes over how many of a log's first entries are in published files only.
+    pub fn pruned(&self, log: &str, below: u64) {
+        let below = i64::try_from(below).unwrap_or(i64::MAX);
+        let gauge = self.export.pruned_below.get_or_create(&LogLabels::of(log));
+        gauge.set(below);
     }
 
     /// Takes over what the open logs say about themselves, and forgets those that are gone.
@@ -275,6 +307,26 @@ impl ScrubGauges {
             "size",
             "How many entries the log had when it was last verified whole",
             self.size.clone(),
+        );
+    }
+}
+
+impl ExportGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "size",
+            "How many entries the published files had when they were last looked at",
+            self.size.clone(),
+        );
+        registry.register(
+            "failures",
+            "Attempts to export or prune that failed",
+            self.failures.clone(),
+        );
+        registry.register(
+            "pruned_below",
+            "How many of the first entries are in published files only",
+            self.pruned_below.clone(),
         );
     }
 }

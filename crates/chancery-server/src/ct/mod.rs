@@ -14,9 +14,9 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chancery_log::ReadError;
-use chancery_tlog::TilePath;
+use chancery_tlog::{TILE_WIDTH, TilePath};
 use http::request::Parts;
-use http::{HeaderName, header};
+use http::{HeaderName, StatusCode, header};
 
 use crate::error::ApiError;
 use crate::logs::{LogRead, ServedLog};
@@ -46,13 +46,26 @@ pub(crate) async fn checkpoint(AtLog { served, .. }: AtLog) -> Result<Response, 
 }
 
 /// Answers a hash or data tile of any width that the published tree has.
-pub(crate) async fn tile(AtLog { served, path }: AtLog) -> Result<Response, ApiError> {
-    let path = path
+pub(crate) async fn tile(
+    AtLog {
+        served,
+        published,
+        path: name,
+    }: AtLog,
+) -> Result<Response, ApiError> {
+    let path = name
         .strip_prefix("tile/")
         .and_then(|path| TilePath::parse(path).ok());
     let path = path.ok_or_else(ApiError::not_found)?;
     if matches!(path, TilePath::Data { .. }) && served.read == LogRead::Restricted {
         return Err(ApiError::entries_restricted());
+    }
+    // Narrower ones of a full tile may be gone there: they are read through.
+    if let (TilePath::Data { index, width }, Some(published)) = (path, published)
+        && width == TilePath::FULL_WIDTH
+        && index < served.log.pruned_below().await.map_err(refuse)? / TILE_WIDTH
+    {
+        return Ok(elsewhere(&format!("{published}/{name}")));
     }
     let tile = served.log.tile(path).await.map_err(refuse)?;
     tile.map(|tile| TILE.with(tile))
@@ -60,7 +73,7 @@ pub(crate) async fn tile(AtLog { served, path }: AtLog) -> Result<Response, ApiE
 }
 
 /// Answers an issuer certificate by its fingerprint.
-pub(crate) async fn issuer(AtLog { served, path }: AtLog) -> Result<Response, ApiError> {
+pub(crate) async fn issuer(AtLog { served, path, .. }: AtLog) -> Result<Response, ApiError> {
     let fingerprint = path.strip_prefix("issuer/").and_then(fingerprint);
     let fingerprint = fingerprint.ok_or_else(ApiError::not_found)?;
     let log = match served.log.known() {
@@ -78,6 +91,8 @@ pub(crate) async fn issuer(AtLog { served, path }: AtLog) -> Result<Response, Ap
 /// Percent-encoding is not undone: each thing has one name, so `%30` is nobody's.
 pub(crate) struct AtLog {
     served: ServedLog,
+    /// The URL below which the log's files are published, if they are.
+    published: Option<String>,
     path: String,
 }
 
@@ -91,11 +106,22 @@ impl FromRequestParts<AppState> for AtLog {
             .and_then(|(name, path)| {
                 Some(Self {
                     served: app.logs.find(name)?,
+                    published: app.logs.published(name),
                     path: path.to_owned(),
                 })
             })
             .ok_or_else(ApiError::not_found)
     }
+}
+
+/// Sends a reader to another web server, for as long as that is where it is.
+fn elsewhere(url: &str) -> Response {
+    let headers: [(HeaderName, &str); 3] = [
+        (header::LOCATION, url),
+        (header::CACHE_CONTROL, "public, max-age=300"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
 }
 
 /// Reads 64 lower-case hexadecimal digits.
