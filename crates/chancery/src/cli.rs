@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::log::{
-    BackupArgs, LogCheckArgs, LogCommand, LogNewArgs, LogProveArgs, LogRecoverArgs, LogVerifyArgs,
-    LogWitnessArgs, RestoreArgs,
+    BackupArgs, LogCheckArgs, LogCommand, LogExportArgs, LogMirrorArgs, LogNewArgs, LogProveArgs,
+    LogPruneArgs, LogRecoverArgs, LogVerifyArgs, LogWitnessArgs, RestoreArgs,
 };
 use crate::config::LogRead;
 

@@ -1,5 +1,6 @@
 //! `chancery.yaml`: what `init` writes and `serve` reads.
 
+mod export;
 mod guard;
 mod load;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use chancery_store::Readers;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::export::{ExportConfig, ExportPlace};
 pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace, WitnessPlace};
 pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 pub(crate) use self::shard::{ShardConfig, parse_time};
@@ -87,6 +89,9 @@ pub(crate) struct Config {
     /// The folder that relative paths are relative to.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
+    /// Where the log is published as files, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) export: Option<ExportConfig>,
 }
 
 /// The certificate authority.
@@ -212,6 +217,7 @@ impl Config {
             guard: required.guard,
             logs: default_logs(),
             folder: PathBuf::new(),
+            export: None,
         }
     }
 }

@@ -12,6 +12,8 @@ use chancery_store::{Instance, Issuers, Store};
 use chancery_tlog::TreeHead;
 use chancery_tlog::ct::Entry;
 
+use crate::config::Config;
+use crate::exporting;
 use crate::failure::{Causes, Failure};
 use crate::submitting;
 
@@ -46,6 +48,7 @@ pub(crate) async fn copy_all(
     source: &Store,
     instance: &Instance,
     target: &Store,
+    export: Option<&Config>,
 ) -> Result<Vec<CopiedLog>, Failure> {
     let index = submitting::index(&instance.chain)?;
     let mut copied = Vec::with_capacity(instance.logs.len());
@@ -58,6 +61,11 @@ pub(crate) async fn copy_all(
     }
     for (log, CopiedLog { head, .. }) in instance.logs.iter().zip(&copied) {
         let from = source.log_store(log.log);
+        // Pruned entries come from where they are published: a copy is whole.
+        let from = match export {
+            Some(config) => exporting::tiered(config, log, from)?,
+            None => from,
+        };
         let to = target.log_store(log.log);
         copy_log(&*from, Some(&*from), &*to, *head, &index).await?;
     }

@@ -219,17 +219,21 @@ fn database_url(place: &GuardPlace) -> Result<DatabaseUrl, Failure> {
 }
 
 fn bucket(place: &ObjectStorePlace) -> Result<Bucket, Failure> {
+    Bucket::s3(&object_store(place)?).map_err(configuration)
+}
+
+/// Returns how an object store is reached.
+pub(crate) fn object_store(place: &ObjectStorePlace) -> Result<ObjectStoreConfig, Failure> {
     let settings = match &place.credentials_file {
         Some(path) => credentials(path)?,
         None => environment(),
     };
-    let config = ObjectStoreConfig {
+    Ok(ObjectStoreConfig {
         url: ObjectStoreUrl::parse(&place.url).map_err(configuration)?,
         endpoint: place.endpoint.clone(),
         region: place.region.clone(),
         settings,
-    };
-    Bucket::s3(&config).map_err(configuration)
+    })
 }
 
 /// Returns what the environment says of the object store, by AWS's names.

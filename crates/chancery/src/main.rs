@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod connecting;
 mod copies;
+mod exporting;
 mod failure;
 mod founding;
 mod guarding;
@@ -74,6 +75,9 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Log(LogCommand::New(args)) => commands::log_new::run(args).await,
         Command::Log(LogCommand::Check(args)) => commands::log_check::run(&args),
         Command::Log(LogCommand::Prove(args)) => commands::log_prove::run(args).await,
+        Command::Log(LogCommand::Export(args)) => commands::log_export::run(args).await,
+        Command::Log(LogCommand::Mirror(args)) => commands::log_mirror::run(args).await,
+        Command::Log(LogCommand::Prune(args)) => commands::log_prune::run(args).await,
         Command::Log(LogCommand::Recover(args)) => commands::log_recover::run(args).await,
         Command::Log(LogCommand::Keys(args)) => commands::log_keys::run(&args).await,
         Command::Log(LogCommand::Witness(args)) => commands::log_witness::run(args).await,

@@ -31,6 +31,15 @@ pub(crate) enum LogCommand {
     /// Begins a new log at a date, while issuing goes on: from then on it takes all entries, and the
     /// one before it none. Also beside a running server.
     New(LogNewArgs),
+    /// Publishes the log as files, once: checkpoint, tile/ and issuer/, for any web server. Also
+    /// beside a running server, which publishes by itself where the configuration says `export`.
+    Export(LogExportArgs),
+    /// Keeps a verified copy of somebody's log in a folder: static-ct or tlog-tiles. Needs no
+    /// instance.
+    Mirror(LogMirrorArgs),
+    /// Deletes entries from the database that are published where the configuration says `export`,
+    /// after each was read back from there.
+    Prune(LogPruneArgs),
     /// Computes a log anew from its entries, and says what in it is wrong. Also beside a running
     /// server.
     Verify(LogVerifyArgs),
@@ -131,6 +140,60 @@ pub(crate) struct LogCheckArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct LogExportArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// The folder; by default where the configuration says `export`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// The checkpoint to reach, in a file; by default the one that the instance's URL answers.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// With --to: publish entries although the log is restricted.
+    #[arg(long, requires = "to")]
+    pub(crate) entries: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogMirrorArgs {
+    /// The log's URL, below which are checkpoint and tile/.
+    #[arg(value_name = "URL")]
+    pub(crate) url: url::Url,
+    /// The log's key: a public key in PEM or DER, or a verifier key (NAME+ID+KEY). An Ed25519 key is
+    /// that of a tlog-tiles log, any other that of a static-ct log.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The first line that checkpoints must have, where --key does not name it.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
+    /// The folder of the copy.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Bring the copy to the newest checkpoint, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How long to wait for the next, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "once")]
+    pub(crate) interval: u64,
+    /// Trust these CA certificates for HTTPS besides the system's, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_root: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["below", "keep"]))]
+pub(crate) struct LogPruneArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// Delete entries before this place; a full tile of 256 is deleted or kept.
+    #[arg(long, value_name = "N")]
+    pub(crate) below: Option<u64>,
+    /// Delete all but this many of the newest.
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<u64>,
+}
+
+#[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("way").required(true).args(["from", "retire", "new_guard", "adopt_guard"]))]
 pub(crate) struct LogRecoverArgs {
     #[command(flatten)]
@@ -186,6 +249,10 @@ pub(crate) struct LogVerifyArgs {
     /// database says.
     #[arg(long, value_name = "FILE", requires = "directory")]
     pub(crate) key: Option<PathBuf>,
+    /// With --directory: take entries of any kind, as in a copy of somebody else's log, and do not
+    /// look into them. Everything else is verified.
+    #[arg(long, requires = "directory")]
+    pub(crate) any_entries: bool,
     /// With --directory: the first line that the checkpoint must have.
     #[arg(long, value_name = "ORIGIN", requires = "directory")]
     pub(crate) origin: Option<String>,

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
 
     let partial = Partial::of(&args.to);
     let target = partial.open().await?;
-    let copied = fill(&target, &source, &instance).await?;
+    let copied = fill(&target, &source, &instance, &config).await?;
     let mut held = Ok(());
     for (log, guarded) in logs.iter().zip(guarded) {
         held = held.and(match guarded {
@@ -95,13 +95,14 @@ async fn fill(
     target: &Store,
     source: &Store,
     instance: &Instance,
+    config: &Config,
 ) -> Result<Vec<CopiedLog>, Failure> {
     let issuers = copies::issuers(source, instance).await?;
     let state = CopyState::UnfinishedBackup;
     let now_ms = unix_ms(SystemTime::now());
     let made = target.create_copy(instance, &issuers, state, now_ms).await;
     made.map_err(Failure::from_error)?;
-    let logs = copies::copy_all(source, instance, target).await?;
+    let logs = copies::copy_all(source, instance, target, Some(config)).await?;
     let finished = target.finish_copy(state).await;
     finished.map_err(Failure::from_error)?;
     Ok(logs)

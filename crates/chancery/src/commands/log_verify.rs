@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use chancery_keys::PublicKey;
-use chancery_log::PublishedFiles;
 use chancery_log::clock::unix_ms;
 use chancery_log::published_files::{OpenFilesError, verify_checkpoint};
 use chancery_log::verify::{
     Finding, KnownHead, Options, Progress, Report, Since, Stage, verify_published, verify_stored,
 };
+use chancery_log::{LogStore, PublishedFiles};
 use chancery_store::{Instance, RecordedLog, Store};
 use chancery_tlog::Origin;
 use serde_json::json;
@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::failure::{Causes, Failure};
 use crate::report::{counted, say};
 use crate::shards::{alone, choose};
-use crate::{connecting, guarding, opening, submitting};
+use crate::{connecting, exporting, guarding, opening, submitting};
 
 pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.directory {
@@ -89,11 +89,38 @@ async fn verify_database(
             head: guard.read().await.map_err(Failure::by_fault)?,
         });
     }
+    let log_store = readable(store, &log, config, &options.since).await?;
     let mut shown = Shown::new();
-    let log_store = store.log_store(log.log);
     let report = verify_stored(&*log_store, options, &mut |progress| shown.show(progress)).await;
     shown.end();
     Ok((log.origin, report.map_err(Failure::from_error)?))
+}
+
+/// Returns the log with its pruned entries, which are read from where they are published.
+async fn readable(
+    store: &Store,
+    log: &RecordedLog,
+    config: Option<&Config>,
+    since: &Since,
+) -> Result<Arc<dyn LogStore>, Failure> {
+    let log_store = store.log_store(log.log);
+    let pruned = log_store
+        .pruned_below()
+        .await
+        .map_err(Failure::from_error)?;
+    let beyond = matches!(since, Since::Size(size) if *size >= pruned)
+        || matches!(since, Since::Head(head) if head.tree_size >= pruned);
+    if pruned == 0 || beyond {
+        return Ok(log_store);
+    }
+    let Some(config) = config.filter(|config| config.export.is_some()) else {
+        return Err(Failure::usage(format!(
+            "the first {pruned} entries were pruned from this database: verify it with the \
+             configuration that says where they are published (export), or say --since {pruned}"
+        )));
+    };
+    eprintln!("chancery: entries before {pruned} are read from where they are published");
+    exporting::tiered(config, log, log_store)
 }
 
 /// Verifies published files.
@@ -193,9 +220,10 @@ fn options(
         }
         (None, None) => Since::Beginning,
     };
+    let contents = submitting::contents(key.clone(), &[], None)?;
     Ok(Options {
         // Without the authority's chain, no entry is known to be its own.
-        contents: Some(Arc::new(submitting::contents(key.clone(), &[], None)?)),
+        contents: (!args.any_entries).then(|| Arc::new(contents) as _),
         since,
         now_ms: unix_ms(SystemTime::now()),
         ..Options::default()

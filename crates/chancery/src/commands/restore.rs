@@ -33,7 +33,7 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<(), Failure> {
         let made = target.create_copy(&instance, &issuers, state, now_ms).await;
         made.map_err(Failure::from_error)?;
     }
-    let logs = copies::copy_all(&source, &instance, &target).await?;
+    let logs = copies::copy_all(&source, &instance, &target, None).await?;
     let finished = target.finish_copy(CopyState::UnfinishedRestore).await;
     finished.map_err(Failure::from_error)?;
     source.close().await;

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::cli::{ServeArgs, SettingsArgs};
 use crate::config::{Config, TlsConfig, parse_url};
+use crate::exporting::Exporting;
 use crate::failure::{Causes, Failure};
 use crate::identity::IdentitySource;
 use crate::opening::{self, Opened};
@@ -62,6 +63,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     };
     let limit = config.log.scrub_entries_per_second;
     let scrubbing = Scrubbing::new(&app.metrics, limit, &watch.stop);
+    let mut exporting = Exporting::new(&config, &app.metrics, &watch.stop);
     tracing::info!(
         url = config.url,
         listen = %config.listen,
@@ -71,7 +73,13 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         log.tree_size = opened.authority.log().map(|log| log.status().tree.tree_size),
         "serving"
     );
-    let rotation = rotation.of(opened.shards, scrubbing);
+    exporting.follow(&opened.shards);
+    let mut rotation = rotation.of(opened.shards, scrubbing);
+    let mut changed = rotation.changed;
+    rotation.changed = Box::new(move |shards| {
+        changed(shards);
+        exporting.follow(shards);
+    });
     serving::run(opened.closing, app, listeners, watch, rotation).await
 }
 
@@ -143,6 +151,11 @@ pub(crate) fn app_state(
     let write = documents(config, url, opened, login);
     let documents = Arc::new(ArcSwap::from_pointee(write(&opened.shards.trusted()?)?));
     let logs = Logs::new(opened.shards.served());
+    let published = config.export.as_ref();
+    let logs = match published.and_then(|export| export.url.as_deref()) {
+        Some(url) => logs.published_at(url),
+        None => logs,
+    };
     let following = Following {
         served: logs.clone(),
         documents: Arc::clone(&documents),

@@ -125,6 +125,9 @@ impl Config {
         }
         self.guard.place.resolve(folder);
         self.folder = folder.to_owned();
+        if let Some(export) = &mut self.export {
+            export.resolve(folder);
+        }
         if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
             self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
         }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use chancery_ca::{IssuanceLogs, LoggedPrecertificates};
 use chancery_keys::{Passphrase, PublicKey};
 use chancery_log::clock::{Clock, from_unix_ms, unix_ms};
-use chancery_log::{FrozenLog, FrozenLogParts, Log, LogReader, PublishedLog};
+use chancery_log::{FrozenLog, FrozenLogParts, Log, LogReader, LogStore, PublishedLog};
 use chancery_server::{LogRead, ServedLog, TrustedLog};
 use chancery_store::{Instance, Readers, RecordedLog, Store};
 use chancery_submissions::Submissions;
@@ -30,6 +30,7 @@ use self::log_files::LogFiles;
 pub(crate) use self::log_files::{expected_origin, origin, other};
 pub(crate) use self::rotation::{Rotation, WriteDocuments};
 use crate::config::{Config, ShardConfig};
+use crate::exporting;
 use crate::failure::Failure;
 use crate::submitting;
 
@@ -105,8 +106,15 @@ impl Shards {
         &self.instance.logs
     }
 
-    /// Returns the store of a log, to read it.
-    pub(crate) fn reader(&self, log: &RecordedLog) -> Arc<dyn chancery_log::LogStore> {
+    /// Returns the store of a log, to read it with what was pruned from it.
+    pub(crate) fn reader(&self, log: &RecordedLog) -> Arc<dyn LogStore> {
+        let store = self.store.log_store(log.log);
+        // What the configuration says of exporting was looked at when the log was shown.
+        exporting::tiered(&self.config, log, Arc::clone(&store)).unwrap_or(store)
+    }
+
+    /// Returns the store of a log, to prune it.
+    pub(crate) fn writer(&self, log: &RecordedLog) -> Arc<dyn LogStore> {
         self.store.log_store(log.log)
     }
 
@@ -220,6 +228,7 @@ impl Shards {
             tracing::warn!(guard.id = bound.guard.id(), "{warning}");
         }
         let store = self.store.bound_log_store(log);
+        let store = exporting::tiered(&self.config, log, store)?;
         let clock = Arc::clone(&self.clock);
         let open = files.open(log, store, bound.guard, clock).await?;
         if log.retired_ms.is_none() {
@@ -234,7 +243,7 @@ impl Shards {
             name: log.name.clone(),
             origin: Origin::parse(&log.origin).map_err(Failure::from_error)?,
             public_key: public_key(log)?,
-            reader: self.store.log_store(log.log) as Arc<dyn LogReader>,
+            reader: self.reader(log) as Arc<dyn LogReader>,
             final_checkpoint: log.final_checkpoint.clone().unwrap_or_default().into(),
         });
         let frozen = Arc::new(frozen.await.map_err(Failure::from_error)?);

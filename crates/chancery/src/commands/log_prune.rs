@@ -1,0 +1,58 @@
+//! `chancery log prune`: deletes entries from the database that are published.
+
+use chancery_log::prune::{PruneError, prune};
+
+use crate::away::Away as _;
+use crate::cli::LogPruneArgs;
+use crate::commands::log_export::refused;
+use crate::commands::log_mirror::Shown;
+use crate::commands::serve::put_database;
+use crate::config::Config;
+use crate::failure::{Causes, Failure};
+use crate::report::say;
+use crate::{connecting, exporting};
+
+pub(crate) async fn run(args: LogPruneArgs) -> Result<(), Failure> {
+    let mut config = Config::load(&args.instance.config)?;
+    put_database(&mut config, args.instance.database.clone())?;
+    let store = connecting::to_write(&connecting::database_url(&config)?)
+        .await
+        .map_err(|e| {
+            e.after(
+                "a server that has an SQLite database prunes it itself, with export.keep-entries: ",
+            )
+        })?;
+    let instance = connecting::own(&store).await?;
+    let log = connecting::log_of(&config, &instance)?;
+    let exporter = exporting::exporter(&config, log)?.ok_or_else(|| {
+        Failure::configuration(
+            "nothing is pruned but what is published, and the configuration has no export",
+        )
+    })?;
+    let log_store = store.log_store(log.log);
+    let size = log_store
+        .head()
+        .await
+        .map_err(Failure::from_error)?
+        .tree
+        .tree_size;
+    let below = match (args.below, args.keep) {
+        (Some(below), _) => below,
+        (None, keep) => size.saturating_sub(keep.unwrap_or(size)),
+    };
+    let shown = Shown::new("pruned");
+    let pruned = prune(&*log_store, &exporter, below, &|size| shown.show(size)).await;
+    shown.end();
+    store.close().await;
+    let place = exporter.place().name();
+    let pruned = pruned.map_err(|e| match e {
+        PruneError::Export(e) => refused(e),
+        PruneError::Store(e) if e.is_away() => Failure::from_error(e),
+        PruneError::NotExported(_) => Failure::usage(Causes(&e)),
+        PruneError::Differs { .. } | PruneError::Store(_) => Failure::verification(Causes(&e)),
+    })?;
+    say(format_args!(
+        "the first {pruned} of {size} entries are in {place} only; all else is in the database\n"
+    ));
+    Ok(())
+}

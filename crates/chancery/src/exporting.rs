@@ -1,0 +1,216 @@
+//! Publishing the log as files while an instance serves, and reading what was pruned from there.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chancery_keys::PublicKey;
+use chancery_log::export::{ExportError, Exported, Exporter};
+use chancery_log::prune::{PruneError, prune};
+use chancery_log::published_files::{FilePlace, Folder, LogKey};
+use chancery_log::{LogStore, PublishedLog, ReadError, Tiered};
+use chancery_objects::{Bucket, ObjectFiles};
+use chancery_server::{Metrics, ServedLog};
+use chancery_store::{Readers, RecordedLog};
+use chancery_tlog::Origin;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ExportConfig, ExportPlace};
+use crate::failure::{Causes, Failure};
+use crate::guarding;
+use crate::opening::configuration;
+use crate::shards::Shards;
+
+/// The longest pause after an attempt that failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Returns what publishes a log, if the configuration says where.
+pub(crate) fn exporter(config: &Config, log: &RecordedLog) -> Result<Option<Exporter>, Failure> {
+    let Some(export) = &config.export else {
+        return Ok(None);
+    };
+    let entries = publishes_entries(export, log.readers)?;
+    let exporter = exporter_at(place(export, &log.name)?, log)?;
+    Ok(Some(match entries {
+        true => exporter,
+        false => exporter.without_entries(),
+    }))
+}
+
+/// Returns what publishes a log at a place.
+pub(crate) fn exporter_at(
+    place: Arc<dyn FilePlace>,
+    log: &RecordedLog,
+) -> Result<Exporter, Failure> {
+    let key = LogKey::Rfc6962 {
+        key: PublicKey::from_spki_der(&log.public_key).map_err(configuration)?,
+        origin: Some(Origin::parse(&log.origin).map_err(configuration)?),
+    };
+    Ok(Exporter::new(place, key))
+}
+
+/// Tells whether entries are published. Those of a restricted log only if that is said aloud.
+fn publishes_entries(export: &ExportConfig, readers: Readers) -> Result<bool, Failure> {
+    match (export.entries, readers) {
+        (Some(entries), _) => Ok(entries),
+        (None, Readers::Open) => Ok(true),
+        (None, Readers::Restricted) if export.keep_entries.is_some() => {
+            Err(Failure::configuration(
+                "export.keep-entries deletes what is published, but with log.read: restricted \
+                 entries are not; say export.entries: true if whoever reads the place may read them",
+            ))
+        }
+        (None, Readers::Restricted) => Ok(false),
+    }
+}
+
+/// Returns a log's own part of the place.
+fn place(export: &ExportConfig, name: &str) -> Result<Arc<dyn FilePlace>, Failure> {
+    Ok(match &export.place {
+        ExportPlace::Directory(path) => Arc::new(Folder::new(&path.join(name))),
+        ExportPlace::ObjectStore(place) => {
+            let bucket = Bucket::s3_for_files(&guarding::object_store(place)?);
+            Arc::new(ObjectFiles::new(bucket.map_err(configuration)?.below(name)))
+        }
+    })
+}
+
+/// Lets entries that were pruned be read from where they are published.
+pub(crate) fn tiered(
+    config: &Config,
+    log: &RecordedLog,
+    store: Arc<dyn LogStore>,
+) -> Result<Arc<dyn LogStore>, Failure> {
+    Ok(match exporter(config, log)? {
+        Some(exporter) => Arc::new(Tiered::new(store, exporter)),
+        None => store,
+    })
+}
+
+/// What publishes the logs of an instance, each newest checkpoint.
+pub(crate) struct Exporting {
+    config: Config,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+    /// Each log as it is read now: open, or frozen later.
+    begun: BTreeMap<String, Arc<Mutex<Arc<dyn PublishedLog>>>>,
+}
+
+impl Exporting {
+    /// Publishes until `stop`.
+    pub(crate) fn new(config: &Config, metrics: &Arc<Metrics>, stop: &CancellationToken) -> Self {
+        Self {
+            config: config.clone(),
+            metrics: Arc::clone(metrics),
+            stop: stop.clone(),
+            begun: BTreeMap::new(),
+        }
+    }
+
+    /// Begins with the logs that are served now and were not before.
+    pub(crate) fn follow(&mut self, shards: &Shards) {
+        let Some(export) = self.config.export.clone() else {
+            return;
+        };
+        for ServedLog { log, .. } in shards.served() {
+            let name = log.name().to_owned();
+            if let Some(begun) = self.begun.get(&name) {
+                *begun.lock().unwrap_or_else(PoisonError::into_inner) = log;
+                continue;
+            }
+            let recorded = shards.recorded().iter().find(|log| log.name == name);
+            let Some(recorded) = recorded else { continue };
+            let exporter = match exporter(&self.config, recorded) {
+                Ok(Some(exporter)) => exporter,
+                Ok(None) => continue,
+                Err(failure) => {
+                    tracing::error!(log.name = name, "the log is not exported: {failure}");
+                    continue;
+                }
+            };
+            let log = Arc::new(Mutex::new(log));
+            let publishing = Publishing {
+                name: name.clone(),
+                exporter,
+                log: Arc::clone(&log),
+                store: shards.writer(recorded),
+                keep_entries: export.keep_entries,
+                metrics: Arc::clone(&self.metrics),
+            };
+            self.begun.insert(name, log);
+            let interval = Duration::from_millis(export.interval_ms);
+            let stop = self.stop.clone();
+            tokio::spawn(async move {
+                // It can end anywhere, and goes on at the next start.
+                let _ = stop.run_until_cancelled(publishing.run(interval)).await;
+            });
+        }
+    }
+}
+
+/// A log that is being published.
+struct Publishing {
+    name: String,
+    exporter: Exporter,
+    log: Arc<Mutex<Arc<dyn PublishedLog>>>,
+    store: Arc<dyn LogStore>,
+    keep_entries: Option<u64>,
+    metrics: Arc<Metrics>,
+}
+
+/// Why a round did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error("the newest checkpoint cannot be had")]
+    Log(#[from] ReadError),
+    #[error("the log was not exported")]
+    Export(#[from] ExportError),
+    #[error("the log was not pruned")]
+    Prune(#[from] PruneError),
+}
+
+impl Publishing {
+    async fn run(self, interval: Duration) {
+        let mut pause = interval;
+        loop {
+            match self.round().await {
+                Ok(()) => pause = interval,
+                Err(e) => {
+                    self.metrics.export_failed(&self.name);
+                    let place = self.exporter.place().name();
+                    let error = Causes(&e).to_string();
+                    let log = &*self.name;
+                    tracing::error!(
+                        log.name = log,
+                        error,
+                        place,
+                        "exporting failed; again later"
+                    );
+                    pause = (pause * 2).min(LONGEST_PAUSE).max(interval);
+                }
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn round(&self) -> Result<(), RoundError> {
+        let log = Arc::clone(&*self.log.lock().unwrap_or_else(PoisonError::into_inner));
+        let newest = log.newest().await?;
+        let source = Arc::clone(newest.reader());
+        let exported = self
+            .exporter
+            .run(source, newest.checkpoint(), &|_| ())
+            .await?;
+        let size = newest.head().tree.tree_size;
+        self.metrics.exported(&self.name, size);
+        if let Exported::Moved(entries) = exported {
+            tracing::debug!(log.tree_size = size, entries, "exported");
+        }
+        if let Some(keep) = self.keep_entries {
+            let below = size.saturating_sub(keep);
+            let pruned = prune(&*self.store, &self.exporter, below, &|_| ()).await?;
+            self.metrics.pruned(&self.name, pruned);
+        }
+        Ok(())
+    }
+}
