@@ -44,6 +44,7 @@ const CHECKS: &[Step] = &[
     ("rotation-replicas", rotation_replicas),
     ("ctfsck-sqlite", broken_log::on_sqlite),
     ("ctfsck-postgres", broken_log::on_postgres),
+    ("export", broken_log::published),
 ];
 
 /// Runs the checks and prints their times.

@@ -167,6 +167,12 @@ impl LogReader for RemoteLog {
         let name = format!("issuer/{}", hex::encode(fingerprint));
         self.get(&name, MAX_ISSUER).await
     }
+
+    async fn find(&self, _: &str, _: &str, _: u32) -> Result<Vec<u64>, StoreError> {
+        Err(StoreError::Unavailable(
+            "a log on a web server has no index".into(),
+        ))
+    }
 }
 
 #[cfg(test)]

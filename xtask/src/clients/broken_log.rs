@@ -55,6 +55,29 @@ pub(super) fn on_postgres() -> Result<()> {
     cluster.stop()
 }
 
+/// The log as files: exported beside a running service, and mirrored from it.
+pub(super) fn published() -> Result<()> {
+    let python = Python::with_sigstore()?;
+    let ctfsck = tools::ctfsck()?;
+    let data = Data::new(None)?;
+    let database = data.database_url();
+    let service = Service::start_on(data)?;
+    issue(&service)?;
+    check(&python, "published.py", &service, |command| {
+        command.arg("--ctfsck").arg(&ctfsck);
+        command.arg("--chancery").arg(service::program("chancery"));
+        command.args(["--database", &database]);
+    })?;
+    service.stop()
+}
+
+fn issue(service: &Service) -> Result<()> {
+    let mut load = Command::new(service::program("chancery-load"));
+    load.args(["issue", "--url", service.url(), "--clients", "16"]);
+    load.args(["--count", &ISSUANCES.to_string()]);
+    run(&mut load).with_context(|| service.log_tail())
+}
+
 fn clean_then_broken(
     python: &Python,
     data: Data,
@@ -70,10 +93,7 @@ fn clean_then_broken(
         })
     };
     let service = Service::start_on(data)?;
-    let mut load = Command::new(service::program("chancery-load"));
-    load.args(["issue", "--url", service.url(), "--clients", "16"]);
-    load.args(["--count", &ISSUANCES.to_string()]);
-    run(&mut load).with_context(|| service.log_tail())?;
+    issue(&service)?;
     expect(&service, "clean")?;
     let data = service.stop_and_keep()?;
 
