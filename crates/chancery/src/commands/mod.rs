@@ -12,6 +12,7 @@ pub(crate) mod log_export;
 pub(crate) mod log_keys;
 pub(crate) mod log_mirror;
 pub(crate) mod log_new;
+pub(crate) mod log_prove;
 pub(crate) mod log_prune;
 pub(crate) mod log_recover;
 pub(crate) mod log_verify;
