@@ -378,8 +378,9 @@ async fn nothing_is_pruned_that_the_files_do_not_have_as_it_is() {
     memory.state().entries[256][10] ^= 1;
     let error = prune(&memory, &exporter, 1_000, &|_| ()).await.unwrap_err();
     assert!(error.to_string().contains("hash"), "{error}");
-    let hash = chancery_tlog::ct::TileLeaf::parse(&memory.state().entries[256]).unwrap();
-    let hash = hash.0.leaf_hash();
+    let leaf = memory.state().entries[256].clone();
+    let (leaf, _) = chancery_tlog::ct::TileLeaf::parse(&leaf).unwrap();
+    let hash = leaf.leaf_hash();
     memory.state().tiles.get_mut(&(0, 1)).unwrap()[..32].copy_from_slice(hash.as_bytes());
     let error = prune(&memory, &exporter, 1_000, &|_| ()).await.unwrap_err();
     assert!(error.to_string().contains("not in the tree"), "{error}");
