@@ -16,6 +16,10 @@ from contextlib import contextmanager
 from service import Service, check, main
 
 
+# In the TBSCertificate of the first entry of a tile.
+OFFSET = 100
+
+
 class Judge:
     """ctfsck and our own verification, of one log."""
 
@@ -61,10 +65,10 @@ class Judge:
         tile = folder / "tile/data/001"
         good = tile.read_bytes()
         broken = bytearray(good)
-        broken[60_000] ^= 1
+        broken[OFFSET] ^= 1
         tile.write_bytes(broken)
         self.judge(f"file://{folder}", False)
-        self.expect(4, "entry ", *verify)
+        self.expect(4, "entry 256:", *verify)
         tile.write_bytes(good)
         self.judge(f"file://{folder}", True)
 
@@ -125,8 +129,8 @@ def run():
             again = ("--key", judge.key, "--to", copied, "--once")
             tile = exported / "tile/data/001"
             good = tile.read_bytes()
-            tile.write_bytes(good[:60_000] + bytes([good[60_000] ^ 1]) + good[60_001:])
-            judge.expect(4, "entry ", "mirror", url, *again)
+            tile.write_bytes(good[:OFFSET] + bytes([good[OFFSET] ^ 1]) + good[OFFSET + 1 :])
+            judge.expect(4, "entry 256 ", "mirror", url, *again)
             check(not (copied / "checkpoint").exists(), "a damaged log was copied")
             tile.write_bytes(good)
             judge.expect(0, f"at size {size} ", "mirror", url, *again)
