@@ -91,7 +91,7 @@ impl Receipt {
 
     /// Returns the list of the one SCT to embed.
     pub(crate) fn list(&self) -> &[u8] {
-        self.embedded.as_deref().unwrap_or(self.own.list())
+        self.embedded.as_deref().unwrap_or_else(|| self.own.list())
     }
 }
 

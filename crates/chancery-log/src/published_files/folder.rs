@@ -120,7 +120,7 @@ fn make_folder(folder: &Path, changed: &mut BTreeSet<PathBuf>) -> io::Result<()>
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
-    let parent = folder.parent().unwrap_or(Path::new("."));
+    let parent = folder.parent().unwrap_or_else(|| Path::new("."));
     make_folder(parent, changed)?;
     match fs::create_dir(folder) {
         // Another process was faster, perhaps.

@@ -101,18 +101,7 @@ impl Service {
             submissions: None,
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
-            logs: Logs::new(vec![ServedLog {
-                log: authority.log().unwrap(),
-                read: setup.log_read,
-                roots: authority
-                    .trust_bundle()
-                    .ders()
-                    .last()
-                    .cloned()
-                    .map(Bytes::from)
-                    .into_iter()
-                    .collect(),
-            }]),
+            logs: Logs::new(vec![served(&authority, setup.log_read)]),
             cors: setup.cors,
             limits: setup.limits,
             metrics: Arc::clone(&metrics),
@@ -267,6 +256,15 @@ pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish()
+}
+
+fn served(authority: &Authority, read: LogRead) -> ServedLog {
+    let root = authority.trust_bundle().ders().last().cloned();
+    ServedLog {
+        log: authority.log().unwrap(),
+        read,
+        roots: root.map(Bytes::from).into_iter().collect(),
+    }
 }
 
 async fn authority(

@@ -84,10 +84,8 @@ async fn the_same_leaf_is_logged_once_also_at_once_and_after_a_restart() {
     assert_eq!(add.await.unwrap().merkle_leaf(), first.merkle_leaf());
     assert_eq!(world.store.state().entries.len(), 1);
     let issuers = world.store.state().issuers.clone();
-    assert_eq!(
-        issuers.into_values().collect::<Vec<_>>(),
-        [world.root.der.clone()]
-    );
+    let issuers: Vec<_> = issuers.into_values().collect();
+    assert_eq!(issuers, std::slice::from_ref(&world.root.der));
 }
 
 #[tokio::test]
@@ -99,7 +97,8 @@ async fn many_at_once_are_each_logged_once() {
         .map(|_| world.root.issue(Leaf::Precertificate))
         .collect();
     let mut tasks = tokio::task::JoinSet::new();
-    for leaf in leaves.iter().chain(&leaves).cloned() {
+    for leaf in leaves.iter().chain(&leaves) {
+        let leaf = leaf.clone();
         let (submissions, log) = (Arc::clone(&submissions), Arc::clone(&log));
         tasks.spawn(async move {
             let add = submissions.add(&log, SubmittedKind::Precertificate, chain(&[&leaf]));

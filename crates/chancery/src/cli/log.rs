@@ -112,7 +112,7 @@ pub(crate) struct LogProveArgs {
     /// certificate's serial number in hexadecimal, which the instance's database knows.
     #[arg(value_name = "CERT|INDEX|SERIAL")]
     pub(crate) entry: String,
-    /// The log's URL, such as https://ca.example.com/ct/2026. By default that of the instance, whose
+    /// The log's URL, such as `https://ca.example.com/ct/2026`. By default that of the instance, whose
     /// server must be running: only it signs checkpoints. With it, certificate and index need no
     /// instance.
     #[arg(long, value_name = "URL")]
@@ -131,7 +131,7 @@ pub(crate) struct LogCheckArgs {
     /// The proof, as `log prove` or another program wrote it (c2sp.org/tlog-proof).
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The trust root, trusted_root.json: the log's key and, for a certificate, its CA's.
+    /// The trust root, `trusted_root.json`: the log's key and, for a certificate, its CA's.
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: PathBuf,
     /// The certificate, in PEM or DER, that the entry is to be of.

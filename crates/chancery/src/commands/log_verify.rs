@@ -36,7 +36,8 @@ pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
     for recorded in recorded(&store, config.as_ref(), &args).await? {
         let begun = Instant::now();
         let (name, report) = verify_database(&args, config.as_ref(), &store, recorded).await?;
-        told = told.and(tell(&args, &name, &report, begun));
+        let this = tell(&args, &name, &report, begun);
+        told = told.and(this);
     }
     store.close().await;
     told
