@@ -16,5 +16,8 @@ pub fn run(input: &[u8]) {
         return;
     }
     let other = leaf_hash(&[&leaf[..], &[0]].concat());
-    assert!(proof.verify_leaf(&other).is_err(), "it holds for two leaves");
+    assert!(
+        proof.verify_leaf(&other).is_err(),
+        "it holds for two leaves"
+    );
 }

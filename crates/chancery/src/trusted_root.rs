@@ -14,6 +14,9 @@ use time::format_description::well_known::Rfc3339;
 use crate::failure::{Causes, Failure};
 use crate::opening;
 
+/// What a trust root's media type begins with, whatever its version.
+const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot";
+
 /// What is trusted of certificates and their logs.
 #[derive(Debug)]
 pub(crate) struct TrustedRoot {
@@ -53,6 +56,10 @@ impl TrustedRoot {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let document: Document = serde_json::from_slice(bytes)
             .map_err(|e| format!("it is no trusted_root.json: {e}"))?;
+        if !document.media_type.starts_with(MEDIA_TYPE) {
+            let found = &document.media_type;
+            return Err(format!("its mediaType is {found:?}, and not {MEDIA_TYPE}…"));
+        }
         let chains = document.certificate_authorities.into_iter();
         let certificates = chains.flat_map(|authority| authority.cert_chain.certificates);
         Ok(Self {
@@ -97,6 +104,7 @@ fn decode(what: &str, base64: &str) -> Result<Vec<u8>, String> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
+    media_type: String,
     #[serde(default)]
     certificate_authorities: Vec<Authority>,
     #[serde(default)]
@@ -166,11 +174,16 @@ mod tests {
         for wrong in [
             "",
             "[]",
-            r#"{"ctlogs": [{"publicKey": {"rawBytes": "!"}}]}"#,
-            r#"{"ctlogs": [{"publicKey": {"rawBytes": "AA=="}}]}"#,
-            r#"{"ctlogs": [{}]}"#,
+            "{}",
+            r#"{"mediaType": "text/plain"}"#,
+            r#"{"mediaType": TYPE, "ctlogs": [{"publicKey": {"rawBytes": "!"}}]}"#,
+            r#"{"mediaType": TYPE, "ctlogs": [{"publicKey": {"rawBytes": "AA=="}}]}"#,
+            r#"{"mediaType": TYPE, "ctlogs": [{}]}"#,
         ] {
+            let wrong = wrong.replace("TYPE", &format!("{MEDIA_TYPE:?}"));
             assert!(TrustedRoot::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
+        let least = format!(r#"{{"mediaType": {MEDIA_TYPE:?}}}"#);
+        TrustedRoot::parse(least.as_bytes()).unwrap();
     }
 }

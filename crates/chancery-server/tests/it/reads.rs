@@ -174,7 +174,7 @@ async fn metrics_count_requests_certificates_and_refusals() {
     let lines = [
         "chancery_certificates_issued_total 1",
         "chancery_issuance_duration_seconds_count 1",
-        "chancery_log_tree_size 1",
+        r#"chancery_log_tree_size{log="main"} 1"#,
         r#"chancery_refusals_total{code="request-malformed"} 1"#,
         r#"chancery_http_requests_total{route="/api/v2/signingCert",method="POST",code="200"} 1"#,
         r#"chancery_http_requests_total{route="/api/v2/signingCert",method="POST",code="400"} 1"#,
