@@ -86,6 +86,11 @@ const MIGRATIONS: &[Embedded] = &[
         "prune",
         include_str!("../../../../migrations/postgres/0008_prune.sql"),
     ),
+    (
+        9,
+        "prune_comment",
+        include_str!("../../../../migrations/postgres/0009_prune_comment.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

@@ -94,6 +94,11 @@ const MIGRATIONS: &[Embedded] = &[
         "prune",
         include_str!("../../../../migrations/sqlite/0008_prune.sql"),
     ),
+    (
+        9,
+        "prune_comment",
+        include_str!("../../../../migrations/sqlite/0009_prune_comment.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(
