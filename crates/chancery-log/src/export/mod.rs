@@ -4,7 +4,7 @@
 //! The source is not believed. Every entry is hashed, and appended to the tree that the place holds
 //! already; hash tiles are the ones computed so. The checkpoint comes last, once all that it covers
 //! is durable and hashes to its root. So wherever this breaks off, the place is what its checkpoint
-//! says, and a later run goes on, from the last [progress] if there is one.
+//! says, and a later run goes on, from the last record of its progress if there is one.
 //!
 //! Memory does not grow with the log: a few tiles are read at once, and written in small batches.
 
