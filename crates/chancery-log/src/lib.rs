@@ -18,6 +18,8 @@
 mod batch;
 pub mod clock;
 pub mod copy;
+mod deliveries;
+mod ending;
 pub mod export;
 mod find;
 mod frozen;
@@ -41,6 +43,7 @@ mod witnesses;
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 
+pub use ending::LastHeadError;
 pub use frozen::{FrozenLog, FrozenLogParts, OpenFrozenLogError};
 pub use guard::{Guard, GuardError};
 pub use leaf::{Delivery, EncodedLeaf, IndexTerm, IssuerCertificate, Leaf};

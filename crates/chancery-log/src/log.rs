@@ -1,16 +1,17 @@
 //! A log that is open: the handle that the rest of the program holds.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use chancery_keys::{PublicKey, Signer};
 use chancery_tlog::ct::LogId;
 use chancery_tlog::{Origin, RightEdge, TreeHead};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_ms};
+use crate::deliveries::Deliveries;
+use crate::ending::KnownEnd;
 use crate::guard::{Guard, GuardError};
 use crate::leaf::{Delivery, IndexTerm, Leaf};
 use crate::publisher::{PublishError, Publisher};
@@ -74,49 +75,10 @@ pub struct Log {
     pub(crate) publisher: Arc<Publisher>,
     pool: mpsc::Sender<Pending>,
     deliveries: Arc<Deliveries>,
+    end: Arc<KnownEnd>,
+    clock: Arc<dyn Clock>,
     stop: CancellationToken,
     sequencer: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-}
-
-/// Deliveries that wait for the next batch. There are never more than certificates issued since
-/// the last one that was committed.
-#[derive(Debug, Default)]
-pub(crate) struct Deliveries {
-    waiting: Mutex<Vec<Delivery>>,
-    came: Notify,
-}
-
-impl Deliveries {
-    fn push(&self, delivery: Delivery) {
-        self.lock().push(delivery);
-        self.came.notify_one();
-    }
-
-    pub(crate) fn take(&self) -> Vec<Delivery> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    pub(crate) fn put_back(&self, mut earlier: Vec<Delivery>) {
-        let mut waiting = self.lock();
-        earlier.append(&mut waiting);
-        *waiting = earlier;
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// Returns once there has been something for as long as `patience`. Only the sequencer waits.
-    pub(crate) async fn waited(&self, patience: Duration) {
-        while self.len() == 0 {
-            self.came.notified().await;
-        }
-        tokio::time::sleep(patience).await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Delivery>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Why a log was not opened.
@@ -212,14 +174,16 @@ impl Log {
 
         let (pool, entries) = mpsc::channel(limits.capacity.clamp(1, Semaphore::MAX_PERMITS));
         let deliveries = Arc::new(Deliveries::default());
+        let end = Arc::new(KnownEnd::none());
         let stop = CancellationToken::new();
         let sequencer = Sequencer {
             store,
             publisher: Arc::clone(&publisher),
-            clock,
+            clock: Arc::clone(&clock),
             begins_ms,
             pool: entries,
             deliveries: Arc::clone(&deliveries),
+            end: Arc::clone(&end),
             max_batch: limits.max_batch.max(1),
             edge: Some(edge),
             met: Vec::new(),
@@ -232,6 +196,8 @@ impl Log {
             publisher,
             pool,
             deliveries,
+            end,
+            clock,
             stop,
             sequencer: tokio::sync::Mutex::new(Some(running)),
         })
@@ -268,7 +234,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The log is halted, closing, or has no place for one more entry now.
+    /// The log is halted, closing, has ended as far as this process knows, or has no place for one
+    /// more entry now.
     pub fn check_open(&self) -> Result<(), AppendError> {
         if let Some(reason) = self.publisher.halted() {
             return Err(AppendError::Halted(reason.to_owned()));
@@ -276,10 +243,22 @@ impl Log {
         if self.stop.is_cancelled() || self.pool.is_closed() {
             return Err(AppendError::Closing);
         }
+        // An entry is later than the newest head, whatever the clock says.
+        let newest = self.publisher.newest();
+        let earliest_ms = newest.map_or(0, |newest| newest.head.timestamp_ms + 1);
+        if self.end.is_at(earliest_ms.max(unix_ms(self.clock.now()))) {
+            return Err(AppendError::Ended);
+        }
         match self.pool.capacity() {
             0 => Err(AppendError::PoolFull),
             _ => Ok(()),
         }
+    }
+
+    /// Notes when the log ends, in milliseconds since the Unix epoch, so that
+    /// [`Log::check_open`] refuses from then on. Each batch finds out by itself.
+    pub fn note_end(&self, ends_ms: u64) {
+        self.end.note(ends_ms);
     }
 
     /// Signs the SCT for a logged entry.
@@ -287,9 +266,18 @@ impl Log {
         Sct::sign(sequenced, *self.log_id(), &*self.publisher.signer.key).await
     }
 
-    /// Notes what was handed out for an entry; it is recorded with the next batch.
+    /// Notes what was handed out for an entry; it is recorded with the next batch. What comes after
+    /// the log was closed is not recorded, and the operator is told.
     pub fn deliver(&self, delivery: Delivery) {
-        self.deliveries.push(delivery);
+        let leaf_index = delivery.leaf_index;
+        if !self.deliveries.push(delivery) {
+            tracing::error!(
+                log.name = self.name,
+                log.leaf_index = leaf_index,
+                "the log was closed before it was told what was handed out for this entry: `chancery \
+                 log` knows the entry, and not the final certificate"
+            );
+        }
     }
 
     /// Takes no more entries, finishes what waits, records all deliveries, and returns.

@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Placed, Planned, Waiting, plan};
 use crate::clock::{Clock, unix_ms};
+use crate::deliveries::Deliveries;
+use crate::ending::KnownEnd;
 use crate::leaf::{IndexTerm, Leaf};
-use crate::log::{AppendError, Deliveries};
+use crate::log::AppendError;
 use crate::publisher::{PublishError, Publisher};
 use crate::store::{LogStore, PlanRefused, SequenceError, ServerRun, StoreError};
 
@@ -101,6 +103,7 @@ pub(crate) struct Sequencer {
     pub(crate) begins_ms: u64,
     pub(crate) pool: mpsc::Receiver<Pending>,
     pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) end: Arc<KnownEnd>,
     pub(crate) max_batch: usize,
     pub(crate) edge: Option<RightEdge>,
     /// Connections to the database's present server, held against the guard when they were new.
@@ -217,12 +220,16 @@ impl Sequencer {
         let known = edge.as_ref().map(RightEdge::tree_head);
         let published = self.publisher.newest().map(|newest| newest.head);
         let (clock, met, begins_ms) = (Arc::clone(&self.clock), &self.met, self.begins_ms);
+        let end = &self.end;
         let mut kept = None;
         let committed = self
             .store
             .sequence(
                 known,
                 Box::new(|tip| {
+                    if let Some(ends_ms) = tip.ends_ms {
+                        end.note(ends_ms);
+                    }
                     if let Some(run) = tip.server_run
                         && !met.contains(&run)
                     {
@@ -288,7 +295,7 @@ impl Sequencer {
     async fn record_last_deliveries(&self) {
         for tries_left in (0..CLOSING_TRIES).rev() {
             self.record_deliveries().await;
-            let unrecorded = self.deliveries.len();
+            let unrecorded = self.deliveries.close(tries_left == 0);
             if unrecorded == 0 {
                 return;
             }

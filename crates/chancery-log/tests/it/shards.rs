@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_log::clock::{FixedClock, from_unix_ms};
 use chancery_log::{
-    AppendError, FrozenLog, FrozenLogParts, LogReader, OpenFrozenLogError, PublishedLog, Sequenced,
+    AppendError, FrozenLog, FrozenLogParts, LastHeadError, LogReader, OpenFrozenLogError,
+    PublishedLog, Sequenced,
 };
 use chancery_tlog::{Origin, TilePath};
 
@@ -124,6 +126,63 @@ async fn an_ended_log_that_is_opened_again_takes_nothing_and_shows_its_last_head
     assert!(matches!(log.append_one().await, Err(AppendError::Ended)));
     assert_eq!(log.published().await, last);
     log.check_log().await;
+}
+
+#[tokio::test]
+async fn an_ended_log_refuses_before_anything_is_lost_by_trying() {
+    let (old, _) = two_logs();
+    let ends = |log: &TestLog| matches!(log.check_open(), Err(AppendError::Ended));
+    // Told by who reads the record.
+    let log = old.open().await.unwrap();
+    old.clock.set(from_unix_ms(CUT_MS - 1));
+    log.note_end(CUT_MS);
+    assert!(!ends(&log));
+    old.clock.set(from_unix_ms(CUT_MS));
+    assert!(ends(&log));
+    // An end is not put off.
+    log.note_end(CUT_MS + 5_000);
+    assert!(ends(&log));
+    // Found by a batch, and kept in mind.
+    let log = old.open().await.unwrap();
+    assert!(!ends(&log));
+    let ended = log.append_one().await;
+    assert!(matches!(ended, Err(AppendError::Ended)), "{ended:?}");
+    assert!(ends(&log));
+    // The last millisecond is taken, whatever this clock says.
+    old.clock.set(from_unix_ms(CUT_MS - 1));
+    let log = old.open().await.unwrap();
+    log.append_one().await.unwrap();
+    old.tick_back(Duration::from_millis(500));
+    assert!(ends(&log));
+}
+
+#[tokio::test]
+async fn the_last_head_is_the_stored_one_or_none() {
+    let world = World::new();
+    let (log, other) = (world.open().await.unwrap(), world.open().await.unwrap());
+    log.append_one().await.unwrap();
+    let earlier = log.checkpoint().await.unwrap();
+    other.append_one().await.unwrap();
+    log.close().await;
+    log.store.away.store(true, SeqCst);
+    assert_eq!(log.checkpoint().await.unwrap(), earlier);
+    let last = log.last().await;
+    assert!(matches!(last, Err(LastHeadError::Store(_))), "{last:?}");
+    log.store.away.store(false, SeqCst);
+    let last = log.last().await.unwrap();
+    assert_eq!(last.head, world.memory.state().head);
+    assert_eq!(last.head.tree.tree_size, 2);
+    assert_eq!(log.checkpoint().await.unwrap(), last.checkpoint);
+}
+
+#[tokio::test]
+async fn a_database_that_went_back_has_no_last_head() {
+    let log = TestLog::of_size(2).await;
+    let earlier = log.world.backup();
+    log.append_one().await.unwrap();
+    log.world.restore(&earlier);
+    let last = log.last().await;
+    assert!(matches!(last, Err(LastHeadError::Publish(_))), "{last:?}");
 }
 
 fn frozen_parts(log: &TestLog, checkpoint: Bytes) -> FrozenLogParts {

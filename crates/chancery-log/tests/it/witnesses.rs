@@ -115,6 +115,8 @@ async fn nothing_is_released_while_the_witness_is_away_and_no_hand_is_needed_aft
         "the last one that was cosigned stays"
     );
     assert!(log.probe().await.is_err(), "no batch could be released now");
+    let last = log.last().await.unwrap_err().to_string();
+    assert!(last.contains("one is away"), "{last}");
 
     witness.set_away(false);
     log.append_one().await.unwrap();
