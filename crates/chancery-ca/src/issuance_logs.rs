@@ -53,11 +53,18 @@ impl IssuanceLogs {
         begun.cloned()
     }
 
-    /// Returns the log that takes entries at a time, if it would take one more now.
+    /// Returns the log that takes entries at a time, or the one that follows if that has ended, if it
+    /// would take one more now.
     pub(crate) fn open_at(&self, now: SystemTime) -> Result<Arc<Log>, AppendError> {
-        let log = self.current(now).ok_or(AppendError::Ended)?;
-        log.check_open()?;
-        Ok(log)
+        let mut log = self.current(now).ok_or(AppendError::Ended)?;
+        loop {
+            let ended = match log.check_open() {
+                Ok(()) => return Ok(log),
+                Err(e @ (AppendError::Ended | AppendError::Closing)) => e,
+                Err(e) => return Err(e),
+            };
+            log = self.after(&log).ok_or(ended)?;
+        }
     }
 
     /// Enters a precertificate in `log`, or in the one that follows if that has ended meanwhile, and
@@ -93,3 +100,6 @@ impl IssuanceLogs {
         self.logs.store(Arc::new(logs));
     }
 }
+
+#[cfg(test)]
+mod tests;
