@@ -108,6 +108,13 @@ pub enum AddLogError {
          begin with '.'"
     )]
     LogName(String),
+    /// A log before it begins, or goes on, at that time or later: the two would overlap.
+    #[error(
+        "a log that is recorded already begins then or later, or goes on: the two would overlap; \
+         nothing was changed. Choose a later date, or retire each log that is in the way first, with \
+         `chancery log recover --log NAME --retire ORIGIN`"
+    )]
+    NotAfter,
     /// The log that it was to follow has entries of that time.
     #[error("the log before it has entries of that time already; nothing was changed")]
     TooLate,

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
+use chancery_tlog::TreeHead;
 
 pub use error::{AddLogError, ConnectError, CreateError, DurabilityError, SchemaError};
 pub use guard::{DatabaseGuard, GuardDatabaseError, OpenDatabaseGuardError, Separation};
@@ -106,8 +107,20 @@ trait Database: Send + Sync {
     async fn finish_copy(&self, state: CopyState) -> Result<bool, StoreError>;
     async fn add_log(&self, next: &NextLog) -> Result<i64, AddLogError>;
     async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError>;
-    async fn put_final_checkpoint(&self, log: i64, checkpoint: &[u8]) -> Result<bool, StoreError>;
-    async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError>;
+    async fn retire_ended_log(
+        &self,
+        log: i64,
+        grace_ms: u64,
+        now_ms: u64,
+    ) -> Result<bool, StoreError>;
+    async fn put_final_checkpoint(
+        &self,
+        log: i64,
+        tree: &TreeHead,
+        checkpoint: &[u8],
+    ) -> Result<bool, StoreError>;
+    async fn time_ms(&self, process_ms: u64) -> Result<u64, StoreError>;
+    async fn replace_guard(&self, log: i64, from: &str, to: &str) -> Result<bool, StoreError>;
     async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError>;
     async fn put_used_tokens(&self, tokens: &[UsedToken]) -> Result<(), StoreError>;
     async fn seal(&self) -> Result<(), StoreError>;
@@ -216,26 +229,49 @@ impl Store {
         self.database.add_log(&next).await
     }
 
-    /// Keeps the last checkpoint of a retired log, to be served when nobody can sign one any more.
-    /// Returns `false` if the log is not retired, or one is kept already.
+    /// Keeps the last checkpoint of a retired log, which is of `tree`, to be served when nobody can
+    /// sign one any more. Returns `false`, and keeps nothing, if the stored head is another one, the
+    /// log is not retired, or one is kept already.
     pub async fn put_final_checkpoint(
         &self,
         log: i64,
+        tree: &TreeHead,
         checkpoint: &[u8],
     ) -> Result<bool, StoreError> {
-        self.database.put_final_checkpoint(log, checkpoint).await
+        let kept = self.database.put_final_checkpoint(log, tree, checkpoint);
+        kept.await
+    }
+
+    /// Records that a log takes no entries any more, if its end is `grace_ms` ago or more. A server
+    /// judges that by its own clock, so that a process whose clock is ahead retires nothing; in
+    /// SQLite it is judged by `now_ms`, in milliseconds since the Unix epoch. Returns `false` if it
+    /// is not so, or the log is retired already.
+    pub async fn retire_ended_log(
+        &self,
+        log: i64,
+        grace_ms: u64,
+        now_ms: u64,
+    ) -> Result<bool, StoreError> {
+        self.database.retire_ended_log(log, grace_ms, now_ms).await
+    }
+
+    /// Returns the time by which [`Store::retire_ended_log`] judges now: a server's, or in SQLite
+    /// `process_ms`; in milliseconds since the Unix epoch.
+    pub async fn time_ms(&self, process_ms: u64) -> Result<u64, StoreError> {
+        self.database.time_ms(process_ms).await
     }
 
     /// Records that a log takes no entries any more, from `now_ms` on, in milliseconds since the
-    /// Unix epoch. Returns `false` if that is recorded already.
+    /// Unix epoch, whether it has ended or not. Returns `false` if that is recorded already.
     pub async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError> {
         self.database.retire_log(log, now_ms).await
     }
 
-    /// Puts another guard in the place of one that is recorded, of the instance or of a log of its
-    /// own. Returns `false` if `from` is none.
-    pub async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError> {
-        self.database.replace_guard(from, to).await
+    /// Puts another guard in the place of the one that is recorded for a log: its own, or that of
+    /// the instance. Returns `false` if that is not `from`. Another log whose guard has the same id
+    /// keeps it.
+    pub async fn replace_guard(&self, log: i64, from: &str, to: &str) -> Result<bool, StoreError> {
+        self.database.replace_guard(log, from, to).await
     }
 
     /// Reads at most `limit` uses of tokens in the order of their digests, from the first after

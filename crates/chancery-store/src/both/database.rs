@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
+use chancery_tlog::TreeHead;
 use sha2::{Digest, Sha256};
 use sqlx::Executor;
 use sqlx::migrate::Migrator;
@@ -12,8 +13,8 @@ use super::log::Log;
 use super::logs::{self, LogRow, Stretch};
 use super::writers::Writers;
 use super::{
-    BEGIN, Connection, Pool, copies, durability, one_file, place, server, sql, tables_exist,
-    used_tokens,
+    BEGIN, Connection, Pool, copies, durability, endings, one_file, place, server, sql,
+    tables_exist, time_ms, used_tokens,
 };
 use crate::error::{AddLogError, CreateError, DurabilityError, SchemaError};
 use crate::guard::Place;
@@ -141,19 +142,41 @@ impl crate::Database for Database {
         copies::rebind(&self.writers, query, sqlx::query(sql::REBIND).bind(log)).await
     }
 
-    async fn put_final_checkpoint(&self, log: i64, checkpoint: &[u8]) -> Result<bool, StoreError> {
-        let query = sqlx::query(sql::PUT_FINAL_CHECKPOINT)
-            .bind(log)
-            .bind(checkpoint.to_vec());
-        copies::change(&self.writers, query).await
+    async fn retire_ended_log(
+        &self,
+        log: i64,
+        grace_ms: u64,
+        now_ms: u64,
+    ) -> Result<bool, StoreError> {
+        endings::retire(&self.writers, log, grace_ms, now_ms).await
     }
 
-    async fn replace_guard(&self, from: &str, to: &str) -> Result<bool, StoreError> {
-        for statement in [sql::REPLACE_GUARD, sql::REPLACE_LOG_GUARD] {
+    async fn put_final_checkpoint(
+        &self,
+        log: i64,
+        tree: &TreeHead,
+        checkpoint: &[u8],
+    ) -> Result<bool, StoreError> {
+        endings::put_final_checkpoint(&self.writers, log, tree, checkpoint).await
+    }
+
+    async fn time_ms(&self, process_ms: u64) -> Result<u64, StoreError> {
+        let process_ms = process_ms.cast_signed();
+        let time = within(OPERATION, time_ms(&self.readers, process_ms)).await?;
+        rows::unsigned("the database's clock", time)
+    }
+
+    async fn replace_guard(&self, log: i64, from: &str, to: &str) -> Result<bool, StoreError> {
+        let rebind_all = sqlx::query(sql::REBIND_GUARDED);
+        let rebind_one = sqlx::query(sql::REBIND).bind(log);
+        for (statement, rebind) in [
+            (sql::REPLACE_GUARD, rebind_all),
+            (sql::REPLACE_LOG_GUARD, rebind_one),
+        ] {
             let query = sqlx::query(statement)
+                .bind(log)
                 .bind(from.to_owned())
                 .bind(to.to_owned());
-            let rebind = sqlx::query(sql::REBIND_GUARDED).bind(to.to_owned());
             if copies::rebind(&self.writers, query, rebind).await? {
                 return Ok(true);
             }

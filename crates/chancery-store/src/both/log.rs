@@ -241,7 +241,7 @@ impl LogStore for Log {
 
 /// Begins a transaction and locks the log's head in it. An idle connection that has died since its
 /// last use is replaced: nothing has been asked of it yet.
-async fn begin(loan: &mut Loan<'_>, log: i64) -> Result<LockedHead, StoreError> {
+pub(super) async fn begin(loan: &mut Loan<'_>, log: i64) -> Result<LockedHead, StoreError> {
     let locked = match lock_head(loan.connection(), log).await {
         Err(error) if loan.reused() && connection_lost(&error) => {
             loan.renew().await?;

@@ -93,6 +93,15 @@ async fn insert_next(loan: &mut Loan<'_>, next: &NextLog) -> Result<i64, AddLogE
     if newest != Some(next.after) {
         return Err(AddLogError::Followed);
     }
+    let beyond: i64 = sqlx::query_scalar(sql::LOGS_BEYOND)
+        .bind(next.after)
+        .bind(begins_ms)
+        .fetch_one(loan.connection())
+        .await
+        .map_err(store_error)?;
+    if beyond > 0 {
+        return Err(AddLogError::NotAfter);
+    }
     if ended.rows_affected() != 1 {
         return Err(AddLogError::TooLate);
     }

@@ -196,6 +196,16 @@ pub(crate) const PUT_FINAL_CHECKPOINT: &str = "\
        SET final_checkpoint = $2
      WHERE log = $1 AND retired_ms IS NOT NULL AND final_checkpoint IS NULL";
 
+/// How many logs up to `$1` have, or may yet get, entries of a time from `$2` on. One that was retired
+/// before it began has none.
+pub(crate) const LOGS_BEYOND: &str = "\
+    SELECT COUNT(*)
+      FROM log
+      JOIN log_head ON log_head.log = log.log
+     WHERE log.log <= $1
+       AND (retired_ms IS NULL AND (begins_ms >= $2 OR ends_ms > $2)
+         OR retired_ms IS NOT NULL AND begins_ms >= $2 AND tree_size > 0)";
+
 /// Gives a log its end. Changes no row if it has one, or has entries of that time.
 pub(crate) const END_LOG: &str = "\
     UPDATE log_head
@@ -214,17 +224,20 @@ pub(crate) const NEWEST_LOG: &str = "\
     SELECT MAX(log)
       FROM log";
 
-/// Puts another guard in the place of the instance's.
+/// Puts another guard in the place of the instance's, for a log that has none of its own.
 pub(crate) const REPLACE_GUARD: &str = "\
     UPDATE instance
-       SET guard_id = $2
-     WHERE id = 1 AND guard_id = $1";
+       SET guard_id = $3
+     WHERE id = 1 AND guard_id = $2
+       AND EXISTS (SELECT 1
+                     FROM log
+                    WHERE log = $1 AND log.guard_id IS NULL)";
 
 /// Puts another guard in the place of a log's own.
 pub(crate) const REPLACE_LOG_GUARD: &str = "\
     UPDATE log
-       SET guard_id = $2
-     WHERE guard_id = $1";
+       SET guard_id = $3
+     WHERE log = $1 AND guard_id = $2";
 
 /// Tells every process of a log that what it is bound to has changed.
 pub(crate) const REBIND: &str = "\
@@ -232,13 +245,13 @@ pub(crate) const REBIND: &str = "\
        SET binding = binding + 1
      WHERE log = $1";
 
-/// Tells the processes of each log that has this guard now.
+/// Tells the processes of each log that has the instance's guard.
 pub(crate) const REBIND_GUARDED: &str = "\
     UPDATE log_head
        SET binding = binding + 1
      WHERE log IN (SELECT log.log
-                     FROM log, instance
-                    WHERE COALESCE(log.guard_id, instance.guard_id) = $1)";
+                     FROM log
+                    WHERE guard_id IS NULL)";
 
 /// A stretch of the used tokens.
 pub(crate) const USED_TOKENS: &str = "\

@@ -17,6 +17,8 @@ mod write;
 mod copies;
 #[path = "../both/database.rs"]
 mod database;
+#[path = "../both/endings.rs"]
+mod endings;
 #[path = "../both/guard.rs"]
 mod guard;
 #[path = "../both/log.rs"]
@@ -188,6 +190,11 @@ async fn permit_log_record(_: &mut Connection, _: Access, _: bool) -> sqlx::Resu
 /// Servers keep their own files.
 async fn one_file(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
+}
+
+/// Reads the server's clock, which all processes share, in milliseconds since the Unix epoch.
+async fn time_ms(readers: &Pool, _: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar(sql::TIME).fetch_one(readers).await
 }
 
 async fn tables_exist(connection: &mut Connection) -> sqlx::Result<bool> {

@@ -7,9 +7,9 @@ pub(super) use both::{
     AUTHORITIES, COPY, COPY_ISSUERS, DELETE_ENTRIES, DELIVERIES, DELIVERIES_BEYOND, END_LOG,
     ENTRIES, ENTRIES_BEYOND, FIND, FINISH_BACKUP, FINISH_RESTORE, GUARD, HEAD, INSERT_AUTHORITY,
     INSERT_COPY, INSERT_GUARD, INSERT_HEAD, INSERT_INSTANCE, INSERT_ISSUER, INSERT_LOG,
-    INSERT_USED_TOKEN, INSTANCE, ISSUER, ISSUERS, LOGS, MOVE_GUARD, NEWEST_LOG, PRUNED_BELOW,
-    PUT_FINAL_CHECKPOINT, REBIND, REBIND_GUARDED, REPLACE_GUARD, REPLACE_LOG_GUARD, RETIRE_LOG,
-    SET_PRUNED_BELOW, TERMS, TILES_BEYOND, USED_TOKENS,
+    INSERT_USED_TOKEN, INSTANCE, ISSUER, ISSUERS, LOGS, LOGS_BEYOND, MOVE_GUARD, NEWEST_LOG,
+    PRUNED_BELOW, PUT_FINAL_CHECKPOINT, REBIND, REBIND_GUARDED, REPLACE_GUARD, REPLACE_LOG_GUARD,
+    RETIRE_LOG, SET_PRUNED_BELOW, TERMS, TILES_BEYOND, USED_TOKENS,
 };
 
 /// Locks a log's head and reads it. The clock is read outside the sub-select, thus after the lock
@@ -27,6 +27,9 @@ pub(super) const LOCK_HEAD: &str = "\
            (EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000000)::BIGINT,
            binding, ends_ms
       FROM head";
+
+/// The server's time, in milliseconds since the Unix epoch.
+pub(super) const TIME: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
 
 /// Hash tiles in the order asked for, NULL where there is none.
 pub(super) const HASH_TILES: &str = "\

@@ -20,6 +20,8 @@ mod write;
 mod copies;
 #[path = "../both/database.rs"]
 mod database;
+#[path = "../both/endings.rs"]
+mod endings;
 #[path = "../both/guard.rs"]
 mod guard;
 #[path = "../both/log.rs"]
@@ -207,6 +209,11 @@ async fn permit_log_record(
         connection.execute(pragma).await?;
     }
     Ok(())
+}
+
+/// One process at a time has the file, and no clock is nearer to it than that process's own.
+async fn time_ms(_: &Pool, process_ms: i64) -> sqlx::Result<i64> {
+    Ok(process_ms)
 }
 
 async fn tables_exist(connection: &mut Connection) -> sqlx::Result<bool> {

@@ -23,7 +23,9 @@ async fn original() -> (Instance, Vec<Issuers>) {
         let store = database.store().await;
         store.add_log(next("2027", LOG)).await.unwrap();
         store.retire_log(LOG, 77).await.unwrap();
-        store.put_final_checkpoint(LOG, b"signed").await.unwrap();
+        let empty = store.log_store(LOG).head().await.unwrap().tree;
+        let kept = store.put_final_checkpoint(LOG, &empty, b"signed").await;
+        assert!(kept.unwrap());
         let issuers = Issuers {
             log: LOG,
             certificates: store.log_store(LOG).issuers().await.unwrap(),
@@ -81,9 +83,9 @@ async fn a_finished_restore_is_no_copy_any_more(database: TestDatabase) {
 
 async fn a_guard_is_replaced_only_by_who_knows_it(database: TestDatabase) {
     let store = database.store().await;
-    assert!(!store.replace_guard("other", "new").await.unwrap());
+    assert!(!store.replace_guard(LOG, "other", "new").await.unwrap());
     assert_eq!(instance(&store).await.guard_id, "c0ffee");
-    assert!(store.replace_guard("c0ffee", "new").await.unwrap());
+    assert!(store.replace_guard(LOG, "c0ffee", "new").await.unwrap());
     assert_eq!(instance(&store).await.guard_id, "new");
 }
 
@@ -105,7 +107,7 @@ async fn a_process_finds_out_that_its_guard_was_replaced_or_its_log_retired(
         let log = store.bound_log_store(&instance(&store).await.logs[0]);
         append(&*log, None, 1).await.unwrap();
         if round == 0 {
-            assert!(other.replace_guard("c0ffee", "new").await.unwrap());
+            assert!(other.replace_guard(LOG, "c0ffee", "new").await.unwrap());
         } else {
             assert!(other.retire_log(LOG, 7).await.unwrap());
         }

@@ -4,6 +4,7 @@ use chancery_log::{LogStore, PlanRefused, SequenceError, Tip};
 use chancery_store::{
     Access, AddLogError, ConnectOptions, Instance, NewLog, NextLog, Readers, Store,
 };
+use chancery_tlog::TreeHead;
 
 use crate::harness::{LOG, TestDatabase, new_instance};
 use crate::test_log::{append, batch, check_log};
@@ -13,6 +14,9 @@ on_both_databases!(
     a_log_is_added_beside_a_process_that_writes,
     a_log_takes_no_batch_of_a_time_after_its_end,
     a_running_process_finds_the_end_under_the_lock,
+    a_final_checkpoint_is_of_the_stored_head_and_no_other,
+    a_log_begins_after_those_before_it,
+    a_log_is_retired_at_its_end_by_the_clock_that_all_share,
     only_a_retired_log_keeps_a_final_checkpoint_and_only_one,
     only_the_processes_of_one_log_are_told_what_concerns_it,
     only_the_newest_log_is_followed,
@@ -190,31 +194,126 @@ async fn a_log_is_added_beside_a_process_that_writes(database: TestDatabase) {
 
 async fn only_a_retired_log_keeps_a_final_checkpoint_and_only_one(database: TestDatabase) {
     let store = database.store().await;
-    assert!(!store.put_final_checkpoint(LOG, b"one").await.unwrap());
+    let empty = &TreeHead::EMPTY;
+    let keep = |checkpoint: &'static [u8]| store.put_final_checkpoint(LOG, empty, checkpoint);
+    assert!(!keep(b"one").await.unwrap());
     store.retire_log(LOG, 7).await.unwrap();
     assert_eq!(instance(&store).await.logs[0].final_checkpoint, None);
-    assert!(store.put_final_checkpoint(LOG, b"one").await.unwrap());
-    assert!(!store.put_final_checkpoint(LOG, b"two").await.unwrap());
+    assert!(keep(b"one").await.unwrap());
+    assert!(!keep(b"two").await.unwrap());
     let kept = &instance(&store).await.logs[0].final_checkpoint;
     assert_eq!(kept.as_deref(), Some(&b"one"[..]));
 }
 
-async fn only_the_processes_of_one_log_are_told_what_concerns_it(database: TestDatabase) {
+async fn a_final_checkpoint_is_of_the_stored_head_and_no_other(database: TestDatabase) {
+    let store = database.store().await;
+    let log = store.log_store(LOG);
+    let mut heads = vec![TreeHead::EMPTY];
+    for _ in 0..2 {
+        append(&*log, None, 1).await.unwrap();
+        heads.push(log.head().await.unwrap().tree);
+    }
+    store.retire_log(LOG, 7).await.unwrap();
+    let stored = heads[2];
+    let other_root = TreeHead {
+        root_hash: heads[1].root_hash,
+        ..stored
+    };
+    let other_size = TreeHead {
+        tree_size: 3,
+        ..stored
+    };
+    for other in [heads[0], heads[1], other_root, other_size] {
+        let kept = store.put_final_checkpoint(LOG, &other, b"signed").await;
+        assert!(!kept.unwrap(), "{other:?}");
+    }
+    let found = instance(&store).await.logs[0].final_checkpoint.clone();
+    assert_eq!(found, None);
+    let kept = store.put_final_checkpoint(LOG, &stored, b"signed").await;
+    assert!(kept.unwrap());
+}
+
+/// A process whose clock is ahead retires nothing, and one whose clock is behind retires what has
+/// ended, where there is another clock to go by.
+async fn a_log_is_retired_at_its_end_by_the_clock_that_all_share(database: TestDatabase) {
+    let store = database.store().await;
+    let end = |process_ms| store.retire_ended_log(LOG, 1_000, process_ms);
+    assert!(!end(u64::MAX >> 1).await.unwrap(), "it has no end");
+    let now_ms = store.time_ms(20_000).await.unwrap();
+    let mut soon = next("2027", LOG);
+    soon.begins_ms = now_ms + 600_000;
+    let ends_ms = soon.begins_ms;
+    store.add_log(soon).await.unwrap();
+    if database.is_sqlite() {
+        assert_eq!(now_ms, 20_000);
+        assert!(!end(ends_ms + 999).await.unwrap());
+        assert!(end(ends_ms + 1_000).await.unwrap());
+        assert!(!end(ends_ms + 1_001).await.unwrap());
+        let log = &instance(&store).await.logs[0];
+        assert_eq!((log.retired_ms, log.binding), (Some(ends_ms + 1_000), 1));
+        return;
+    }
+    assert!(!end(ends_ms + 3_600_000).await.unwrap());
+    assert_eq!(instance(&store).await.logs[0].binding, 0);
+    let past = format!(
+        "UPDATE log_head SET ends_ms = {} WHERE log = 1",
+        now_ms - 1_000
+    );
+    database.execute(&past).await;
+    assert!(end(0).await.unwrap());
+    let log = &instance(&store).await.logs[0];
+    assert!(log.retired_ms.unwrap() >= now_ms, "{log:?}");
+    assert_eq!(log.binding, 1);
+}
+
+async fn a_log_begins_after_those_before_it(database: TestDatabase) {
     let store = database.store().await;
     store.add_log(next("2027", LOG)).await.unwrap();
-    store.add_log(next("20280", NEXT)).await.unwrap();
+    let two = instance(&store).await;
+    let at = |begins_ms| {
+        let mut next = next("20280", NEXT);
+        next.begins_ms = begins_ms;
+        store.add_log(next)
+    };
+    // The newest begins at 10,000, and the one before it goes on until then.
+    for begins_ms in [5_000, BEGINS_MS] {
+        let refused = at(begins_ms).await;
+        assert!(matches!(refused, Err(AddLogError::NotAfter)), "{refused:?}");
+    }
+    // One that was retired before it began is in nobody's way, but the first still is.
+    store.retire_log(NEXT, 2_000).await.unwrap();
+    let refused = at(5_000).await;
+    assert!(matches!(refused, Err(AddLogError::NotAfter)), "{refused:?}");
+    assert_eq!(instance(&store).await.logs[0], two.logs[0]);
+    store.retire_log(LOG, 2_000).await.unwrap();
+    assert_eq!(at(5_000).await.unwrap(), 3);
+}
+
+async fn only_the_processes_of_one_log_are_told_what_concerns_it(database: TestDatabase) {
+    let store = database.store().await;
+    // A guard that takes every log, such as a witness, has one id for all.
+    for (name, after) in [("2027", LOG), ("20280", NEXT), ("202900", 3)] {
+        let mut next = next(name, after);
+        next.guard_id = if after == LOG { "own" } else { "c0ffee" }.to_owned();
+        store.add_log(next).await.unwrap();
+    }
     let bindings = async || {
         let logs = instance(&store).await.logs;
         logs.iter().map(|log| log.binding).collect::<Vec<_>>()
     };
+    let replace = |log, from, to| store.replace_guard(log, from, to);
     assert!(store.retire_log(LOG, 7).await.unwrap());
-    assert_eq!(bindings().await, [1, 0, 0]);
-    assert!(store.replace_guard("guard of 2027", "new").await.unwrap());
-    assert_eq!(bindings().await, [1, 1, 0]);
-    assert!(store.replace_guard("c0ffee", "other").await.unwrap());
-    assert_eq!(bindings().await, [2, 1, 0]);
-    assert!(!store.replace_guard("c0ffee", "other").await.unwrap());
+    assert_eq!(bindings().await, [1, 0, 0, 0]);
+    assert!(!replace(LOG, "own", "new").await.unwrap());
+    assert!(!replace(NEXT, "c0ffee", "new").await.unwrap());
+    assert!(replace(NEXT, "own", "new").await.unwrap());
+    assert_eq!(bindings().await, [1, 1, 0, 0]);
+    assert!(replace(3, "c0ffee", "third").await.unwrap());
+    assert_eq!(bindings().await, [1, 1, 1, 0]);
+    assert!(replace(LOG, "c0ffee", "first").await.unwrap());
+    assert_eq!(bindings().await, [2, 1, 1, 0]);
+    assert!(!replace(LOG, "c0ffee", "first").await.unwrap());
     let after = instance(&store).await;
-    assert_eq!(after.logs[1].guard_of(&after), "new");
-    assert_eq!(after.logs[0].guard_of(&after), "other");
+    let guards: Vec<_> = after.logs.iter().map(|log| log.guard_of(&after)).collect();
+    assert_eq!(guards, ["first", "new", "third", "c0ffee"]);
 }

@@ -13,6 +13,7 @@ mod rotation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chancery_ca::{IssuanceLogs, LoggedPrecertificates};
@@ -35,8 +36,10 @@ use crate::failure::Failure;
 use crate::submitting;
 
 /// How long after its end a log is retired. By then no process has a clock that says an earlier time
-/// (each is within 2 s of the database's), and each has recorded what it handed out.
-const RETIRE_AFTER_MS: u64 = 10_000;
+/// (each is within 2 s of the database's), and no request that has an entry there is still on its way:
+/// a request has 30 s, of which an external log may take 20 s, and what was handed out is recorded a
+/// second later.
+const RETIRE_AFTER: Duration = Duration::from_secs(60);
 
 /// A receipt's time may be ahead of the clock that said when the log was retired by so much.
 const TOLERANCE_MS: u64 = 2_000;
@@ -53,6 +56,9 @@ pub(crate) struct Shards {
     submissions: Option<Arc<Submissions>>,
     /// What was said last of a log that is not as it should be.
     complaints: BTreeMap<String, String>,
+    /// Since when this process has seen each log past its end, at every look.
+    over_since: BTreeMap<String, Instant>,
+    retire_after: Duration,
 }
 
 /// A log that is served.
@@ -83,6 +89,8 @@ impl Shards {
             shown: BTreeMap::new(),
             submissions,
             complaints: BTreeMap::new(),
+            over_since: BTreeMap::new(),
+            retire_after: RETIRE_AFTER,
         };
         shards.refuse_unrecorded()?;
         let issuing = shards.issuing()?.map(|log| log.name.clone());
@@ -149,16 +157,16 @@ impl Shards {
     pub(crate) fn trusted(&self) -> Result<Vec<TrustedLog>, Failure> {
         let trusted = |log: &RecordedLog| {
             let url = format!("{}/ct/{}", self.config.url, log.name);
-            let retired_ms = log.retired_ms.map(|time| time + TOLERANCE_MS);
             Ok(TrustedLog {
                 key: public_key(log)?,
                 url: Url::parse(&url).map_err(Failure::from_error)?,
                 begins: from_unix_ms(log.begins_ms),
-                ends: log.ends_ms.or(retired_ms).map(from_unix_ms),
+                ends: trusted_until_ms(log).map(from_unix_ms),
             })
         };
         let external = submitting::trusted(&self.config, self.instance.created_ms)?;
-        let logs = self.instance.logs.iter().map(trusted);
+        let logs = self.instance.logs.iter();
+        let logs = logs.filter(|log| has_begun_if_retired(log)).map(trusted);
         logs.chain(external.map(Ok)).collect()
     }
 
@@ -209,11 +217,15 @@ impl Shards {
                 );
                 Ok(true)
             }
-            (Some(Shown::Open(open)), None) if self.is_over(log) => {
-                self.freeze(log, &open).await?;
+            (Some(Shown::Open(open)), None) => {
+                if let Some(ends_ms) = log.ends_ms {
+                    open.note_end(ends_ms);
+                }
+                if self.is_over(log).await? {
+                    self.freeze(log, &open).await?;
+                }
                 Ok(false)
             }
-            (Some(Shown::Open(_)), None) => Ok(false),
         }
     }
 
@@ -231,6 +243,9 @@ impl Shards {
         let store = exporting::tiered(&self.config, log, store)?;
         let clock = Arc::clone(&self.clock);
         let open = files.open(log, store, bound.guard, clock).await?;
+        if let Some(ends_ms) = log.ends_ms {
+            open.note_end(ends_ms);
+        }
         if log.retired_ms.is_none() {
             self.issuance.add(Arc::clone(&open));
         }
@@ -251,24 +266,64 @@ impl Shards {
         Ok(())
     }
 
-    /// Tells whether nobody can append to a log any more, or is to.
-    fn is_over(&self, log: &RecordedLog) -> bool {
-        let now_ms = unix_ms(self.clock.now());
-        let over = |ends_ms: u64| now_ms >= ends_ms.saturating_add(RETIRE_AFTER_MS);
-        log.retired_ms.is_some() || log.ends_ms.is_some_and(over)
+    /// Tells whether nobody can append to a log any more, or is to. A log is over when its end is so
+    /// long ago by the clock that all processes share, and when this process has seen it past its end
+    /// for as long by a clock that nobody sets: a clock that jumps ahead, and is put right in time,
+    /// retires nothing, also where it is the only one.
+    async fn is_over(&mut self, log: &RecordedLog) -> Result<bool, Failure> {
+        if log.retired_ms.is_some() {
+            return Ok(true);
+        }
+        let Some(ends_ms) = log.ends_ms else {
+            return Ok(false);
+        };
+        let time_ms = self.store.time_ms(unix_ms(self.clock.now())).await;
+        let past_ms = time_ms.map_err(Failure::from_error)?.checked_sub(ends_ms);
+        let Some(past_ms) = past_ms else {
+            self.over_since.remove(&log.name);
+            return Ok(false);
+        };
+        let name = log.name.clone();
+        let seen = self.over_since.entry(name).or_insert_with(Instant::now);
+        Ok(Duration::from_millis(past_ms).min(seen.elapsed()) >= self.retire_after)
     }
 
     /// Makes a log's head final and keeps its checkpoint. First the database refuses every batch; what
-    /// is its head then is the last, and is guarded and signed like any other.
+    /// is its head then is the last, and is guarded and signed like any other. Nothing else is kept:
+    /// where the head cannot be read or released now, the next look tries again.
     async fn freeze(&self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
+        // What was handed out can be recorded until the log is retired.
         open.close().await;
-        let now_ms = unix_ms(self.clock.now());
-        let retired = self.store.retire_log(log.log, now_ms).await;
-        retired.map_err(Failure::from_error)?;
-        let last = open.checkpoint().await.map_err(Failure::from_error)?;
-        let kept = self.store.put_final_checkpoint(log.log, &last).await;
-        kept.map_err(Failure::from_error)?;
-        Ok(())
+        if log.retired_ms.is_none() {
+            let grace_ms = u64::try_from(self.retire_after.as_millis()).unwrap_or(u64::MAX);
+            let now_ms = unix_ms(self.clock.now());
+            let retired = self.store.retire_ended_log(log.log, grace_ms, now_ms).await;
+            if !retired.map_err(Failure::from_error)? {
+                // Another process was quicker: the next look says so.
+                return Ok(());
+            }
+        }
+        let last = open.last().await.map_err(Failure::from_error)?;
+        let (tree, checkpoint) = (&last.head.tree, &last.checkpoint);
+        let kept = self
+            .store
+            .put_final_checkpoint(log.log, tree, checkpoint)
+            .await;
+        if kept.map_err(Failure::from_error)? || self.is_kept(log).await? {
+            return Ok(());
+        }
+        Err(Failure::failed(format!(
+            "the final checkpoint, of {} entries, is not kept: the database has another head by now",
+            tree.tree_size
+        )))
+    }
+
+    /// Tells whether a log has its final checkpoint by now.
+    async fn is_kept(&self, log: &RecordedLog) -> Result<bool, Failure> {
+        let found = self.store.instance().await.map_err(Failure::from_error)?;
+        let logs = found.map(|found| found.logs).unwrap_or_default();
+        let kept = |found: &RecordedLog| found.log == log.log && found.final_checkpoint.is_some();
+        Ok(logs.iter().any(kept))
     }
 
     /// Returns the log that takes entries now, if one does already.
@@ -327,6 +382,20 @@ impl Shards {
             self.complaints.insert(name.to_owned(), said);
         }
     }
+}
+
+/// Returns until when receipts of a log are trusted, if there is such a time: its end, or when it was
+/// retired if that was earlier. An end that is recorded later changes nothing then.
+fn trusted_until_ms(log: &RecordedLog) -> Option<u64> {
+    let retired_ms = log.retired_ms.map(|time| time.saturating_add(TOLERANCE_MS));
+    let ends = [log.ends_ms, retired_ms];
+    ends.into_iter().flatten().min()
+}
+
+/// Tells whether a log may have entries: one that was retired before it began has none, and no time at
+/// which it was to be trusted.
+fn has_begun_if_retired(log: &RecordedLog) -> bool {
+    trusted_until_ms(log).is_none_or(|until_ms| until_ms > log.begins_ms)
 }
 
 /// Refuses an instance whose last log is retired: nobody issues from it.

@@ -130,7 +130,7 @@ impl Broken {
     pub(super) async fn name_guard(&self, guard: &dyn Guard) -> Result<(), Failure> {
         let replaced = self
             .store
-            .replace_guard(&self.instance.guard_id, guard.id());
+            .replace_guard(self.log.log, &self.instance.guard_id, guard.id());
         if replaced.await.map_err(Failure::from_error)? {
             return Ok(());
         }
