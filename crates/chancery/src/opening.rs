@@ -149,6 +149,9 @@ fn refuse_other_chain(issuer: &IssuingCa, recorded: &Instance) -> Result<(), Fai
     }
 }
 
+/// What of it only a log needs that is not frozen.
+pub(crate) const OF_OPEN_LOG: [&str; 4] = ["log.key", "log.witness-key", "log.witnesses", "guard"];
+
 /// Returns each thing that an instance has in files, with what is wrong with it, if anything is.
 pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Failure>)> {
     let passphrase = passphrase(config);

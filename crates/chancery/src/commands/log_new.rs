@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use chancery_keys::{KeyType, Passphrase, Signer};
+use chancery_keys::{KeyType, LocalKey, Passphrase, Signer};
 use chancery_log::clock::unix_ms;
 use chancery_store::{Access, AddLogError, ConnectOptions, Instance, NewLog, NextLog, RecordedLog};
 use chancery_store::{Readers, Store};
@@ -37,8 +37,7 @@ pub(crate) async fn run(args: LogNewArgs) -> Result<(), Failure> {
     let mut config = Config::load(&args.instance.config)?;
     put_database(&mut config, args.instance.database.clone())?;
     refuse_name(&args.name)?;
-    let now_ms = unix_ms(SystemTime::now());
-    let begins_ms = begins(&args, now_ms)?;
+    let begin = Begin::of(&args)?;
     let passphrase = passphrase(&config)?;
     let options = ConnectOptions {
         access: Access::AddLog,
@@ -50,8 +49,7 @@ pub(crate) async fn run(args: LogNewArgs) -> Result<(), Failure> {
         config,
         passphrase,
         store,
-        now_ms,
-        begins_ms,
+        begin,
     };
     let done = begun.begin().await;
     begun.store.close().await;
@@ -64,8 +62,7 @@ struct Beginning {
     config: Config,
     passphrase: Passphrase,
     store: Store,
-    now_ms: u64,
-    begins_ms: u64,
+    begin: Begin,
 }
 
 impl Beginning {
@@ -80,40 +77,69 @@ impl Beginning {
         }
         let before = instance.logs.last();
         let before = before.ok_or_else(|| Failure::configuration("the instance has no log"))?;
-        let shard = match ShardConfig::load(&self.config, name)? {
-            Some(shard) => shard,
-            None => self.make_files(before).await?,
+        let (shard, keys) = match ShardConfig::load(&self.config, name)? {
+            Some(shard) => {
+                let paths = [&*shard.log.key, &*shard.log.witness_key];
+                let keys = keys::load(paths, &self.passphrase)?;
+                (shard, keys)
+            }
+            None => self.make_files(&instance.logs, before).await?,
         };
-        let begins_ms = shard.begins_ms()?;
-        self.refuse_too_soon(begins_ms, before)?;
-        self.record(&shard, before).await?;
+        // After all that takes long.
+        let now_ms = unix_ms(SystemTime::now());
+        self.refuse_too_soon(shard.begins_ms()?, now_ms, before)
+            .map_err(|e| self.with_file(e))?;
+        self.record(&shard, &keys, before, now_ms).await?;
         self.say_what_next(&shard, &instance, before);
         Ok(())
     }
 
     /// Refuses a date that some process might learn of too late. Where no log takes entries, nobody
-    /// waits for any.
-    fn refuse_too_soon(&self, begins_ms: u64, before: &RecordedLog) -> Result<(), Failure> {
-        if before.retired_ms.is_some() || begins_ms >= self.now_ms + NOTICE_MS {
+    /// waits for any, but it begins no earlier than that one was retired.
+    fn refuse_too_soon(
+        &self,
+        begins_ms: u64,
+        now_ms: u64,
+        before: &RecordedLog,
+    ) -> Result<(), Failure> {
+        if let Some(retired_ms) = before.retired_ms {
+            return match begins_ms >= retired_ms {
+                true => Ok(()),
+                false => Err(Failure::usage(format!(
+                    "the log {:?} was retired at {}, and one that follows it begins later",
+                    before.name,
+                    said_time(retired_ms)?
+                ))),
+            };
+        }
+        if begins_ms >= now_ms.saturating_add(NOTICE_MS) {
             return Ok(());
         }
         Err(Failure::usage(format!(
-            "a log begins at least {} s from now, so that every process knows of it in time{}",
+            "a log begins at least {} s from now, so that every process knows of it in time",
             NOTICE_MS / 1_000,
-            match self.begins_ms == begins_ms {
-                true => String::new(),
-                false => format!(
-                    "; {} says another time, which an earlier run was given: remove it and what it \
-                     names, and run this again",
-                    self.config.shard_file(&self.args.name).display()
-                ),
-            }
         )))
     }
 
+    /// Says what to do where the file of an earlier run says a time that is refused now.
+    fn with_file(&self, refused: Failure) -> Failure {
+        Failure::usage(format!(
+            "{refused}; {} says when it begins, by this or an earlier run: remove it and what it \
+             names, and run this again",
+            self.config.shard_file(&self.args.name).display()
+        ))
+    }
+
     /// Makes guard and keys, then the file that names them.
-    async fn make_files(&self, before: &RecordedLog) -> Result<ShardConfig, Failure> {
-        self.refuse_too_soon(self.begins_ms, before)?;
+    async fn make_files(
+        &self,
+        logs: &[RecordedLog],
+        before: &RecordedLog,
+    ) -> Result<(ShardConfig, [LocalKey; 2]), Failure> {
+        let now_ms = unix_ms(SystemTime::now());
+        let planned_ms = self.begin.at(now_ms)?;
+        self.refuse_too_soon(planned_ms, now_ms, before)?;
+        refuse_overlap(planned_ms, logs)?;
         let (config, name) = (&self.config, &self.args.name);
         let folder = &config.logs;
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -129,7 +155,7 @@ impl Beginning {
             }
         };
         let file = |what: &str| folder.join(format!("{name}.{what}.key.pem"));
-        keys::make([
+        let keys = keys::make([
             (file("log"), KeyType::P256, &self.passphrase),
             (file("witness"), KeyType::Ed25519, &self.passphrase),
         ])?;
@@ -138,8 +164,10 @@ impl Beginning {
             (None, Readers::Open) => LogRead::Open,
             (None, Readers::Restricted) => LogRead::Restricted,
         };
+        // Guard and keys took their time: what is so long from now is so from here.
+        let begins_ms = self.begin.at(unix_ms(SystemTime::now()))?;
         let written = ShardConfig {
-            from: said_time(self.begins_ms)?,
+            from: said_time(begins_ms)?,
             log: LogConfig {
                 submissions: None,
                 name: name.clone(),
@@ -167,13 +195,18 @@ impl Beginning {
         };
         let text = written.to_yaml()?;
         write_new(&config.shard_file(name), text.as_bytes(), 0o644)?;
-        ShardConfig::load(config, name)?
-            .ok_or_else(|| Failure::failed("the log's file was removed meanwhile"))
+        let shard = ShardConfig::load(config, name)?
+            .ok_or_else(|| Failure::failed("the log's file was removed meanwhile"))?;
+        Ok((shard, keys))
     }
 
-    async fn record(&self, shard: &ShardConfig, before: &RecordedLog) -> Result<(), Failure> {
-        let paths = [&*shard.log.key, &*shard.log.witness_key];
-        let [key, witness_key] = keys::load(paths, &self.passphrase)?;
+    async fn record(
+        &self,
+        shard: &ShardConfig,
+        [key, witness_key]: &[LocalKey; 2],
+        before: &RecordedLog,
+        now_ms: u64,
+    ) -> Result<(), Failure> {
         let guard_id = guarding::id_of(&self.config.with_log(shard), &self.store).await?;
         let public_key = key.public_key().spki_der().to_vec();
         let next = NextLog {
@@ -188,7 +221,7 @@ impl Beginning {
             after: before.log,
             begins_ms: shard.begins_ms()?,
             guard_id,
-            now_ms: self.now_ms,
+            now_ms,
         };
         let recorded = self.store.add_log(next).await;
         recorded.map(drop).map_err(|e| match e {
@@ -231,19 +264,63 @@ fn refuse_name(name: &str) -> Result<(), Failure> {
     ))
 }
 
-/// Returns when the log begins: a whole second, as trust documents say it.
-fn begins(args: &LogNewArgs, now_ms: u64) -> Result<u64, Failure> {
-    let begins_ms = match (&args.from, &args.after) {
-        (Some(from), _) => parse_time(from)
-            .ok_or_else(|| Failure::usage("--from takes a time such as 2027-01-01T00:00:00Z"))?,
-        (None, after) => {
-            let after = after.as_deref().and_then(duration_ms);
-            let after = after.ok_or_else(|| Failure::usage("--in takes 90s, 15m, 12h or 30d"))?;
-            now_ms.saturating_add(after)
-        }
+/// Refuses a date at which a log that is recorded already is still to begin, or goes on. The database
+/// has the last word; this one comes before anything is made.
+fn refuse_overlap(begins_ms: u64, logs: &[RecordedLog]) -> Result<(), Failure> {
+    let in_the_way = |log: &&RecordedLog| {
+        let goes_on = log.ends_ms.is_some_and(|ends_ms| ends_ms > begins_ms);
+        log.retired_ms.is_none() && (log.begins_ms >= begins_ms || goes_on)
     };
-    let begins_ms = begins_ms.div_ceil(1_000).saturating_mul(1_000);
-    said_time(begins_ms).map(|_| begins_ms)
+    let Some(log) = logs.iter().rev().find(in_the_way) else {
+        return Ok(());
+    };
+    let until = match log.begins_ms >= begins_ms {
+        true => format!("begins at {}", said_time(log.begins_ms)?),
+        false => format!(
+            "goes on until {}",
+            said_time(log.ends_ms.unwrap_or_default())?
+        ),
+    };
+    Err(Failure::usage(format!(
+        "the log {:?} {until}, and a new one begins later than every other: choose a later date, or \
+         retire {:?} first, for ever, with `chancery log recover --log {} --retire {}`; nothing was \
+         changed",
+        log.name, log.name, log.name, log.origin
+    )))
+}
+
+/// When a log is to begin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Begin {
+    /// In milliseconds since the Unix epoch.
+    At(u64),
+    /// In so many milliseconds.
+    In(u64),
+}
+
+impl Begin {
+    fn of(args: &LogNewArgs) -> Result<Self, Failure> {
+        match (&args.from, &args.after) {
+            (Some(from), _) => parse_time(from)
+                .map(Self::At)
+                .ok_or_else(|| Failure::usage("--from takes a time such as 2027-01-01T00:00:00Z")),
+            (None, after) => after
+                .as_deref()
+                .and_then(duration_ms)
+                .map(Self::In)
+                .ok_or_else(|| Failure::usage("--in takes 90s, 15m, 12h or 30d")),
+        }
+    }
+
+    /// Returns when that is: a whole second, as trust documents say it.
+    fn at(self, now_ms: u64) -> Result<u64, Failure> {
+        let begins_ms = match self {
+            Self::At(begins_ms) => begins_ms,
+            Self::In(after_ms) => now_ms.saturating_add(after_ms),
+        };
+        let begins_ms = begins_ms.div_ceil(1_000).saturating_mul(1_000);
+        said_time(begins_ms).map(|_| begins_ms)
+    }
 }
 
 fn duration_ms(text: &str) -> Option<u64> {

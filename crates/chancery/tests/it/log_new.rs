@@ -188,6 +188,8 @@ async fn an_instance_whose_log_is_retired_goes_on_with_another_and_serves_both()
         fs::remove_file(instance.file(name)).unwrap();
     }
     instance.succeed(&["log", "verify"]);
+    let checked = instance.succeed(&["config", "check"]);
+    assert!(checked.contains("the log is frozen"), "{checked}");
     let production = instance.serve();
     let client = production.client();
     assert_eq!(
@@ -205,4 +207,63 @@ async fn an_instance_whose_log_is_retired_goes_on_with_another_and_serves_both()
         .unwrap();
     assert_eq!(received(&answer).0, 1);
     instance.stop(production);
+}
+
+#[tokio::test]
+async fn a_log_is_not_begun_before_one_that_is_scheduled_unless_that_is_given_up() {
+    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+    instance.issue(2).await;
+    let scheduled = [
+        "log",
+        "new",
+        "--name",
+        "far",
+        "--from",
+        "2127-01-01T00:00:00Z",
+    ];
+    instance.succeed(&scheduled);
+    let sooner = ["log", "new", "--name", "next", "--in", "1h"];
+    for from in ["2126-12-31T00:00:00Z", "2127-01-01T00:00:00Z"] {
+        let new = ["log", "new", "--name", "next", "--from", from];
+        let words = ["\"far\" begins at 2127-01-01T00:00:00Z", "--retire"];
+        assert_refused(&instance.run(&new), 2, &words);
+    }
+    let retire = |name: &str| {
+        let origin = format!("ca.example.org/ct/{name}");
+        instance.succeed(&["log", "recover", "--log", name, "--retire", &origin]);
+    };
+    // The one before it goes on until then.
+    retire("far");
+    let words = ["\"main\" goes on until 2127-01-01T00:00:00Z"];
+    assert_refused(&instance.run(&sooner), 2, &words);
+    retire("main");
+    assert!(!instance.file("logs/next.yaml").exists());
+    let past = [
+        "log",
+        "new",
+        "--name",
+        "next",
+        "--from",
+        "2026-01-01T00:00:00Z",
+    ];
+    assert_refused(&instance.run(&past), 2, &["was retired at"]);
+    instance.succeed(&["log", "new", "--name", "next", "--in", "0s"]);
+
+    let production = instance.serve();
+    let client = production.client();
+    let answer = client
+        .signing_cert(&instance.identity().await)
+        .await
+        .unwrap();
+    assert_eq!(received(&answer).0, 0);
+    // The one that never began is in no trust root, and the first is trusted until it was retired.
+    let windows = windows(&client).await;
+    let [old, new] = &windows[..] else {
+        panic!("{windows:?}");
+    };
+    let (end, start) = (old["end"].as_str().unwrap(), new["start"].as_str().unwrap());
+    assert!(end < "2127", "{windows:?}");
+    assert!(new["end"].is_null() && old["start"].as_str().unwrap() < start);
+    instance.stop(production);
+    instance.succeed(&["config", "check"]);
 }
