@@ -3,7 +3,7 @@
 use chancery_log::StoreError;
 use chancery_tlog::TreeHead;
 
-use super::log::{LockedHead, begin};
+use super::appending::{LockedHead, begin};
 use super::sql;
 use super::writers::{Loan, Writers};
 use crate::error::store_error;

@@ -3,7 +3,7 @@
 use sqlx::Executor;
 use sqlx::postgres::PgBindIterExt;
 
-use super::log::LockedHead;
+use super::appending::LockedHead;
 use super::{BEGIN, Connection, sql};
 use crate::rows::Rows;
 

@@ -16,6 +16,8 @@ mod sql;
 mod tiles;
 mod write;
 
+#[path = "../both/appending.rs"]
+mod appending;
 #[path = "../both/copies.rs"]
 mod copies;
 #[path = "../both/database.rs"]

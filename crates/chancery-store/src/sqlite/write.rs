@@ -22,7 +22,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite};
 
-use super::log::LockedHead;
+use super::appending::LockedHead;
 use super::{Connection, sql};
 use crate::rows::{HeadSwap, Rows};
 
