@@ -8,25 +8,29 @@
 //! process of the instance may take the last two.
 
 mod alone;
+mod freezing;
 mod log_files;
 mod rotation;
+mod trust;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chancery_ca::{IssuanceLogs, LoggedPrecertificates};
 use chancery_keys::{Passphrase, PublicKey};
-use chancery_log::clock::{Clock, from_unix_ms, unix_ms};
+use chancery_log::clock::{Clock, unix_ms};
 use chancery_log::{FrozenLog, FrozenLogParts, Log, LogReader, LogStore, PublishedLog};
-use chancery_server::{LogRead, ServedLog, TrustedLog};
+use chancery_server::{LogRead, ServedLog};
 use chancery_store::{Instance, Readers, RecordedLog, Store};
 use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
-use url::Url;
 
 pub(crate) use self::alone::{Alone, alone, choose, each_alone};
+use self::freezing::Freezing;
 use self::log_files::LogFiles;
 pub(crate) use self::log_files::{expected_origin, origin, other};
 pub(crate) use self::rotation::{Rotation, WriteDocuments};
@@ -34,15 +38,6 @@ use crate::config::{Config, ShardConfig};
 use crate::exporting;
 use crate::failure::Failure;
 use crate::submitting;
-
-/// How long after its end a log is retired. By then no process has a clock that says an earlier time
-/// (each is within 2 s of the database's), and no request that has an entry there is still on its way:
-/// a request has 30 s, of which an external log may take 20 s, and what was handed out is recorded a
-/// second later.
-const RETIRE_AFTER: Duration = Duration::from_secs(60);
-
-/// A receipt's time may be ahead of the clock that said when the log was retired by so much.
-const TOLERANCE_MS: u64 = 2_000;
 
 /// The logs of an instance that is open.
 pub(crate) struct Shards {
@@ -56,9 +51,7 @@ pub(crate) struct Shards {
     submissions: Option<Arc<Submissions>>,
     /// What was said last of a log that is not as it should be.
     complaints: BTreeMap<String, String>,
-    /// Since when this process has seen each log past its end, at every look.
-    over_since: BTreeMap<String, Instant>,
-    retire_after: Duration,
+    freezing: Freezing,
 }
 
 /// A log that is served.
@@ -89,8 +82,7 @@ impl Shards {
             shown: BTreeMap::new(),
             submissions,
             complaints: BTreeMap::new(),
-            over_since: BTreeMap::new(),
-            retire_after: RETIRE_AFTER,
+            freezing: Freezing::default(),
         };
         shards.refuse_unrecorded()?;
         let issuing = shards.issuing()?.map(|log| log.name.clone());
@@ -151,23 +143,6 @@ impl Shards {
             Some(ServedLog { log, read, roots })
         });
         served.collect()
-    }
-
-    /// Returns the logs that verifiers trust: all that are recorded, those of later dates included.
-    pub(crate) fn trusted(&self) -> Result<Vec<TrustedLog>, Failure> {
-        let trusted = |log: &RecordedLog| {
-            let url = format!("{}/ct/{}", self.config.url, log.name);
-            Ok(TrustedLog {
-                key: public_key(log)?,
-                url: Url::parse(&url).map_err(Failure::from_error)?,
-                begins: from_unix_ms(log.begins_ms),
-                ends: trusted_until_ms(log).map(from_unix_ms),
-            })
-        };
-        let external = submitting::trusted(&self.config, self.instance.created_ms)?;
-        let logs = self.instance.logs.iter();
-        let logs = logs.filter(|log| has_begun_if_retired(log)).map(trusted);
-        logs.chain(external.map(Ok)).collect()
     }
 
     /// Returns what takes submissions from outside, if they are taken.
@@ -266,66 +241,6 @@ impl Shards {
         Ok(())
     }
 
-    /// Tells whether nobody can append to a log any more, or is to. A log is over when its end is so
-    /// long ago by the clock that all processes share, and when this process has seen it past its end
-    /// for as long by a clock that nobody sets: a clock that jumps ahead, and is put right in time,
-    /// retires nothing, also where it is the only one.
-    async fn is_over(&mut self, log: &RecordedLog) -> Result<bool, Failure> {
-        if log.retired_ms.is_some() {
-            return Ok(true);
-        }
-        let Some(ends_ms) = log.ends_ms else {
-            return Ok(false);
-        };
-        let time_ms = self.store.time_ms(unix_ms(self.clock.now())).await;
-        let past_ms = time_ms.map_err(Failure::from_error)?.checked_sub(ends_ms);
-        let Some(past_ms) = past_ms else {
-            self.over_since.remove(&log.name);
-            return Ok(false);
-        };
-        let name = log.name.clone();
-        let seen = self.over_since.entry(name).or_insert_with(Instant::now);
-        Ok(Duration::from_millis(past_ms).min(seen.elapsed()) >= self.retire_after)
-    }
-
-    /// Makes a log's head final and keeps its checkpoint. First the database refuses every batch; what
-    /// is its head then is the last, and is guarded and signed like any other. Nothing else is kept:
-    /// where the head cannot be read or released now, the next look tries again.
-    async fn freeze(&self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
-        // What was handed out can be recorded until the log is retired.
-        open.close().await;
-        if log.retired_ms.is_none() {
-            let grace_ms = u64::try_from(self.retire_after.as_millis()).unwrap_or(u64::MAX);
-            let now_ms = unix_ms(self.clock.now());
-            let retired = self.store.retire_ended_log(log.log, grace_ms, now_ms).await;
-            if !retired.map_err(Failure::from_error)? {
-                // Another process was quicker: the next look says so.
-                return Ok(());
-            }
-        }
-        let last = open.last().await.map_err(Failure::from_error)?;
-        let (tree, checkpoint) = (&last.head.tree, &last.checkpoint);
-        let kept = self
-            .store
-            .put_final_checkpoint(log.log, tree, checkpoint)
-            .await;
-        if kept.map_err(Failure::from_error)? || self.is_kept(log).await? {
-            return Ok(());
-        }
-        Err(Failure::failed(format!(
-            "the final checkpoint, of {} entries, is not kept: the database has another head by now",
-            tree.tree_size
-        )))
-    }
-
-    /// Tells whether a log has its final checkpoint by now.
-    async fn is_kept(&self, log: &RecordedLog) -> Result<bool, Failure> {
-        let found = self.store.instance().await.map_err(Failure::from_error)?;
-        let logs = found.map(|found| found.logs).unwrap_or_default();
-        let kept = |found: &RecordedLog| found.log == log.log && found.final_checkpoint.is_some();
-        Ok(logs.iter().any(kept))
-    }
-
     /// Returns the log that takes entries now, if one does already.
     fn issuing(&self) -> Result<Option<&RecordedLog>, Failure> {
         let now_ms = unix_ms(self.clock.now());
@@ -382,20 +297,6 @@ impl Shards {
             self.complaints.insert(name.to_owned(), said);
         }
     }
-}
-
-/// Returns until when receipts of a log are trusted, if there is such a time: its end, or when it was
-/// retired if that was earlier. An end that is recorded later changes nothing then.
-fn trusted_until_ms(log: &RecordedLog) -> Option<u64> {
-    let retired_ms = log.retired_ms.map(|time| time.saturating_add(TOLERANCE_MS));
-    let ends = [log.ends_ms, retired_ms];
-    ends.into_iter().flatten().min()
-}
-
-/// Tells whether a log may have entries: one that was retired before it began has none, and no time at
-/// which it was to be trusted.
-fn has_begun_if_retired(log: &RecordedLog) -> bool {
-    trusted_until_ms(log).is_none_or(|until_ms| until_ms > log.begins_ms)
 }
 
 /// Refuses an instance whose last log is retired: nobody issues from it.

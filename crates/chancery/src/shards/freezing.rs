@@ -1,0 +1,100 @@
+//! The last two steps with a log: retiring it some time after its end, and keeping its last checkpoint.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chancery_log::Log;
+use chancery_log::clock::unix_ms;
+use chancery_store::RecordedLog;
+
+use super::Shards;
+use crate::failure::Failure;
+
+/// How long after its end a log is retired. By then no process has a clock that says an earlier time
+/// (each is within 2 s of the database's), and no request that has an entry there is still on its way:
+/// a request has 30 s, of which an external log may take 20 s, and what was handed out is recorded a
+/// second later.
+const RETIRE_AFTER: Duration = Duration::from_secs(60);
+
+/// When logs are retired.
+pub(super) struct Freezing {
+    /// Since when this process has seen each log past its end, at every look.
+    over_since: BTreeMap<String, Instant>,
+    pub(super) retire_after: Duration,
+}
+
+impl Default for Freezing {
+    fn default() -> Self {
+        Self {
+            over_since: BTreeMap::new(),
+            retire_after: RETIRE_AFTER,
+        }
+    }
+}
+
+impl Shards {
+    /// Tells whether nobody can append to a log any more, or is to. A log is over when its end is so
+    /// long ago by the clock that all processes share, and when this process has seen it past its end
+    /// for as long by a clock that nobody sets: a clock that jumps ahead, and is put right in time,
+    /// retires nothing, also where it is the only one.
+    pub(super) async fn is_over(&mut self, log: &RecordedLog) -> Result<bool, Failure> {
+        if log.retired_ms.is_some() {
+            return Ok(true);
+        }
+        let Some(ends_ms) = log.ends_ms else {
+            return Ok(false);
+        };
+        let time_ms = self.store.time_ms(unix_ms(self.clock.now())).await;
+        let past_ms = time_ms.map_err(Failure::from_error)?.checked_sub(ends_ms);
+        let Some(past_ms) = past_ms else {
+            self.freezing.over_since.remove(&log.name);
+            return Ok(false);
+        };
+        let name = log.name.clone();
+        let seen = self
+            .freezing
+            .over_since
+            .entry(name)
+            .or_insert_with(Instant::now);
+        Ok(Duration::from_millis(past_ms).min(seen.elapsed()) >= self.freezing.retire_after)
+    }
+
+    /// Makes a log's head final and keeps its checkpoint. First the database refuses every batch; what
+    /// is its head then is the last, and is guarded and signed like any other. Nothing else is kept:
+    /// where the head cannot be read or released now, the next look tries again.
+    pub(super) async fn freeze(&self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
+        // What was handed out can be recorded until the log is retired.
+        open.close().await;
+        if log.retired_ms.is_none() {
+            let grace_ms =
+                u64::try_from(self.freezing.retire_after.as_millis()).unwrap_or(u64::MAX);
+            let now_ms = unix_ms(self.clock.now());
+            let retired = self.store.retire_ended_log(log.log, grace_ms, now_ms).await;
+            if !retired.map_err(Failure::from_error)? {
+                // Another process was quicker: the next look says so.
+                return Ok(());
+            }
+        }
+        let last = open.last().await.map_err(Failure::from_error)?;
+        let (tree, checkpoint) = (&last.head.tree, &last.checkpoint);
+        let kept = self
+            .store
+            .put_final_checkpoint(log.log, tree, checkpoint)
+            .await;
+        if kept.map_err(Failure::from_error)? || self.is_kept(log).await? {
+            return Ok(());
+        }
+        Err(Failure::failed(format!(
+            "the final checkpoint, of {} entries, is not kept: the database has another head by now",
+            tree.tree_size
+        )))
+    }
+
+    /// Tells whether a log has its final checkpoint by now.
+    async fn is_kept(&self, log: &RecordedLog) -> Result<bool, Failure> {
+        let found = self.store.instance().await.map_err(Failure::from_error)?;
+        let logs = found.map(|found| found.logs).unwrap_or_default();
+        let kept = |found: &RecordedLog| found.log == log.log && found.final_checkpoint.is_some();
+        Ok(logs.iter().any(kept))
+    }
+}
