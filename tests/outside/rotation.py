@@ -29,7 +29,8 @@ from service import Service, check, issuer_of, main
 CLIENTS = 4
 # What `log new` wants at least is 30 s.
 NOTICE_S = 32
-FREEZE_TIMEOUT_S = 60
+# The old log is retired a minute after its end.
+FREEZE_TIMEOUT_S = 120
 # Of each log, so many certificates are held against its tiles; of all, the receipt is verified.
 INCLUDED = 50
 BEFORE, AFTER = "dev", "next"
