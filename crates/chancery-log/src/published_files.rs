@@ -9,6 +9,7 @@
 
 mod folder;
 mod log_key;
+mod opened;
 mod place;
 
 use std::io;

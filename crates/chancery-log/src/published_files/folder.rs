@@ -1,24 +1,17 @@
 //! Published files in a folder: a web server can serve it as it stands.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use super::opened::Opened;
 use super::place::{FilePlace, NewFile, PlaceError};
 
 /// How long to wait for another process to have replaced the checkpoint.
 const LOCK: Duration = Duration::from_secs(5);
-
-/// Held while the checkpoint is replaced. Web servers leave out what begins with a dot, or should.
-const LOCK_FILE: &str = ".lock";
-
-/// Tells the temporary files of one process apart.
-static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A folder of published files. Writers of several processes may use one at a time or together.
 #[derive(Clone, Debug)]
@@ -37,39 +30,23 @@ impl Folder {
 
     /// Reads a regular file of at most `bound` bytes; `None` if there is none.
     pub(super) fn read_now(&self, name: &str, bound: u64) -> io::Result<Option<Vec<u8>>> {
-        let path = self.0.join(name);
-        let metadata = match fs::symlink_metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e),
-        };
-        let invalid = |wrong: String| io::Error::new(io::ErrorKind::InvalidData, wrong);
-        if !metadata.is_file() {
-            return Err(invalid("it is no regular file".to_owned()));
+        let found = Opened::open(&self.0).and_then(|mut opened| opened.read(name, bound));
+        match found {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
         }
-        let mut bytes = Vec::new();
-        File::open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > bound {
-            return Err(invalid(format!("it has more than {bound} bytes")));
-        }
-        Ok(Some(bytes))
     }
 
     fn write_now(&self, files: &[NewFile]) -> io::Result<()> {
-        let mut changed = BTreeSet::new();
-        for NewFile { name, bytes } in files {
-            let path = self.0.join(name);
-            let folder = path.parent().unwrap_or(&self.0).to_owned();
-            make_folder(&folder, &mut changed)?;
-            write_and_sync(&folder, &path, bytes)?;
-            changed.insert(folder);
-        }
-        // A name is durable once its folder is.
-        changed.iter().try_for_each(|folder| sync(folder))
+        fs::create_dir_all(&self.0)?;
+        let mut opened = Opened::open(&self.0)?;
+        files.iter().try_for_each(|file| opened.write(file))?;
+        opened.sync()?;
+        sync_above(&self.0)
     }
 
     fn replace_now(&self, expected: Option<&[u8]>, file: NewFile) -> io::Result<bool> {
-        make_folder(&self.0, &mut BTreeSet::new())?;
+        fs::create_dir_all(&self.0)?;
         let _lock = self.lock()?;
         let bound = expected.map_or(0, <[u8]>::len) as u64;
         let found = match self.read_now(&file.name, bound) {
@@ -84,11 +61,7 @@ impl Folder {
     }
 
     fn lock(&self) -> io::Result<File> {
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(self.0.join(LOCK_FILE))?;
+        let lock = Opened::open(&self.0)?.lock_file()?;
         let begun = Instant::now();
         loop {
             match lock.try_lock() {
@@ -99,6 +72,14 @@ impl Folder {
                 Err(e) => return Err(e.into()),
             }
         }
+    }
+
+    fn remove_now(&self, name: &str) -> io::Result<()> {
+        gone(Opened::open(&self.0).and_then(|mut opened| opened.remove(name)))
+    }
+
+    fn remove_folder_now(&self, name: &str) -> io::Result<()> {
+        gone(Opened::open(&self.0).and_then(|mut opened| opened.remove_folder(name)))
     }
 
     async fn off_thread<T: Send + 'static>(
@@ -115,44 +96,18 @@ impl Folder {
     }
 }
 
-/// Makes a folder and those above it, and notes the ones that have a new name in them.
-fn make_folder(folder: &Path, changed: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
+/// Makes the names of the folders above durable: any of them may be new, by this process or by one
+/// that ended before it could.
+fn sync_above(folder: &Path) -> io::Result<()> {
+    let folder = fs::canonicalize(folder)?;
+    for above in folder.ancestors().skip(1) {
+        match File::open(above).and_then(|above| above.sync_all()) {
+            // Whoever may not read a folder has not made it.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
     }
-    let parent = folder.parent().unwrap_or_else(|| Path::new("."));
-    make_folder(parent, changed)?;
-    match fs::create_dir(folder) {
-        // Another process was faster, perhaps.
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => return Err(e),
-        _ => {}
-    }
-    let parent = match parent.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => parent,
-    };
-    changed.insert(parent.to_owned());
     Ok(())
-}
-
-fn write_and_sync(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!(".new-{}-{number}", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        // What is left of it is in nobody's way.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[async_trait]
@@ -193,13 +148,13 @@ impl FilePlace for Folder {
 
     async fn remove_folder(&self, name: &str) -> Result<(), PlaceError> {
         let name = name.to_owned();
-        self.off_thread(move |folder| gone(fs::remove_dir_all(folder.0.join(name))))
+        self.off_thread(move |folder| folder.remove_folder_now(&name))
             .await
     }
 
     async fn remove(&self, name: &str) -> Result<(), PlaceError> {
         let name = name.to_owned();
-        self.off_thread(move |folder| gone(fs::remove_file(folder.0.join(name))))
+        self.off_thread(move |folder| folder.remove_now(&name))
             .await
     }
 }
@@ -213,6 +168,8 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     fn file(name: &str, bytes: &[u8]) -> NewFile {
@@ -268,5 +225,40 @@ mod tests {
         };
         assert!(replace(Some(first), b"new").await);
         assert_eq!(folder.read("checkpoint", 9).await.unwrap().unwrap(), b"new");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_or_read_through_a_symbolic_link() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("000"), b"precious").unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::new(parent.path());
+        folder.write(vec![file("checkpoint", b"1")]).await.unwrap();
+        symlink(outside.path(), parent.path().join("tile")).unwrap();
+        symlink(outside.path().join("made"), parent.path().join(".lock")).unwrap();
+
+        assert!(folder.write(vec![file("tile/000", b"x")]).await.is_err());
+        assert!(folder.write(vec![file("tile/new/1", b"x")]).await.is_err());
+        assert!(folder.read("tile/000", 99).await.is_err());
+        assert!(folder.remove("tile/000").await.is_err());
+        assert!(folder.remove_folder("tile").await.is_err());
+        let replaced = folder.replace(Some(b"1"), file("checkpoint", b"2")).await;
+        assert!(replaced.is_err(), "the lock is a link");
+
+        let left: Vec<_> = fs::read_dir(outside.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        let kept = fs::read(outside.path().join("000")).unwrap();
+        assert_eq!(kept, b"precious");
+        assert_eq!(folder.read("checkpoint", 9).await.unwrap().unwrap(), b"1");
+    }
+
+    #[tokio::test]
+    async fn names_that_lead_out_of_the_folder_are_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&parent.path().join("inner"));
+        for name in ["../x", "a/../../x", "/tmp/x", "", "a//b", "."] {
+            assert!(folder.write(vec![file(name, b"x")]).await.is_err(), "{name}");
+        }
+        assert!(!parent.path().join("x").exists());
     }
 }
