@@ -68,13 +68,7 @@ impl RemoteLog {
     }
 
     async fn entries_of_tile(&self, index: u64) -> Result<Vec<Vec<u8>>, StoreError> {
-        let name = |width| {
-            let name = format!("tile/{}", TilePath::Data { index, width });
-            match self.form {
-                Form::StaticCt => name,
-                Form::TlogTiles => name.replacen("tile/data/", "tile/entries/", 1),
-            }
-        };
+        let name = |width| self.form.data_tile_name(index, width);
         let id = TileId { level: 0, index };
         let Some(bytes) = self.tile(id, name, MAX_DATA_TILE).await? else {
             return Ok(Vec::new());

@@ -39,8 +39,9 @@ fn folder(name: &str) -> String {
 }
 
 impl Form {
-    /// Returns the name of the tile or bundle that holds entries.
-    pub(crate) fn data_tile_name(self, index: u64, width: u16) -> String {
+    /// Returns the name of the tile or bundle that holds `width` entries, 1 to 256, of which the first
+    /// is at 256 times `index`.
+    pub fn data_tile_name(self, index: u64, width: u16) -> String {
         let name = format!("tile/{}", TilePath::Data { index, width });
         match self {
             Self::StaticCt => name,
