@@ -11,7 +11,7 @@ use chancery_tlog::{Origin, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_
 use crate::published_files::{CheckpointError, verify_checkpoint};
 use crate::read::{PublishedLog, ReadError, stored_edge};
 use crate::snapshot::{SignedHead, Snapshot};
-use crate::store::{LogReader, StoreError};
+use crate::store::{LogStore, StoreError};
 
 /// What a frozen log is made of.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct FrozenLogParts {
     /// The key that signed the final checkpoint.
     pub public_key: PublicKey,
     /// Where the log's bytes are.
-    pub reader: Arc<dyn LogReader>,
+    pub store: Arc<dyn LogStore>,
     /// The final checkpoint, as it was signed.
     pub final_checkpoint: Bytes,
 }
@@ -34,6 +34,7 @@ pub struct FrozenLog {
     name: String,
     origin: Origin,
     public_key: PublicKey,
+    store: Arc<dyn LogStore>,
     last: Snapshot,
 }
 
@@ -71,18 +72,18 @@ impl FrozenLog {
             name,
             origin,
             public_key,
-            reader,
+            store,
             final_checkpoint,
         } = parts;
         let published = signed_head(final_checkpoint, &public_key, &origin)?;
         let signed = published.head.tree;
         let differs = |stored| OpenFrozenLogError::Differs { signed, stored };
-        let stored = reader.head().await?.tree;
+        let stored = store.head().await?.tree;
         if stored != signed {
             let (size, root) = (stored.tree_size, stored.root_hash);
             return Err(differs(format!("size {size} root {root}")));
         }
-        match stored_edge(&*reader, &signed).await? {
+        match stored_edge(&*store, &signed).await? {
             Ok(edge) if edge.tree_head() == signed => {}
             Ok(edge) => {
                 return Err(differs(format!(
@@ -96,7 +97,8 @@ impl FrozenLog {
             name,
             origin,
             public_key,
-            last: Snapshot::new(reader, Arc::new(published)),
+            last: Snapshot::new(Arc::clone(&store) as _, Arc::new(published)),
+            store,
         })
     }
 }
@@ -136,6 +138,10 @@ impl PublishedLog for FrozenLog {
 
     async fn newest(&self) -> Result<Snapshot, ReadError> {
         Ok(self.last.clone())
+    }
+
+    async fn pruned_below(&self) -> Result<u64, ReadError> {
+        Ok(self.store.pruned_below().await?)
     }
 
     fn known(&self) -> Option<Snapshot> {

@@ -87,6 +87,36 @@ pub(crate) fn tiered(
     })
 }
 
+/// Requires that entries which were pruned can be read. A replica that cannot would answer for a part
+/// of the log only.
+pub(crate) async fn require_readable(
+    config: &Config,
+    log: &RecordedLog,
+    store: &dyn LogStore,
+) -> Result<(), Failure> {
+    if config.export.is_some() {
+        return Ok(());
+    }
+    match store.pruned_below().await.map_err(Failure::from_error)? {
+        0 => Ok(()),
+        pruned => Err(Failure::configuration(format!(
+            "the first {pruned} entries of the log {:?} were pruned from the database, and the \
+             configuration does not say where they are published: give it the export that the \
+             instance's other processes have",
+            log.name
+        ))),
+    }
+}
+
+/// Remembers the first failure with one of several logs, and says the others.
+pub(crate) fn note(told: &mut Result<(), Failure>, name: &str, this: Result<(), Failure>) {
+    let Err(failure) = this else { return };
+    match told {
+        Ok(()) => *told = Err(failure.after(&format!("log {name}: "))),
+        Err(_) => eprintln!("chancery: log {name}: {failure}"),
+    }
+}
+
 /// What publishes the logs of an instance, each newest checkpoint.
 pub(crate) struct Exporting {
     config: Config,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chancery_log::clock::{FixedClock, from_unix_ms};
 use chancery_log::{
-    AppendError, FrozenLog, FrozenLogParts, LastHeadError, LogReader, OpenFrozenLogError,
+    AppendError, FrozenLog, FrozenLogParts, LastHeadError, LogReader, LogStore, OpenFrozenLogError,
     PublishedLog, Sequenced,
 };
 use chancery_tlog::{Origin, TilePath};
@@ -190,7 +190,7 @@ fn frozen_parts(log: &TestLog, checkpoint: Bytes) -> FrozenLogParts {
         name: "2027".to_owned(),
         origin: Origin::parse(ORIGIN).unwrap(),
         public_key: log.key().clone(),
-        reader: Arc::new(log.world.memory.clone()) as Arc<dyn LogReader>,
+        store: Arc::new(log.world.memory.clone()) as Arc<dyn LogStore>,
         final_checkpoint: checkpoint,
     }
 }
@@ -220,6 +220,9 @@ async fn a_frozen_log_is_read_as_it_was_without_its_key() {
         );
         assert!(one.is_some() && one == other, "{path:?}");
     }
+    assert_eq!(frozen.pruned_below().await.unwrap(), 0);
+    log.world.memory.prune(256).await.unwrap();
+    assert_eq!(frozen.pruned_below().await.unwrap(), 256);
     let beyond = TilePath::parse("data/001.p/45").unwrap();
     assert_eq!(frozen.tile(beyond).await.unwrap(), None);
 }

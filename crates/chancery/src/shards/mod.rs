@@ -23,7 +23,7 @@ use bytes::Bytes;
 use chancery_ca::{IssuanceLogs, LoggedPrecertificates};
 use chancery_keys::{Passphrase, PublicKey};
 use chancery_log::clock::{Clock, unix_ms};
-use chancery_log::{FrozenLog, FrozenLogParts, Log, LogReader, LogStore, PublishedLog};
+use chancery_log::{FrozenLog, FrozenLogParts, Log, LogStore, PublishedLog};
 use chancery_server::{LogRead, ServedLog};
 use chancery_store::{Instance, Readers, RecordedLog, Store};
 use chancery_submissions::Submissions;
@@ -215,6 +215,7 @@ impl Shards {
             tracing::warn!(guard.id = bound.guard.id(), "{warning}");
         }
         let store = self.store.bound_log_store(log);
+        exporting::require_readable(&self.config, log, &*store).await?;
         let store = exporting::tiered(&self.config, log, store)?;
         let clock = Arc::clone(&self.clock);
         let open = files.open(log, store, bound.guard, clock).await?;
@@ -229,11 +230,13 @@ impl Shards {
     }
 
     async fn show_frozen(&mut self, log: &RecordedLog) -> Result<(), Failure> {
+        let store = self.store.log_store(log.log);
+        exporting::require_readable(&self.config, log, &*store).await?;
         let frozen = FrozenLog::open(FrozenLogParts {
             name: log.name.clone(),
             origin: Origin::parse(&log.origin).map_err(Failure::from_error)?,
             public_key: public_key(log)?,
-            reader: self.reader(log) as Arc<dyn LogReader>,
+            store: self.reader(log),
             final_checkpoint: log.final_checkpoint.clone().unwrap_or_default().into(),
         });
         let frozen = Arc::new(frozen.await.map_err(Failure::from_error)?);
