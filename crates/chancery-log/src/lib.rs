@@ -22,6 +22,7 @@ mod deliveries;
 mod ending;
 pub mod export;
 mod find;
+mod flight;
 mod frozen;
 pub mod guard;
 mod leaf;

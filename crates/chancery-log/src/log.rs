@@ -318,7 +318,7 @@ impl Log {
         // What could not be released is tried again: who asks decides whether requests come here,
         // and without any nothing else would try.
         if self.publisher.newest().is_none_or(|n| n.head != stored) {
-            let published = self.publisher.publish(stored, None).await;
+            let published = self.publisher.publish_for_reader(stored).await;
             published.map_err(|e| unpublished(&e))?;
         }
         Ok(())

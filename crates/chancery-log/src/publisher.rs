@@ -11,6 +11,7 @@ use chancery_keys::SignError;
 use chancery_tlog::{TreeHead, verify_consistency};
 use tokio::sync::Mutex;
 
+use crate::flight::Flights;
 use crate::guard::{Advance, Guard, GuardError};
 use crate::proofs::consistency_proof;
 use crate::read::ReadError;
@@ -30,6 +31,7 @@ pub(crate) struct Publisher {
     pub(crate) witnesses: Option<Arc<dyn Witnesses>>,
     published: ArcSwapOption<SignedHead>,
     turn: Mutex<Turn>,
+    pub(crate) flights: Flights,
     /// Set once, when database and guard are at odds: nothing is signed any more.
     halted: OnceLock<String>,
 }
@@ -79,6 +81,7 @@ impl Publisher {
             turn: Mutex::new(Turn {
                 guarded: TreeHead::EMPTY,
             }),
+            flights: Flights::default(),
             halted: OnceLock::new(),
         }
     }

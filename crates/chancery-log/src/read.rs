@@ -91,11 +91,13 @@ impl PublishedLog for Log {
             (Err(_), Some(known)) => return Ok(known.clone()),
             (Err(e), None) => return Err(e.into()),
         };
-        match (self.publisher.publish(stored, None).await, known) {
-            (Ok(published), _) => Ok(self.snapshot(published)),
-            (Err(PublishError::Unwitnessed(_)), Some(known)) => Ok(known),
-            (Err(PublishError::Read(e)), _) => Err(e),
-            (Err(e), _) => Err(ReadError::Unpublished(e.to_string())),
+        match self.publisher.publish_for_reader(stored).await {
+            Ok(published) => Ok(self.snapshot(published)),
+            // The one known before may be older than what was released while this waited.
+            Err(e) => match (&*e, self.known()) {
+                (PublishError::Unwitnessed(_), Some(known)) => Ok(known),
+                _ => Err(unpublished(e)),
+            },
         }
     }
 
@@ -115,6 +117,21 @@ impl Log {
             Arc::clone(&self.publisher.store) as Arc<dyn LogReader>,
             published,
         )
+    }
+}
+
+/// Several readers may share the error.
+fn unpublished(error: Arc<PublishError>) -> ReadError {
+    match &*error {
+        PublishError::Read(ReadError::Inconsistent(what)) => ReadError::Inconsistent(what.clone()),
+        PublishError::Read(ReadError::Store(StoreError::Inconsistent(what))) => {
+            StoreError::Inconsistent(what.clone()).into()
+        }
+        PublishError::Read(ReadError::Store(StoreError::Unavailable(_))) => {
+            StoreError::Unavailable(Box::new(error)).into()
+        }
+        PublishError::Read(ReadError::Unpublished(why)) => ReadError::Unpublished(why.clone()),
+        other => ReadError::Unpublished(other.to_string()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! back.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_log::{
@@ -9,22 +10,42 @@ use chancery_log::{
 };
 use chancery_tlog::{Checkpoint, KeyName, NoteSignature, SignedNote, TreeHead, verify_consistency};
 
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::faulty::until;
 use crate::world::{TestLog, World, refused};
+
+/// Far more than anything here takes that does not wait for ever.
+const FOR_EVER: Duration = Duration::from_secs(60);
 
 /// One witness, which every process asks: it remembers the largest tree, as a real one does.
 #[derive(Debug, Default)]
-struct OneWitness(Mutex<Memory>);
+struct OneWitness(Mutex<Memory>, Notify);
 
 #[derive(Clone, Debug, Default)]
 struct Memory {
     seen: Option<TreeHead>,
     away: bool,
+    hangs: bool,
+    asked: u64,
     lines: u64,
 }
 
 impl OneWitness {
     fn set_away(&self, away: bool) {
         self.0.lock().unwrap().away = away;
+    }
+
+    /// While it hangs it answers nothing; whoever was asking gets the answer after.
+    fn set_hanging(&self, hangs: bool) {
+        self.0.lock().unwrap().hangs = hangs;
+        self.1.notify_waiters();
+    }
+
+    fn asked(&self) -> u64 {
+        self.0.lock().unwrap().asked
     }
 
     fn seen(&self) -> u64 {
@@ -43,6 +64,14 @@ impl Witnesses for OneWitness {
         let stated = Checkpoint::parse(checkpoint.text()).unwrap();
         assert_eq!(stated.head, *head);
         assert_eq!(checkpoint.signatures().len(), 2);
+        self.0.lock().unwrap().asked += 1;
+        loop {
+            let goes_on = self.1.notified();
+            if !self.0.lock().unwrap().hangs {
+                break;
+            }
+            goes_on.await;
+        }
         let memory = self.0.lock().unwrap().clone();
         if memory.away {
             return Err(CosignError::NoQuorum("one is away".to_owned()));
@@ -190,4 +219,91 @@ async fn a_witness_ahead_of_the_database_lets_nothing_out_and_both_sizes_are_sai
         None,
         "the witness may be the one that is wrong"
     );
+}
+
+#[tokio::test]
+async fn readers_of_a_log_whose_witness_hangs_are_served_what_is_released_and_ask_once() {
+    let (world, witness) = witnessed();
+    let log = world.open().await.unwrap();
+    log.append_many(2).await;
+    witness.set_away(true);
+    refused(&log).await;
+    witness.set_away(false);
+    witness.set_hanging(true);
+    let before = witness.asked();
+
+    let mut readers = JoinSet::new();
+    for _ in 0..200 {
+        let log = Arc::clone(&log.log);
+        readers.spawn(async move { log.newest().await.unwrap().head().tree.tree_size });
+    }
+    let read = timeout(FOR_EVER, readers.join_all()).await;
+    assert_eq!(read.expect("readers wait for the witness"), [2; 200]);
+    timeout(FOR_EVER, log.probe()).await.unwrap().unwrap_err();
+    assert_eq!(witness.asked(), before + 1, "one publication for all");
+
+    // Nobody asks any more, and what was begun for them comes to its end.
+    witness.set_hanging(false);
+    until("release", || log.status().tree.tree_size == 3).await;
+    log.check_log().await;
+}
+
+#[tokio::test]
+async fn readers_behind_a_batch_that_a_witness_holds_up_are_served_too() {
+    let (world, witness) = witnessed();
+    let log = world.open().await.unwrap();
+    log.append_many(2).await;
+    witness.set_hanging(true);
+    let before = witness.asked();
+    let waits = log.spawn_append();
+    until("question to the witness", || witness.asked() > before).await;
+    for _ in 0..3 {
+        let read = timeout(FOR_EVER, published(&log)).await;
+        assert_eq!(read.expect("a reader waits for the batch").1, 2);
+    }
+    witness.set_hanging(false);
+    waits.await.unwrap().unwrap();
+    assert_eq!(published(&log).await.1, 3);
+    assert_eq!(witness.asked(), before + 1, "the batch was published once");
+}
+
+#[tokio::test]
+async fn a_reader_who_hangs_up_breaks_no_publication_off() {
+    let (world, witness) = witnessed();
+    let log = world.open().await.unwrap();
+    witness.set_away(true);
+    refused(&log).await;
+    witness.set_away(false);
+    witness.set_hanging(true);
+    let before = witness.asked();
+    let reader = {
+        let log = Arc::clone(&log.log);
+        tokio::spawn(async move { log.newest().await.map(drop) })
+    };
+    until("question to the witness", || witness.asked() > before).await;
+    reader.abort();
+    reader.await.unwrap_err();
+    witness.set_hanging(false);
+    until("release", || log.status().tree.tree_size == 1).await;
+}
+
+#[tokio::test]
+async fn what_was_found_unwitnessed_a_moment_ago_is_not_signed_anew_for_each_reader() {
+    let (world, witness) = witnessed();
+    let log = world.open().await.unwrap();
+    log.append_many(1).await;
+    witness.set_away(true);
+    refused(&log).await;
+    let before = witness.asked();
+    tokio::time::pause();
+    for _ in 0..100 {
+        assert_eq!(published(&log).await.1, 1);
+    }
+    assert_eq!(witness.asked(), before + 1);
+    // The sequencer does not wait for that.
+    refused(&log).await;
+    assert_eq!(witness.asked(), before + 2);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    witness.set_away(false);
+    assert_eq!(published(&log).await.1, 2);
 }
