@@ -61,4 +61,4 @@ pub use store::{
     ServerRun, StoreError, StoredTerm, Tip,
 };
 pub use tiered::Tiered;
-pub use witnesses::{CosignError, Witnesses};
+pub use witnesses::{CosignError, WitnessStanding, Witnesses};

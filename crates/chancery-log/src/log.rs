@@ -20,7 +20,7 @@ use crate::sct::{Sct, SctError};
 use crate::sequencer::{Pending, Sequenced, Sequencer};
 use crate::signing::HeadSigner;
 use crate::store::{Head, LogStore, StoreError};
-use crate::witnesses::Witnesses;
+use crate::witnesses::{WitnessStanding, Witnesses};
 
 /// What a log is made of.
 #[derive(Debug)]
@@ -139,6 +139,8 @@ pub struct LogStatus {
     pub waiting: usize,
     /// Why nothing is signed any more, if so.
     pub halted: Option<String>,
+    /// How its witnesses stand.
+    pub witnesses: Vec<WitnessStanding>,
 }
 
 impl Log {
@@ -300,6 +302,7 @@ impl Log {
             timestamp_ms: newest.as_ref().map_or(0, |p| p.head.timestamp_ms),
             waiting: self.pool.max_capacity() - self.pool.capacity(),
             halted: self.publisher.halted().map(str::to_owned),
+            witnesses: self.publisher.witness_standings(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use chancery_keys::SignError;
-use chancery_tlog::{TreeHead, verify_consistency};
+use chancery_tlog::{NoteSignature, SignedNote, TreeHead, verify_consistency};
 use tokio::sync::Mutex;
 
 use crate::flight::Flights;
@@ -18,7 +18,7 @@ use crate::read::ReadError;
 use crate::signing::HeadSigner;
 use crate::snapshot::SignedHead;
 use crate::store::{Head, LogReader, LogStore};
-use crate::witnesses::{CosignError, Witnesses};
+use crate::witnesses::{CosignError, WitnessStanding, Witnesses};
 
 /// How often a newer head is published because a witness has seen it before this process.
 const MAX_OVERTAKEN: usize = 4;
@@ -96,6 +96,12 @@ impl Publisher {
         self.halted.get().map(String::as_str)
     }
 
+    /// Returns how the witnesses stand, if there are any.
+    pub(crate) fn witness_standings(&self) -> Vec<WitnessStanding> {
+        let witnesses = self.witnesses.as_deref();
+        witnesses.map_or_else(Vec::new, Witnesses::standings)
+    }
+
     /// Publishes `head`, which is committed, and returns the newest published head, which covers it.
     ///
     /// A head that is not newer than one already published must be a part of it: a database that
@@ -132,31 +138,43 @@ impl Publisher {
         extends: Option<&TreeHead>,
     ) -> Result<SignedHead, PublishError> {
         self.guard_past(turn, &head.tree, extends).await?;
-        for _ in 0..MAX_OVERTAKEN {
-            let (signed, mut note) = self.signer.sign(head).await?;
+        for tries_left in (0..MAX_OVERTAKEN).rev() {
+            let (signed, note) = self.signer.sign(head).await?;
             let Some(witnesses) = &self.witnesses else {
                 return Ok(signed);
             };
             let log = Arc::clone(&self.store) as Arc<dyn LogReader>;
-            match witnesses.cosign(&note, &head.tree, log).await {
-                Ok(lines) => {
-                    lines.into_iter().for_each(|line| note.push(line));
-                    let checkpoint = note.encode().into();
-                    return Ok(SignedHead {
-                        checkpoint,
-                        ..signed
-                    });
-                }
-                Err(CosignError::Ahead { name, witnessed }) => {
-                    head = self.overtaken(&head, &name, witnessed).await?;
-                    self.guard_past(turn, &head.tree, None).await?;
-                }
+            let (name, witnessed, without) = match witnesses.cosign(&note, &head.tree, log).await {
+                Ok(lines) => return Ok(cosigned(signed, note, lines)),
                 Err(CosignError::NoQuorum(why)) => return Err(PublishError::Unwitnessed(why)),
-            }
+                Err(CosignError::Ahead {
+                    name,
+                    witnessed,
+                    without,
+                }) => (name, witnessed, without),
+            };
+            let why = match self.overtaken(&head, &name, witnessed).await {
+                Ok(newer) if tries_left > 0 => {
+                    head = newer;
+                    self.guard_past(turn, &head.tree, None).await?;
+                    continue;
+                }
+                Ok(_) => PublishError::Unwitnessed(
+                    "other processes overtake this one at the witnesses again and again".to_owned(),
+                ),
+                Err(why) => why,
+            };
+            let Some(lines) = without else {
+                return Err(why);
+            };
+            tracing::warn!(
+                size = head.tree.tree_size,
+                error = &why as &dyn std::error::Error,
+                "a checkpoint is released although too few witnesses have cosigned it"
+            );
+            return Ok(cosigned(signed, note, lines));
         }
-        Err(PublishError::Unwitnessed(
-            "other processes overtake this one at the witnesses again and again".to_owned(),
-        ))
+        Err(PublishError::Unwitnessed("nobody was asked".to_owned()))
     }
 
     /// Returns the stored head where a witness has seen a larger tree than `head`: another process
@@ -279,5 +297,14 @@ impl Publisher {
         let stands = self.guard.read().await?;
         self.turn.lock().await.guarded = stands;
         Ok(stands)
+    }
+}
+
+/// Puts the lines of witnesses under a checkpoint.
+fn cosigned(signed: SignedHead, mut note: SignedNote, lines: Vec<NoteSignature>) -> SignedHead {
+    lines.into_iter().for_each(|line| note.push(line));
+    SignedHead {
+        checkpoint: note.encode().into(),
+        ..signed
     }
 }

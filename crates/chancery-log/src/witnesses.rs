@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use chancery_tlog::{NoteSignature, SignedNote, TreeHead};
@@ -25,19 +26,40 @@ pub trait Witnesses: Debug + Send + Sync {
         head: &TreeHead,
         log: Arc<dyn LogReader>,
     ) -> Result<Vec<NoteSignature>, CosignError>;
+
+    /// Returns how each of them stands, for metrics.
+    fn standings(&self) -> Vec<WitnessStanding> {
+        Vec::new()
+    }
+}
+
+/// How a witness stands, as far as this process has asked it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WitnessStanding {
+    /// The witness's name.
+    pub name: String,
+    /// The size of the largest tree that it has cosigned.
+    pub size: u64,
+    /// How often it was asked and did not cosign.
+    pub failures: u64,
+    /// When it cosigned last.
+    pub cosigned_at: Option<SystemTime>,
 }
 
 /// Why a checkpoint has not the cosignatures that it needs. It must not be released.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CosignError {
-    /// A witness without which there is no quorum says that it has seen a larger tree. That is
-    /// another process's doing, or the database was rolled back.
+    /// A witness without which there is no quorum says that it has seen a larger tree, and the
+    /// database has one: another process was quicker.
     #[error("the witness {name} says that it has seen {witnessed} entries of this log")]
     Ahead {
         /// The witness's name.
         name: String,
         /// The size of the tree that it has seen.
         witnessed: u64,
+        /// The lines under which the checkpoint may be released all the same, if the newer one
+        /// cannot be: only where the rule does not insist on a quorum.
+        without: Option<Vec<NoteSignature>>,
     },
     /// Too few have cosigned it: says who did not, and why.
     #[error("{0}")]

@@ -1,7 +1,7 @@
 //! What is remembered of a witness between two checkpoints: where it stood, and whether it is worth
 //! asking.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -16,6 +16,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 pub(crate) struct Standing {
     /// The size of the tree that it saw last, as far as this process knows.
     pub(crate) known: u64,
+    pub(crate) cosigned_at: Option<SystemTime>,
+    /// How often it was asked in vain since this process began.
+    pub(crate) failures: u64,
     failed: Option<Failed>,
 }
 
@@ -36,11 +39,13 @@ impl Standing {
     /// Notes that it cosigned; says whether it had failed before.
     pub(crate) fn cosigned(&mut self, size: u64) -> bool {
         self.known = size;
+        self.cosigned_at = Some(SystemTime::now());
         self.failed.take().is_some()
     }
 
     /// Notes that it did not; says whether this is news.
     pub(crate) fn failed(&mut self, why: String, now: Instant) -> bool {
+        self.failures = self.failures.saturating_add(1);
         let times = self.failed.as_ref().map_or(0, |f| f.times);
         let pause = FIRST_PAUSE
             .saturating_mul(1 << times.min(16))
@@ -71,8 +76,10 @@ mod tests {
         }
         assert!(standing.away(now + LONGEST_PAUSE / 2).is_some());
         assert_eq!(standing.away(now + LONGEST_PAUSE), None);
+        assert_eq!((standing.failures, standing.cosigned_at), (101, None));
         assert!(standing.cosigned(7));
         assert_eq!((standing.away(now), standing.known), (None, 7));
+        assert!(standing.cosigned_at.is_some());
         assert!(!standing.cosigned(8));
     }
 }

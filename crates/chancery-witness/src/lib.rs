@@ -13,10 +13,12 @@
 //! Protocol and formats: <https://c2sp.org/tlog-witness>, <https://c2sp.org/tlog-cosignature>,
 //! <https://c2sp.org/tlog-policy>.
 
+mod asked;
 mod away;
 mod client;
 mod cosigners;
 mod exchange;
+mod gathering;
 mod guard;
 mod state;
 mod verify;

@@ -29,6 +29,7 @@ struct Memory {
     seen: Option<TreeHead>,
     away: bool,
     hangs: bool,
+    not_required: bool,
     asked: u64,
     lines: u64,
 }
@@ -81,6 +82,7 @@ impl Witnesses for OneWitness {
             return Err(CosignError::Ahead {
                 name: "one".to_owned(),
                 witnessed: seen.tree_size,
+                without: memory.not_required.then(Vec::new),
             });
         }
         let proof = consistency_proof(&*log, seen.tree_size, head.tree_size).await;
@@ -306,4 +308,23 @@ async fn what_was_found_unwitnessed_a_moment_ago_is_not_signed_anew_for_each_rea
     tokio::time::advance(Duration::from_secs(2)).await;
     witness.set_away(false);
     assert_eq!(published(&log).await.1, 2);
+}
+
+#[tokio::test]
+async fn a_witness_ahead_that_is_not_required_holds_nothing_up() {
+    let (world, witness) = witnessed();
+    let log = world.open().await.unwrap();
+    log.append_many(2).await;
+    witness.0.lock().unwrap().not_required = true;
+    for ahead in [9, u64::MAX] {
+        witness.0.lock().unwrap().seen = Some(TreeHead {
+            tree_size: ahead,
+            ..TreeHead::EMPTY
+        });
+        log.append_one().await.unwrap();
+        let (names, _) = published(&log).await;
+        assert_eq!(names, [crate::world::ORIGIN; 2]);
+    }
+    assert_eq!(published(&log).await.1, 4);
+    log.check_log().await;
 }

@@ -2,13 +2,17 @@
 //! quorum, and no hand needed afterwards.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use chancery_log::{AppendError, PublishedLog as _};
+use chancery_log::{AppendError, Log, PublishedLog as _, WitnessStanding};
 use chancery_witness::Insistence::{Required, WithoutIfNeeded};
 use chancery_witness::Witness;
+use tokio::sync::Semaphore;
 
 use crate::server::{Behaviour, Server};
-use crate::world::{OneWitness, World, append_until_released, cosigners, published};
+use crate::world::{
+    OneWitness, World, append_until_released, cosigners, patient_cosigners, published,
+};
 
 fn ok(body: &str) -> Vec<u8> {
     let length = body.len();
@@ -174,7 +178,7 @@ async fn a_witness_that_is_not_required_is_not_waited_for_for_ever() {
         if published(&log, &[&witness]).await.1.len() == 1 {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the witness is back and is not asked");
 }
@@ -237,4 +241,102 @@ async fn a_database_that_went_back_releases_nothing_new_and_both_sizes_are_said(
         "{refusal}"
     );
     assert!(log.checkpoint().await.is_err());
+}
+
+/// Waits until a log's first witness stands as it should.
+async fn until_first(log: &Log, stands: impl Fn(&WitnessStanding) -> bool) {
+    let begun = Instant::now();
+    while !stands(&log.status().witnesses[0]) {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            log.status()
+        );
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_later_than_the_quorum_is_no_failure_and_says_where_the_witness_stands() {
+    let world = World::new();
+    let (late, good) = (world.witness("late.example"), world.witness("good.example"));
+    let permits = Arc::new(Semaphore::new(0));
+    let late_server = Server::start(Behaviour::Held(late.open(), Arc::clone(&permits))).await;
+    let good_server = Server::start(Behaviour::Honest(good.open())).await;
+    let asked = [(&late, &*late_server.url), (&good, &*good_server.url)];
+    let witnesses = patient_cosigners(&world, &asked, "any", Required);
+    let log = world.open(Some(witnesses)).await.unwrap();
+    // The first is on its way when the others come, and nobody else asks the witness meanwhile.
+    for size in 1..4 {
+        world.append(&log).await.unwrap();
+        let (head, names) = published(&log, &[&late, &good]).await;
+        assert_eq!(
+            (head.tree_size, &*names),
+            (size, &["good.example".to_owned()][..])
+        );
+    }
+    assert_eq!(log.status().witnesses[0].failures, 0);
+    assert_eq!(log.status().witnesses[0].cosigned_at, None);
+
+    permits.add_permits(1);
+    until_first(&log, |late| late.cosigned_at.is_some()).await;
+    // One question of one request: it is asked from where it stands.
+    permits.add_permits(1);
+    world.append(&log).await.unwrap();
+    let (head, names) = published(&log, &[&late, &good]).await;
+    assert_eq!((head.tree_size, names.len()), (4, 2));
+    let standing = &log.status().witnesses[0];
+    assert_eq!((standing.size, standing.failures), (4, 0));
+}
+
+#[tokio::test]
+async fn each_cell_of_the_table_in_the_documents_is_as_it_says() {
+    let down = || Behaviour::Silent;
+    let lies = || Behaviour::Says(ok(LINE));
+    let ahead = || Behaviour::Says(status("409 Conflict", "9\n"));
+    let immense = || Behaviour::Says(status("409 Conflict", "18446744073709551615\n"));
+    let cells: [(&str, fn() -> Behaviour, &str); 4] = [
+        ("down", down, "did not answer in time"),
+        ("lies", lies, "no cosignature"),
+        ("ahead", ahead, "seen 9 entries"),
+        ("immense", immense, "holds"),
+    ];
+    for (name, fault, said) in cells {
+        for insistence in [Required, WithoutIfNeeded] {
+            let world = World::new();
+            let witness = world.witness("faulty.example");
+            let server = Server::start(Behaviour::Honest(witness.open())).await;
+            let asked = [(&witness, &*server.url)];
+            let witnesses = cosigners(&world, &asked, "all", insistence);
+            let log = world.open(Some(witnesses)).await.unwrap();
+            world.append(&log).await.unwrap();
+            server.turn_into(fault());
+            let outcome = world.append(&log).await;
+            let (head, lines) = published(&log, &[&witness]).await;
+            match insistence {
+                Required => {
+                    let refusal = outcome.unwrap_err().to_string();
+                    assert!(refusal.contains(said), "{name}: {refusal}");
+                    assert_eq!((head.tree_size, lines.len()), (1, 1), "{name}");
+                }
+                WithoutIfNeeded => {
+                    outcome.unwrap();
+                    assert_eq!((head.tree_size, lines.len()), (2, 0), "{name}");
+                }
+            }
+            // Whatever it did, it is left alone for a while.
+            let standing = &log.status().witnesses[0];
+            assert!(standing.failures >= 1, "{name}: {standing:?}");
+            assert_eq!(standing.size, 1, "{name}");
+            if insistence == Required {
+                // The first pauses are short.
+                let mut tries = 0..10;
+                let left_alone = |refusal: AppendError| refusal.to_string().contains("again soon");
+                while !left_alone(world.append(&log).await.unwrap_err()) {
+                    assert!(tries.next().is_some(), "{name}: it is asked each time");
+                }
+            }
+            log.close().await;
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use chancery_witness::{Refusal, Witness};
@@ -14,6 +15,8 @@ use chancery_witness::{Refusal, Witness};
 pub(crate) enum Behaviour {
     /// It is the witness.
     Honest(Arc<Witness>),
+    /// It is the witness, and answers once there is a permit.
+    Held(Arc<Witness>, Arc<Semaphore>),
     /// It asks the witness, and changes what it says.
     Changed(Arc<Witness>, fn(String) -> String),
     /// It says these bytes and closes.
@@ -79,6 +82,11 @@ async fn serve(mut stream: TcpStream, behaviour: &Mutex<Behaviour>) -> std::io::
             .clone();
         match behaviour {
             Behaviour::Honest(witness) => {
+                let answer = answer(witness.add_checkpoint(&body).await);
+                stream.write_all(answer.as_bytes()).await?;
+            }
+            Behaviour::Held(witness, permits) => {
+                permits.acquire().await.unwrap().forget();
                 let answer = answer(witness.add_checkpoint(&body).await);
                 stream.write_all(answer.as_bytes()).await?;
             }

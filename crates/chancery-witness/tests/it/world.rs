@@ -160,6 +160,28 @@ pub(crate) fn cosigners(
     quorum: &str,
     insistence: Insistence,
 ) -> Cosigners {
+    let timeout = Duration::from_millis(400);
+    cosigners_within(world, witnesses, quorum, insistence, timeout)
+}
+
+/// Makes such a policy with a timeout that no test comes to.
+pub(crate) fn patient_cosigners(
+    world: &World,
+    witnesses: &[(&OneWitness, &str)],
+    quorum: &str,
+    insistence: Insistence,
+) -> Cosigners {
+    let timeout = Duration::from_secs(60);
+    cosigners_within(world, witnesses, quorum, insistence, timeout)
+}
+
+fn cosigners_within(
+    world: &World,
+    witnesses: &[(&OneWitness, &str)],
+    quorum: &str,
+    insistence: Insistence,
+    timeout: Duration,
+) -> Cosigners {
     let mut text = format!("log {}\n", world.log_keys()[0]);
     let mut names = String::new();
     for (witness, url) in witnesses {
@@ -172,7 +194,6 @@ pub(crate) fn cosigners(
     }
     text.push_str(&format!("group g {quorum}{names}\nquorum g\n"));
     let policy = WitnessPolicy::parse(text.as_bytes()).unwrap();
-    let timeout = Duration::from_millis(400);
     Cosigners::new(policy, &world.log_keys(), insistence, timeout).unwrap()
 }
 
