@@ -1,6 +1,7 @@
 //! Counters, gauges and histograms, exposed as `OpenMetrics` text.
 
 mod fulcio;
+mod witnesses;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -16,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub(crate) use fulcio::FulcioMetrics;
+use witnesses::WitnessGauges;
 
 /// What this process counts; one for both routers.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Metrics {
     log: LogGauges,
     scrub: ScrubGauges,
     export: ExportGauges,
+    witnesses: WitnessGauges,
     fulcio: Option<FulcioMetrics>,
     reload: ReloadGauges,
 }
@@ -92,6 +95,7 @@ impl Metrics {
             log: LogGauges::default(),
             scrub: ScrubGauges::default(),
             export: ExportGauges::default(),
+            witnesses: WitnessGauges::default(),
             reload: ReloadGauges::default(),
             registry: Registry::default(),
             fulcio: None,
@@ -127,6 +131,9 @@ impl Metrics {
         metrics
             .export
             .register(registry.sub_registry_with_prefix("log_export"));
+        metrics
+            .witnesses
+            .register(registry.sub_registry_with_prefix("log_witness"));
         metrics
             .reload
             .register(registry.sub_registry_with_prefix("config"));
@@ -230,7 +237,9 @@ impl Metrics {
         gauges.waiting.clear();
         gauges.halted.clear();
         gauges.checkpoint_age.clear();
+        self.witnesses.clear();
         for (name, status) in logs {
+            self.witnesses.stand(name, &status.witnesses);
             let log = &LogLabels::of(name);
             let size = i64::try_from(status.tree.tree_size).unwrap_or(i64::MAX);
             gauges.tree_size.get_or_create(log).set(size);
@@ -348,6 +357,7 @@ impl ReloadGauges {
 
 #[cfg(test)]
 mod tests {
+    use chancery_log::WitnessStanding;
     use chancery_tlog::TreeHead;
 
     use super::*;
@@ -366,6 +376,12 @@ mod tests {
             timestamp_ms: 1_000,
             waiting: 7,
             halted: None,
+            witnesses: vec![WitnessStanding {
+                name: "one.example".to_owned(),
+                size: 60_000,
+                failures: 3,
+                cosigned_at: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_500)),
+            }],
         };
         metrics.logs_are([("gone", status(1))].into_iter(), 0);
         let logs = [("2026", status(70_000)), ("2027", status(0))];
@@ -382,6 +398,9 @@ mod tests {
             r#"chancery_log_pool_waiting{log="2026"} 7"#,
             r#"chancery_log_halted{log="2026"} 0"#,
             r#"chancery_log_checkpoint_age_seconds{log="2026"} 1.5"#,
+            r#"chancery_log_witness_size{log="2026",witness="one.example"} 60000"#,
+            r#"chancery_log_witness_failures_total{log="2026",witness="one.example"} 3"#,
+            r#"chancery_log_witness_cosigned_seconds{log="2026",witness="one.example"} 1.5"#,
             "chancery_config_last_reload_successful 1",
             "# EOF",
         ];
