@@ -257,7 +257,10 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = Folder::new(&parent.path().join("inner"));
         for name in ["../x", "a/../../x", "/tmp/x", "", "a//b", "."] {
-            assert!(folder.write(vec![file(name, b"x")]).await.is_err(), "{name}");
+            assert!(
+                folder.write(vec![file(name, b"x")]).await.is_err(),
+                "{name}"
+            );
         }
         assert!(!parent.path().join("x").exists());
     }

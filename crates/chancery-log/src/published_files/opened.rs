@@ -87,11 +87,8 @@ impl Opened {
 
     /// Opens the file that is held while the checkpoint is replaced.
     pub(super) fn lock_file(&self) -> io::Result<File> {
-        let flags = OFlags::RDWR
-            | OFlags::CREATE
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.root, LOCK_FILE, flags, Mode::from(0o666));
         regular(file.map_err(no_link)?.into())
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chancery_log::clock::{FixedClock, from_unix_ms};
 use chancery_log::{
-    AppendError, FrozenLog, FrozenLogParts, LastHeadError, LogReader, LogStore, OpenFrozenLogError,
+    AppendError, FrozenLog, FrozenLogParts, LastHeadError, LogStore, OpenFrozenLogError,
     PublishedLog, Sequenced,
 };
 use chancery_tlog::{Origin, TilePath};
