@@ -71,6 +71,8 @@ class Rotation:
                     "the old log to be frozen", FREEZE_TIMEOUT_S,
                     lambda: self.all_say("the log is frozen"),
                 )
+            # The server has closed a connection that was idle for so long.
+            service = Service(self.url)
             after = self.signed(service, "after")
             load.report()
             self.verify_certificates(service, root, load.chains)
