@@ -35,7 +35,8 @@ impl<'a> Gathering<'a> {
     /// over, or time is up. What is on its way then goes on by itself: only the answer is too late
     /// for this checkpoint, and the next one begins where the witness stands by then.
     pub(crate) async fn gather(&mut self, checkpoint: &SignedNote, log: &Arc<dyn LogReader>) {
-        let mut until = Instant::now() + self.cosigners.timeout;
+        // An exchange notes by itself that it took too long; that is heard here.
+        let mut until = Instant::now() + self.cosigners.timeout + GRACE;
         let mut answers = self.set_out(checkpoint, log);
         let mut in_grace = false;
         loop {

@@ -81,7 +81,7 @@ impl WitnessState {
             let path = path.to_owned();
             move |source| StateError { path, source }
         };
-        fs::create_dir_all(folder).map_err(failed(folder))?;
+        create_durably(folder).map_err(failed(folder))?;
         let path = folder.join("lock");
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
@@ -137,6 +137,20 @@ impl WitnessState {
 /// Returns the name of a log in a witness's URLs: SHA-256 of its origin in lower-case hex.
 pub(crate) fn origin_hash(origin: &Origin) -> String {
     hex::encode(Sha256::digest(origin.as_str().as_bytes()))
+}
+
+/// Makes the folder and those above it that are missing. A folder that a crash takes back would take
+/// along all that was made durable in it.
+fn create_durably(folder: &Path) -> io::Result<()> {
+    let folder = std::path::absolute(folder)?;
+    let missing: Vec<_> = folder.ancestors().take_while(|f| !f.exists()).collect();
+    fs::create_dir_all(&folder)?;
+    for made in missing {
+        if let Some(above) = made.parent() {
+            File::open(above)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 fn read(bytes: &[u8], origin: &Origin, key: &CosignatureKey) -> Result<Cosigned, String> {

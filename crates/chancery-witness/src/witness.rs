@@ -13,7 +13,7 @@ use chancery_tlog::{
     Rfc6962NoteSignature, SignedNote, TreeHead, VerifierKey, rfc6962_signature_input,
     verify_consistency,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinError;
 
 use crate::state::{Cosigned, OpenStateError, StateError, WitnessState, origin_hash};
@@ -43,8 +43,10 @@ struct Witnessed {
     log: WitnessedLog,
     /// Held while a request is judged and what it brings is made durable: each is judged by what
     /// the one before has left.
-    latest: Mutex<Option<Cosigned>>,
+    latest: Arc<Mutex<Option<Cosigned>>>,
 }
+
+type Latest = OwnedMutexGuard<Option<Cosigned>>;
 
 /// Why a witness does not cosign, with the status that c2sp.org/tlog-witness has for it. What is not
 /// 500 is the fault of who asks.
@@ -61,7 +63,8 @@ pub enum Refusal {
         /// The checkpoint's.
         size: u64,
     },
-    /// 403: no key that is known for the log has signed it, or a line that claims so does not verify.
+    /// 403: no key that is known for the log has signed it, or a line that claims so does not verify,
+    /// or is not the only one that does.
     #[error("the checkpoint is not signed by a known key of the log")]
     NotSigned,
     /// 404: the log is not one that this witness knows.
@@ -131,9 +134,10 @@ impl WitnessedLog {
         &self.origin
     }
 
-    /// Returns the lines by this log's keys, all of which must verify, if there are any.
+    /// Returns the lines by this log's keys, all of which must verify, if there are any. A key has
+    /// one line at most, so nobody can make a witness verify or keep more than the log has keys.
     fn verified(&self, checkpoint: &Checkpoint, note: &SignedNote) -> Option<Vec<NoteSignature>> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<NoteSignature> = Vec::new();
         for line in note.signatures() {
             let by = |(key, _): &&(VerifierKey, PublicKey)| {
                 *key.name() == line.name && key.key_id() == line.key_id
@@ -141,6 +145,11 @@ impl WitnessedLog {
             let Some((key, public_key)) = self.keys.iter().find(by) else {
                 continue;
             };
+            let same =
+                |other: &NoteSignature| other.name == line.name && other.key_id == line.key_id;
+            if lines.iter().any(same) {
+                return None;
+            }
             let verified = match key {
                 VerifierKey::Rfc6962 { .. } => {
                     let parsed = Rfc6962NoteSignature::parse(&line.signature).ok()?;
@@ -179,7 +188,7 @@ impl Witness {
             .map(|log| (origin_hash(&log.origin), log.origin.clone()))
             .collect();
         let logs = logs.into_iter().map(|log| {
-            let latest = Mutex::new(latest.remove(&log.origin));
+            let latest = Arc::new(Mutex::new(latest.remove(&log.origin)));
             (log.origin.clone(), Witnessed { log, latest })
         });
         Ok(Self {
@@ -218,9 +227,12 @@ impl Witness {
         let witnessed = witnessed.ok_or(Refusal::UnknownLog)?;
         let lines = witnessed.log.verified(&checkpoint, &request.checkpoint);
         let lines = lines.ok_or(Refusal::NotSigned)?;
-        // A caller who hangs up must not leave a file behind that memory knows nothing of.
+        // Callers wait their turn here, and are gone when they hang up: nothing piles up.
+        let latest = Arc::clone(&witnessed.latest).lock_owned().await;
+        // Who hangs up now must not leave a file behind that memory knows nothing of.
         let witness = Arc::clone(self);
-        let judged = tokio::spawn(async move { witness.extend(&request, checkpoint, lines).await });
+        let judged =
+            tokio::spawn(async move { witness.extend(latest, &request, checkpoint, lines).await });
         judged.await.map_err(Refusal::Interrupted)?
     }
 
@@ -234,12 +246,11 @@ impl Witness {
     /// Cosigns what extends the latest, with the log's lines under it verified.
     async fn extend(
         &self,
+        mut latest: Latest,
         request: &AddCheckpoint,
         checkpoint: Checkpoint,
         mut lines: Vec<NoteSignature>,
     ) -> Result<String, Refusal> {
-        let witnessed = self.logs.get(&checkpoint.origin);
-        let mut latest = witnessed.ok_or(Refusal::UnknownLog)?.latest.lock().await;
         let seen = latest
             .as_ref()
             .map_or(TreeHead::EMPTY, |latest| latest.head);

@@ -2,7 +2,7 @@
 //! quorum, and no hand needed afterwards.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chancery_log::{AppendError, Log, PublishedLog as _, WitnessStanding};
 use chancery_witness::Insistence::{Required, WithoutIfNeeded};
@@ -24,6 +24,13 @@ fn status(line: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {line}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
+const DAY_S: u64 = 24 * 60 * 60;
+
+fn now_s() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
+
 const LINE: &str = "\u{2014} faulty.example AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
 
 /// Everything that a server in the place of a witness may do, by name.
@@ -43,7 +50,7 @@ fn faults_of(
     own: &OneWitness,
     honest: Arc<Witness>,
 ) -> Vec<(&'static str, Behaviour)> {
-    use Behaviour::{Changed, Drips, Endless, Says, Silent};
+    use Behaviour::{Changed, Drips, Endless, Says, Signs, Silent};
     let other = {
         // The same name, another key.
         let other = world.witness(&own.name);
@@ -60,6 +67,50 @@ fn faults_of(
         ("a drip", Drips(open_end)),
         ("a flood", Endless(chunked)),
         ("silence", Silent),
+        (
+            "a cosignature of another head",
+            Signs(own.clone(), now_s(), |text| text.replacen('\n', "\n1", 1)),
+        ),
+        (
+            "a cosignature of no time",
+            Signs(own.clone(), 0, str::to_owned),
+        ),
+        (
+            "a cosignature of two days ago",
+            Signs(own.clone(), now_s() - 2 * DAY_S, str::to_owned),
+        ),
+        (
+            "a cosignature of the day after tomorrow",
+            Signs(own.clone(), now_s() + 2 * DAY_S, str::to_owned),
+        ),
+        (
+            "a cosignature of the end of time",
+            Signs(own.clone(), u64::MAX, str::to_owned),
+        ),
+        (
+            "a header without an end",
+            Endless(b"HTTP/1.1 200 OK\r\nx-more: A".to_vec()),
+        ),
+        (
+            "headers without an end",
+            Endless(
+                [
+                    &b"HTTP/1.1 200 OK\r\n"[..],
+                    &b"a:b\r\n".repeat(20_000),
+                    b"a",
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "an announcement again and again",
+            Drips(b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(2_000)),
+        ),
+        ("thousands of lines", Says(ok(&LINE.repeat(4_000)))),
+        (
+            "more lines than a note has",
+            Says(ok(&LINE.replace("faulty", "nobody").repeat(300))),
+        ),
     ];
     let says: [(&str, Vec<u8>); 17] = [
         ("nothing", Vec::new()),

@@ -8,7 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use chancery_tlog::AddCheckpoint;
 use chancery_witness::{Refusal, Witness};
+
+use crate::world::OneWitness;
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub(crate) enum Behaviour {
     Held(Arc<Witness>, Arc<Semaphore>),
     /// It asks the witness, and changes what it says.
     Changed(Arc<Witness>, fn(String) -> String),
+    /// It cosigns what becomes of the checkpoint's text, at that time.
+    Signs(OneWitness, u64, fn(&str) -> String),
     /// It says these bytes and closes.
     Says(Vec<u8>),
     /// It says these bytes, and goes on with the last of them for ever.
@@ -93,6 +98,12 @@ async fn serve(mut stream: TcpStream, behaviour: &Mutex<Behaviour>) -> std::io::
             Behaviour::Changed(witness, change) => {
                 let said = witness.add_checkpoint(&body).await;
                 let answer = answer(said.map(change));
+                stream.write_all(answer.as_bytes()).await?;
+            }
+            Behaviour::Signs(witness, timestamp_s, change) => {
+                let request = AddCheckpoint::parse(&body).unwrap();
+                let line = witness.sign(&change(request.checkpoint.text()), timestamp_s);
+                let answer = answer(Ok(format!("{line}\n")));
                 stream.write_all(answer.as_bytes()).await?;
             }
             Behaviour::Says(bytes) => {

@@ -8,7 +8,7 @@ use chancery_log::consistency_proof;
 use chancery_tlog::{
     AddCheckpoint, Checkpoint, NoteSignature, SignatureType, SignedNote, TreeHead, key_id,
 };
-use chancery_witness::{OpenStateError, Refusal, Witness, verify_cosignature};
+use chancery_witness::{OpenStateError, Refusal, Witness, WitnessState, verify_cosignature};
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
@@ -271,4 +271,168 @@ async fn what_could_not_be_made_durable_is_not_answered() {
     assert!(matches!(refused, Refusal::State(_)), "{refused}");
     fs::remove_dir(&path).unwrap();
     history.add(&witness, 2, 3).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_hostile_log_or_anybody_sends_is_refused_and_leaves_no_trace() {
+    let history = History::of(9).await;
+    let witness = history.one.open();
+    history.add(&witness, 0, 5).await.unwrap();
+    let before = witness.latest(&hash_of_origin()).await;
+    let good = history.request(5, 9).await.encode();
+    let hash = good.lines().nth(1).unwrap();
+    let note = good.split_once("\n\n").unwrap().1;
+    let old = |old: &str| good.replacen("old 5", &format!("old {old}"), 1);
+    let line = note.lines().last().unwrap();
+    let claims = |size: &str| {
+        let head = format!("{}\n{size}\n", crate::world::ORIGIN);
+        format!("old 5\n\n{head}{hash}\n\n{line}\n")
+    };
+    let bodies: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", Vec::new()),
+        ("no text", vec![0xff; 20_000]),
+        ("newlines", vec![b'\n'; 30_000]),
+        (
+            "a proof of 10^6 lines",
+            format!("old 5\n{}\n{note}", format!("{hash}\n").repeat(1_000_000)).into(),
+        ),
+        (
+            "a proof of 64 lines",
+            format!("old 5\n{}\n{note}", format!("{hash}\n").repeat(64)).into(),
+        ),
+        ("an old size of 2^64", old("18446744073709551616").into()),
+        ("an old size with a sign", old("-5").into()),
+        ("an old size with a zero before", old("05").into()),
+        ("an old size beyond", old("18446744073709551615").into()),
+        (
+            "an old size twice",
+            good.replacen("old 5", "old 5\nold 5", 1).into(),
+        ),
+        ("a size of 2^64", claims("18446744073709551616").into()),
+        ("a size of 2^64 - 1", claims("18446744073709551615").into()),
+        ("a size with a sign", claims("+9").into()),
+        ("another line ending", good.replace('\n', "\r\n").into()),
+        (
+            "an origin in capitals",
+            good.replacen("log.example", "LOG.example", 1).into(),
+        ),
+        (
+            "an origin and a space",
+            good.replacen("2027\n", "2027 \n", 1).into(),
+        ),
+        (
+            "an origin with a path up",
+            good.replacen("2027\n", "../2027\n", 1).into(),
+        ),
+        (
+            "an empty origin",
+            good.replacen(crate::world::ORIGIN, "", 1).into(),
+        ),
+        (
+            "an extension",
+            good.replacen("\n\n\u{2014}", "\nmore\n\n\u{2014}", 1)
+                .into(),
+        ),
+        (
+            "a huge note",
+            format!("old 5\n\n{}\n\n{line}\n", "A".repeat(2_000_000)).into(),
+        ),
+        ("the line twice", format!("{good}{line}\n").into()),
+        (
+            "the line a hundred times",
+            format!("{good}{}", format!("{line}\n").repeat(99)).into(),
+        ),
+        (
+            "the line a thousand times",
+            format!("{good}{}", format!("{line}\n").repeat(999)).into(),
+        ),
+    ];
+    for (name, body) in bodies {
+        let refusal = witness.add_checkpoint(&body).await.unwrap_err();
+        let theirs = matches!(
+            refusal,
+            Refusal::Malformed(_)
+                | Refusal::OldSize { .. }
+                | Refusal::NotSigned
+                | Refusal::UnknownLog
+        );
+        let said = refusal.to_string();
+        assert!(
+            theirs && !said.is_empty() && said.len() < 300,
+            "{name}: {refusal}"
+        );
+        assert_eq!(witness.latest(&hash_of_origin()).await, before, "{name}");
+    }
+    history.add(&witness, 5, 9).await.unwrap();
+    drop(witness);
+    history.one.open();
+}
+
+#[tokio::test]
+async fn lines_by_others_are_not_kept() {
+    let history = History::of(3).await;
+    let witness = history.one.open();
+    let mut request = history.request(0, 3).await;
+    for number in 0..99 {
+        let other = history.world.witness(&format!("other-{number}.example"));
+        request
+            .checkpoint
+            .push(other.sign(request.checkpoint.text(), 1));
+    }
+    witness
+        .add_checkpoint(request.encode().as_bytes())
+        .await
+        .unwrap();
+    let latest = witness.latest(&hash_of_origin()).await.unwrap();
+    assert_eq!(
+        SignedNote::parse(latest.as_bytes())
+            .unwrap()
+            .signatures()
+            .len(),
+        2
+    );
+    drop(witness);
+    history.one.open();
+}
+
+#[tokio::test]
+async fn who_hangs_up_while_he_waits_leaves_nothing_and_who_hangs_up_after_leaves_it_whole() {
+    let history = Arc::new(History::of(3).await);
+    let witness = history.one.open();
+    let mut callers = JoinSet::new();
+    for _ in 0..50 {
+        let (history, witness) = (Arc::clone(&history), Arc::clone(&witness));
+        callers.spawn(async move { history.add(&witness, 0, 3).await.map(drop) });
+    }
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    callers.shutdown().await;
+    // Whatever came of it: memory and file are at one.
+    let latest = witness.latest(&hash_of_origin()).await;
+    let at = if latest.is_some() { 3 } else { 0 };
+    history.add(&witness, at, 3).await.unwrap();
+    let latest = witness.latest(&hash_of_origin()).await;
+    drop(witness);
+    assert_eq!(history.one.open().latest(&hash_of_origin()).await, latest);
+}
+
+#[test]
+fn a_folder_is_made_with_all_that_is_above_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("a/b/state");
+    WitnessState::open(&state).unwrap();
+    WitnessState::open(&state).unwrap();
+    let open = WitnessState::open(&state).unwrap();
+    assert!(matches!(
+        WitnessState::open(&state),
+        Err(OpenStateError::InUse(_))
+    ));
+    drop(open);
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(
+        WitnessState::open(&file),
+        Err(OpenStateError::Io(_))
+    ));
 }

@@ -14,7 +14,8 @@ use chancery_log::{
 };
 use chancery_tlog::ct::PrecertEntry;
 use chancery_tlog::{
-    Checkpoint, KeyName, Origin, SignedNote, TreeHead, VerifierKey, WitnessPolicy,
+    Checkpoint, Cosignature, KeyName, NoteSignature, Origin, SignedNote, TreeHead, VerifierKey,
+    WitnessPolicy,
 };
 use chancery_witness::{
     Cosigners, Insistence, Witness, WitnessGuard, WitnessState, WitnessedLog, verify_cosignature,
@@ -142,6 +143,18 @@ impl OneWitness {
         let name = KeyName::parse(&self.name).unwrap();
         let signer = Arc::clone(&self.key) as Arc<dyn Signer>;
         Witness::open(name, signer, state, logs)
+    }
+
+    /// Returns its line under a text, whatever it is.
+    pub(crate) fn sign(&self, text: &str, timestamp_s: u64) -> NoteSignature {
+        let message = Cosignature::message(text, timestamp_s);
+        let cosignature = Cosignature {
+            timestamp_s,
+            signature: self.key.sign_now(&message).unwrap().try_into().unwrap(),
+        };
+        let public_key = self.key.public_key().subject_public_key();
+        let name = KeyName::parse(&self.name).unwrap();
+        cosignature.to_note_signature(&name, &public_key.try_into().unwrap())
     }
 
     pub(crate) fn key(&self) -> VerifierKey {
