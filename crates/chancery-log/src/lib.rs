@@ -16,6 +16,7 @@
 //! catches up with 2 and 3.
 
 mod batch;
+mod causes;
 pub mod clock;
 pub mod copy;
 mod deliveries;
@@ -44,6 +45,7 @@ mod witnesses;
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 
+pub use causes::causes;
 pub use ending::LastHeadError;
 pub use frozen::{FrozenLog, FrozenLogParts, OpenFrozenLogError};
 pub use guard::{Guard, GuardError};
@@ -55,6 +57,7 @@ pub use publisher::PublishError;
 pub use read::{PublishedLog, ReadError};
 pub use sct::{Sct, SctError};
 pub use sequencer::Sequenced;
+pub use signing::ed25519_line;
 pub use snapshot::{SignedHead, Snapshot};
 pub use store::{
     Batch, Beyond, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError,

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Placed, Planned, Waiting, plan};
+use crate::causes::causes;
 use crate::clock::{Clock, unix_ms};
 use crate::deliveries::Deliveries;
 use crate::ending::KnownEnd;
@@ -206,7 +207,7 @@ impl Sequencer {
             // Says both heads, and halts the log, if the database really went back.
             self.catch_up().await?;
         }
-        outcome.map_err(|e| AppendError::Unavailable(chain(&e)))
+        outcome.map_err(|e| AppendError::Unavailable(causes(&e)))
     }
 
     /// Asks the store once; `waiting` is taken unless the server has to be met first.
@@ -268,7 +269,7 @@ impl Sequencer {
     /// Releases what is committed and was not released, by whichever process.
     async fn catch_up(&mut self) -> Result<(), AppendError> {
         let stored = self.store.head().await;
-        let stored = stored.map_err(|e| AppendError::Unavailable(chain(&e)))?;
+        let stored = stored.map_err(|e| AppendError::Unavailable(causes(&e)))?;
         let released = self.publisher.publish(stored, None).await;
         released.map_err(unreleased)?;
         self.behind = false;
@@ -332,18 +333,6 @@ fn no_plan() -> SequenceError {
 fn unreleased(e: PublishError) -> AppendError {
     match e {
         PublishError::Halted(reason) => AppendError::Halted(reason),
-        other => AppendError::Unavailable(chain(&other)),
+        other => AppendError::Unavailable(causes(&other)),
     }
-}
-
-/// Writes an error with its causes on one line, for the operator's log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(e) = cause {
-        text.push_str(": ");
-        text.push_str(&e.to_string());
-        cause = e.source();
-    }
-    text
 }

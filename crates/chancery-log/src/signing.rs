@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use chancery_keys::{Algorithm, Signer};
+use chancery_keys::{Algorithm, SignError, Signer};
 use chancery_tlog::ct::{DigitallySigned, LogId};
 use chancery_tlog::{
     Checkpoint, NoteSignature, Origin, Rfc6962NoteSignature, SignatureType, SignedNote, key_id,
@@ -69,7 +69,7 @@ impl HeadSigner {
                 signature: signature.clone(),
             }
             .to_note_signature(&self.origin, &self.log_id),
-            self.ed25519_line(&body).await?,
+            ed25519_line(&*self.witness_key, &self.origin, &body).await?,
         ];
         let note = SignedNote::new(body, lines).map_err(|e| encode(&e))?;
         let signed = SignedHead {
@@ -79,17 +79,25 @@ impl HeadSigner {
         };
         Ok((signed, note))
     }
+}
 
-    /// Signs the text of a note as c2sp.org/signed-note has it for Ed25519.
-    async fn ed25519_line(&self, body: &str) -> Result<NoteSignature, PublishError> {
-        let name = self.origin.key_name();
-        let public_key = self.witness_key.public_key().subject_public_key();
-        Ok(NoteSignature {
-            name: name.clone(),
-            key_id: key_id(name, SignatureType::Ed25519, public_key),
-            signature: self.witness_key.sign(body.as_bytes()).await?,
-        })
-    }
+/// Signs the text of a log's note as c2sp.org/signed-note has it for Ed25519, which the key is for.
+///
+/// # Errors
+///
+/// When the key makes no signature.
+pub async fn ed25519_line(
+    key: &dyn Signer,
+    origin: &Origin,
+    body: &str,
+) -> Result<NoteSignature, SignError> {
+    let name = origin.key_name();
+    let public_key = key.public_key().subject_public_key();
+    Ok(NoteSignature {
+        name: name.clone(),
+        key_id: key_id(name, SignatureType::Ed25519, public_key),
+        signature: key.sign(body.as_bytes()).await?,
+    })
 }
 
 fn encode(error: &dyn Display) -> PublishError {

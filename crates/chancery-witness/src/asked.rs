@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chancery_log::{LogReader, WitnessStanding};
+use chancery_log::{LogReader, WitnessStanding, causes};
 use chancery_tlog::{NoteSignature, SignedNote, TreeHead};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
@@ -91,7 +91,7 @@ impl Asked {
                 Ok(Brought::Ahead(witnessed)) => match log.head().await {
                     Ok(stored) if stored.tree.tree_size >= witnessed => Said::Ahead(witnessed),
                     Ok(stored) => self.unproven(witnessed, stored.tree.tree_size),
-                    Err(e) => self.failed(chain(&e)),
+                    Err(e) => self.failed(causes(&e)),
                 },
                 Ok(Brought::Cosigned(line)) => self.cosigned(head.tree_size, line),
                 Err(e) => self.faulty(&e),
@@ -124,7 +124,7 @@ impl Asked {
     }
 
     fn faulty(&self, error: &ExchangeError) -> Said {
-        let why = chain(error);
+        let why = causes(error);
         if let ExchangeError::Witness(WitnessError::Inconsistent { .. }) = error {
             tracing::error!(
                 witness = self.client.name(),
@@ -149,16 +149,4 @@ impl Asked {
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Writes an error with its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(e) = cause {
-        text.push_str(": ");
-        text.push_str(&e.to_string());
-        cause = e.source();
-    }
-    text
 }

@@ -12,10 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chancery_keys::{Algorithm, Signer};
 use chancery_log::guard::{Advance, Guard, GuardError};
-use chancery_log::{LogReader, ReadError, StoreError};
-use chancery_tlog::{
-    Checkpoint, NoteSignature, Origin, SignatureType, SignedNote, TreeHead, VerifierKey, key_id,
-};
+use chancery_log::{LogReader, ReadError, StoreError, ed25519_line};
+use chancery_tlog::{Checkpoint, Origin, SignedNote, TreeHead, VerifierKey};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
@@ -134,14 +132,8 @@ impl WitnessGuard {
             head: *head,
         }
         .body();
-        let name = self.origin.key_name();
-        let public_key = self.signer.public_key().subject_public_key();
-        let signature = self.signer.sign(body.as_bytes()).await;
-        let line = NoteSignature {
-            name: name.clone(),
-            key_id: key_id(name, SignatureType::Ed25519, public_key),
-            signature: signature.map_err(unavailable)?,
-        };
+        let line = ed25519_line(&*self.signer, &self.origin, &body).await;
+        let line = line.map_err(unavailable)?;
         SignedNote::new(body, vec![line]).map_err(unavailable)
     }
 }

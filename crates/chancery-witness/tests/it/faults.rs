@@ -50,7 +50,7 @@ fn faults_of(
     own: &OneWitness,
     honest: Arc<Witness>,
 ) -> Vec<(&'static str, Behaviour)> {
-    use Behaviour::{Changed, Drips, Endless, Says, Signs, Silent};
+    use Behaviour::{Changed, Drips, Endless, Says, Silent};
     let other = {
         // The same name, another key.
         let other = world.witness(&own.name);
@@ -67,6 +67,53 @@ fn faults_of(
         ("a drip", Drips(open_end)),
         ("a flood", Endless(chunked)),
         ("silence", Silent),
+    ];
+    let says: [(&str, Vec<u8>); 17] = [
+        ("nothing", Vec::new()),
+        ("no HTTP", b"\xff\xfe garbage\r\n\r\n".to_vec()),
+        ("an empty answer", ok("")),
+        ("a line that is none", ok("witnessed!\n")),
+        ("a line that is not ended", ok(LINE.trim_end())),
+        ("a line of another length", ok(LINE)),
+        (
+            "a line by nobody known",
+            ok(&LINE.replace("faulty", "nobody")),
+        ),
+        ("bytes that are no text", ok("\u{0}\u{1}\u{2}")),
+        (
+            "an answer cut short",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n\xe2".to_vec(),
+        ),
+        (
+            "a redirection",
+            status("302 Found\r\nlocation: http://127.0.0.1:1/", ""),
+        ),
+        ("an unknown log", status("404 Not Found", "who?")),
+        ("a refusal", status("403 Forbidden", "no")),
+        (
+            "its own trouble",
+            status("500 Internal Server Error", "oops"),
+        ),
+        ("a size that is none", status("409 Conflict", "many\n")),
+        ("the same size again", status("409 Conflict", "0\n")),
+        (
+            "an immense size",
+            status("409 Conflict", "18446744073709551615\n"),
+        ),
+        (
+            "a contradiction",
+            status("422 Unprocessable Entity", "it does not verify"),
+        ),
+    ];
+    all.extend(says.map(|(name, bytes)| (name, Says(bytes))));
+    all.extend(hostile(own));
+    all
+}
+
+/// What somebody does who has the witness's key, or means to fill this process's memory.
+fn hostile(own: &OneWitness) -> Vec<(&'static str, Behaviour)> {
+    use Behaviour::{Drips, Endless, Says, Signs};
+    vec![
         (
             "a cosignature of another head",
             Signs(own.clone(), now_s(), |text| text.replacen('\n', "\n1", 1)),
@@ -111,46 +158,7 @@ fn faults_of(
             "more lines than a note has",
             Says(ok(&LINE.replace("faulty", "nobody").repeat(300))),
         ),
-    ];
-    let says: [(&str, Vec<u8>); 17] = [
-        ("nothing", Vec::new()),
-        ("no HTTP", b"\xff\xfe garbage\r\n\r\n".to_vec()),
-        ("an empty answer", ok("")),
-        ("a line that is none", ok("witnessed!\n")),
-        ("a line that is not ended", ok(LINE.trim_end())),
-        ("a line of another length", ok(LINE)),
-        (
-            "a line by nobody known",
-            ok(&LINE.replace("faulty", "nobody")),
-        ),
-        ("bytes that are no text", ok("\u{0}\u{1}\u{2}")),
-        (
-            "an answer cut short",
-            b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n\xe2".to_vec(),
-        ),
-        (
-            "a redirection",
-            status("302 Found\r\nlocation: http://127.0.0.1:1/", ""),
-        ),
-        ("an unknown log", status("404 Not Found", "who?")),
-        ("a refusal", status("403 Forbidden", "no")),
-        (
-            "its own trouble",
-            status("500 Internal Server Error", "oops"),
-        ),
-        ("a size that is none", status("409 Conflict", "many\n")),
-        ("the same size again", status("409 Conflict", "0\n")),
-        (
-            "an immense size",
-            status("409 Conflict", "18446744073709551615\n"),
-        ),
-        (
-            "a contradiction",
-            status("422 Unprocessable Entity", "it does not verify"),
-        ),
-    ];
-    all.extend(says.map(|(name, bytes)| (name, Says(bytes))));
-    all
+    ]
 }
 
 /// Changes the signature in a line, which stays well-formed.
@@ -342,15 +350,12 @@ async fn an_answer_later_than_the_quorum_is_no_failure_and_says_where_the_witnes
 
 #[tokio::test]
 async fn each_cell_of_the_table_in_the_documents_is_as_it_says() {
-    let down = || Behaviour::Silent;
-    let lies = || Behaviour::Says(ok(LINE));
-    let ahead = || Behaviour::Says(status("409 Conflict", "9\n"));
-    let immense = || Behaviour::Says(status("409 Conflict", "18446744073709551615\n"));
-    let cells: [(&str, fn() -> Behaviour, &str); 4] = [
-        ("down", down, "did not answer in time"),
-        ("lies", lies, "no cosignature"),
-        ("ahead", ahead, "seen 9 entries"),
-        ("immense", immense, "holds"),
+    let ahead = |size| Behaviour::Says(status("409 Conflict", size));
+    let cells = [
+        ("down", Behaviour::Silent, "did not answer in time"),
+        ("lies", Behaviour::Says(ok(LINE)), "no cosignature"),
+        ("ahead", ahead("9\n"), "seen 9 entries"),
+        ("immense", ahead("18446744073709551615\n"), "holds"),
     ];
     for (name, fault, said) in cells {
         for insistence in [Required, WithoutIfNeeded] {
@@ -361,7 +366,7 @@ async fn each_cell_of_the_table_in_the_documents_is_as_it_says() {
             let witnesses = cosigners(&world, &asked, "all", insistence);
             let log = world.open(Some(witnesses)).await.unwrap();
             world.append(&log).await.unwrap();
-            server.turn_into(fault());
+            server.turn_into(fault.clone());
             let outcome = world.append(&log).await;
             let (head, lines) = published(&log, &[&witness]).await;
             match insistence {

@@ -273,13 +273,8 @@ async fn what_could_not_be_made_durable_is_not_answered() {
     history.add(&witness, 2, 3).await.unwrap();
 }
 
-#[tokio::test]
-async fn what_a_hostile_log_or_anybody_sends_is_refused_and_leaves_no_trace() {
-    let history = History::of(9).await;
-    let witness = history.one.open();
-    history.add(&witness, 0, 5).await.unwrap();
-    let before = witness.latest(&hash_of_origin()).await;
-    let good = history.request(5, 9).await.encode();
+/// Returns what is no honest request, made from a good one that leads from 5 entries to 9.
+fn hostile(good: &str) -> Vec<(&'static str, Vec<u8>)> {
     let hash = good.lines().nth(1).unwrap();
     let note = good.split_once("\n\n").unwrap().1;
     let old = |old: &str| good.replacen("old 5", &format!("old {old}"), 1);
@@ -288,7 +283,7 @@ async fn what_a_hostile_log_or_anybody_sends_is_refused_and_leaves_no_trace() {
         let head = format!("{}\n{size}\n", crate::world::ORIGIN);
         format!("old 5\n\n{head}{hash}\n\n{line}\n")
     };
-    let bodies: Vec<(&str, Vec<u8>)> = vec![
+    vec![
         ("nothing", Vec::new()),
         ("no text", vec![0xff; 20_000]),
         ("newlines", vec![b'\n'; 30_000]),
@@ -346,7 +341,16 @@ async fn what_a_hostile_log_or_anybody_sends_is_refused_and_leaves_no_trace() {
             "the line a thousand times",
             format!("{good}{}", format!("{line}\n").repeat(999)).into(),
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn what_a_hostile_log_or_anybody_sends_is_refused_and_leaves_no_trace() {
+    let history = History::of(9).await;
+    let witness = history.one.open();
+    history.add(&witness, 0, 5).await.unwrap();
+    let before = witness.latest(&hash_of_origin()).await;
+    let bodies = hostile(&history.request(5, 9).await.encode());
     for (name, body) in bodies {
         let refusal = witness.add_checkpoint(&body).await.unwrap_err();
         let theirs = matches!(
