@@ -21,9 +21,9 @@ use async_trait::async_trait;
 use chancery_keys::PublicKey;
 use chancery_tlog::ct::{LogId, TileLeaf};
 use chancery_tlog::{
-    Checkpoint, Hash, Origin, ParseCheckpointError, ParseNoteError, Rfc6962NoteSignature,
-    Rfc6962NoteSignatureError, SignedNote, TILE_WIDTH, TileId, TilePath, rfc6962_key_id,
-    rfc6962_signature_input, tile_width_at,
+    Checkpoint, Hash, MAX_TREE_SIZE, Origin, ParseCheckpointError, ParseNoteError,
+    Rfc6962NoteSignature, Rfc6962NoteSignatureError, SignedNote, TILE_WIDTH, TileId, TilePath,
+    TreeHead, rfc6962_key_id, rfc6962_signature_input, tile_width_at,
 };
 
 use crate::{Head, LogReader, StoreError};
@@ -81,9 +81,20 @@ pub enum CheckpointError {
     /// The log's key has not signed it, or its signature is bad.
     #[error("the checkpoint is not signed by the log's key")]
     Signature,
+    /// No tiles are of so large a tree.
+    #[error("the checkpoint states {0} entries, and no log of tiles has more than {max}", max = MAX_TREE_SIZE)]
+    Size(u64),
     /// The signature's contents do not parse.
     #[error(transparent)]
     Malformed(#[from] Rfc6962NoteSignatureError),
+}
+
+/// Requires that a tree has a size that its leaves can be counted with.
+fn require_possible(tree: &TreeHead) -> Result<(), CheckpointError> {
+    match tree.tree_size > MAX_TREE_SIZE {
+        true => Err(CheckpointError::Size(tree.tree_size)),
+        false => Ok(()),
+    }
 }
 
 /// Verifies a checkpoint with the log's key and returns its origin and head.
@@ -107,6 +118,7 @@ pub fn verify_checkpoint(
         let wanted = wanted.clone();
         return Err(CheckpointError::Origin { found, wanted });
     }
+    require_possible(&tree)?;
     let key_id = rfc6962_key_id(&found, &LogId::of_spki(key.spki_der()));
     let line = note
         .signature_by(found.key_name(), key_id)

@@ -93,6 +93,7 @@ impl LogKey {
         key.verify(note.text().as_bytes(), &line.signature)
             .map_err(|_| CheckpointError::Signature)?;
         let tree = parsed.head;
+        super::require_possible(&tree)?;
         let head = Head {
             tree,
             timestamp_ms: 0,
