@@ -117,6 +117,26 @@ pub(crate) async fn own(store: &Store) -> Result<Instance, Failure> {
     Err(Failure::configuration(why))
 }
 
+/// Returns the records of the log of that name, or of all.
+pub(crate) fn logs_named<'i>(
+    recorded: &'i Instance,
+    name: Option<&str>,
+) -> Result<Vec<&'i RecordedLog>, Failure> {
+    let named = |log: &&RecordedLog| name.is_none_or(|name| log.name == name);
+    let logs: Vec<_> = recorded.logs.iter().filter(named).collect();
+    match (&*logs, name) {
+        ([], Some(name)) => {
+            let all: Vec<_> = recorded.logs.iter().map(|log| &*log.name).collect();
+            Err(Failure::usage(format!(
+                "this instance has no log named {name:?}; it has {}",
+                all.join(", ")
+            )))
+        }
+        ([], None) => Err(Failure::configuration("the instance has no log")),
+        _ => Ok(logs),
+    }
+}
+
 /// Returns the record of the log that the configuration names.
 pub(crate) fn log_of<'i>(
     config: &Config,

@@ -112,6 +112,9 @@ pub(crate) struct LogProveArgs {
     /// certificate's serial number in hexadecimal, which the instance's database knows.
     #[arg(value_name = "CERT|INDEX|SERIAL")]
     pub(crate) entry: String,
+    /// The log of the instance, by its name. By default it is looked for in all of them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log: Option<String>,
     /// The log's URL, such as `https://ca.example.com/ct/2026`. By default that of the instance, whose
     /// server must be running: only it signs checkpoints. With it, certificate and index need no
     /// instance.
@@ -143,6 +146,9 @@ pub(crate) struct LogCheckArgs {
 pub(crate) struct LogExportArgs {
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
+    /// The log, by its name. By default each in turn; --to and --checkpoint are for one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log: Option<String>,
     /// The folder; by default where the configuration says `export`.
     #[arg(long, value_name = "DIR")]
     pub(crate) to: Option<PathBuf>,
@@ -185,6 +191,9 @@ pub(crate) struct LogMirrorArgs {
 pub(crate) struct LogPruneArgs {
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
+    /// The log, by its name. By default each in turn; --below is for one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log: Option<String>,
     /// Delete entries before this place; a full tile of 256 is deleted or kept.
     #[arg(long, value_name = "N")]
     pub(crate) below: Option<u64>,
@@ -241,6 +250,10 @@ pub(crate) struct LogVerifyArgs {
     /// log contains it, and what follows.
     #[arg(long, value_name = "FILE")]
     pub(crate) since_checkpoint: Option<PathBuf>,
+    /// The public key of an external log whose SCTs older certificates hold, in PEM or DER, besides
+    /// that of ca.external-log. May be given several times.
+    #[arg(long, value_name = "FILE", conflicts_with = "directory")]
+    pub(crate) external_log_key: Vec<PathBuf>,
     /// Verify the published files in this folder (checkpoint, tile/, issuer/) instead of the
     /// database.
     #[arg(long, value_name = "DIR")]

@@ -22,27 +22,49 @@ use crate::{connecting, exporting, opening};
 pub(crate) async fn run(args: LogExportArgs) -> Result<(), Failure> {
     let (config, store) = open(&args).await?;
     let instance = connecting::recorded(&store).await?;
-    let log = match (&config, &*instance.logs) {
-        (Some(config), _) => connecting::log_of(config, &instance)?,
-        (None, [log]) => log,
-        (None, logs) => {
+    if let Some(config) = &config {
+        connecting::log_of(config, &instance)?;
+    }
+    let logs = connecting::logs_named(&instance, args.log.as_deref())?;
+    let [log] = &*logs else {
+        if args.to.is_some() || args.checkpoint.is_some() {
             let count = logs.len();
             return Err(Failure::usage(format!(
-                "the database holds {count} logs; name one with --config"
+                "the instance has {count} logs, and --to and --checkpoint are for one; name it with \
+                 --log"
             )));
         }
+        let mut told = Ok(());
+        for log in logs {
+            let this = export(&args, config.as_ref(), &store, log).await;
+            exporting::note(&mut told, &log.name, this);
+        }
+        store.close().await;
+        return told;
     };
-    let exporter = exporter(&args, config.as_ref(), log)?;
-    let checkpoint = match (&args.checkpoint, &config) {
-        (Some(path), _) => fs::read(path).map_err(|e| opening::named(path, &e))?,
-        (None, Some(config)) => fetch(config, &log.name).await?,
-        (None, None) => {
+    let told = export(&args, config.as_ref(), &store, log).await;
+    store.close().await;
+    told
+}
+
+async fn export(
+    args: &LogExportArgs,
+    config: Option<&Config>,
+    store: &Store,
+    log: &RecordedLog,
+) -> Result<(), Failure> {
+    let exporter = exporter(args, config, log)?;
+    let checkpoint = match (&args.checkpoint, &log.final_checkpoint, config) {
+        (Some(path), ..) => fs::read(path).map_err(|e| opening::named(path, &e))?,
+        (None, Some(last), _) => last.clone(),
+        (None, None, Some(config)) => fetch(config, &log.name).await?,
+        (None, None, None) => {
             return Err(Failure::usage(
                 "without a configuration, say --checkpoint FILE",
             ));
         }
     };
-    let reader = match &config {
+    let reader = match config {
         Some(config) => exporting::tiered(config, log, store.log_store(log.log))?,
         None => store.log_store(log.log),
     };
@@ -53,7 +75,6 @@ pub(crate) async fn run(args: LogExportArgs) -> Result<(), Failure> {
         .run(reader, &checkpoint, &|size| shown.show(size))
         .await;
     shown.end();
-    store.close().await;
     let place = exporter.place().name();
     match exported.map_err(refused)? {
         Exported::Moved(entries) => say(format_args!("exported {entries} entries to {place}\n")),

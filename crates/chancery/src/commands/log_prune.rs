@@ -2,6 +2,8 @@
 
 use chancery_log::prune::{PruneError, prune};
 
+use chancery_store::{RecordedLog, Store};
+
 use crate::away::Away as _;
 use crate::cli::LogPruneArgs;
 use crate::commands::log_export::refused;
@@ -23,8 +25,36 @@ pub(crate) async fn run(args: LogPruneArgs) -> Result<(), Failure> {
             )
         })?;
     let instance = connecting::own(&store).await?;
-    let log = connecting::log_of(&config, &instance)?;
-    let exporter = exporting::exporter(&config, log)?.ok_or_else(|| {
+    connecting::log_of(&config, &instance)?;
+    let logs = connecting::logs_named(&instance, args.log.as_deref())?;
+    let told = match &*logs {
+        [log] => prune_one(&args, &config, &store, log).await,
+        logs if args.below.is_some() => {
+            let count = logs.len();
+            Err(Failure::usage(format!(
+                "the instance has {count} logs, and --below is for one; name it with --log"
+            )))
+        }
+        logs => {
+            let mut told = Ok(());
+            for log in logs {
+                let this = prune_one(&args, &config, &store, log).await;
+                exporting::note(&mut told, &log.name, this);
+            }
+            told
+        }
+    };
+    store.close().await;
+    told
+}
+
+async fn prune_one(
+    args: &LogPruneArgs,
+    config: &Config,
+    store: &Store,
+    log: &RecordedLog,
+) -> Result<(), Failure> {
+    let exporter = exporting::exporter(config, log)?.ok_or_else(|| {
         Failure::configuration(
             "nothing is pruned but what is published, and the configuration has no export",
         )
@@ -43,7 +73,6 @@ pub(crate) async fn run(args: LogPruneArgs) -> Result<(), Failure> {
     let shown = Shown::new("pruned");
     let pruned = prune(&*log_store, &exporter, below, &|size| shown.show(size)).await;
     shown.end();
-    store.close().await;
     let place = exporter.place().name();
     let pruned = pruned.map_err(|e| match e {
         PruneError::Export(e) => refused(e),

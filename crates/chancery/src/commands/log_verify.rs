@@ -69,7 +69,10 @@ async fn verify_database(
     let Recorded { log, instance } = recorded;
     let key = public_key(&log.public_key, "the key in the database")?;
     let mut options = options(args, &key, Some(&log.origin))?;
-    let contents = submitting::contents(key.clone(), &instance.chain, config)?;
+    let mut contents = submitting::contents(key.clone(), &instance.chain, config)?;
+    for path in &args.external_log_key {
+        contents = contents.with_external_log(read_key(path)?);
+    }
     options.contents = Some(Arc::new(contents));
     if let Some(checkpoint) = &log.final_checkpoint {
         let origin = Origin::parse(&log.origin).map_err(Failure::from_error)?;
