@@ -13,6 +13,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// For one request.
 const REQUEST: Duration = Duration::from_secs(60);
 
+/// How many redirects are followed.
+const REDIRECTS: usize = 3;
+
 /// How long to wait before each further try.
 const PAUSES: [Duration; 4] = [
     Duration::from_millis(250),
@@ -47,6 +50,14 @@ pub enum FetchError {
         /// 5xx or 429.
         status: StatusCode,
     },
+    /// The server shows this to others, if to anybody.
+    #[error("{url} answers with {status}")]
+    Refused {
+        /// The file.
+        url: Url,
+        /// 401 or 403.
+        status: StatusCode,
+    },
     /// No client can be made of these settings.
     #[error("no HTTP client can be made")]
     Client(#[source] reqwest::Error),
@@ -59,6 +70,10 @@ pub enum FetchError {
         #[source]
         error: reqwest::Error,
     },
+    /// Arguments are seen by every process of the machine, and errors are kept: no place for
+    /// passwords.
+    #[error("a log's URL has no user name and no password in it")]
+    Credentials,
     /// It is no URL below which there can be files.
     #[error("{0} is no http(s) URL of a log")]
     Url(Url),
@@ -79,6 +94,9 @@ impl Fetcher {
     ///
     /// When it is no such URL, or the client cannot be made.
     pub fn new(mut base: Url, roots: Vec<reqwest::Certificate>) -> Result<Self, FetchError> {
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(FetchError::Credentials);
+        }
         if !matches!(base.scheme(), "http" | "https") || base.query().is_some() {
             return Err(FetchError::Url(base));
         }
@@ -90,7 +108,12 @@ impl Fetcher {
             .connect_timeout(CONNECT)
             .timeout(REQUEST)
             .referer(false)
-            .redirect(redirect::Policy::limited(3))
+            .redirect(redirect::Policy::custom(|attempt| {
+                match may_follow(attempt.previous(), attempt.url()) {
+                    Ok(()) => attempt.follow(),
+                    Err(wrong) => attempt.error(wrong),
+                }
+            }))
             .tls_certs_merge(roots)
             .build()
             .map_err(FetchError::Client)?;
@@ -131,12 +154,22 @@ impl Fetcher {
         };
         let request = self.client.get(url.clone());
         let request = request.header(header::ACCEPT_ENCODING, "gzip");
-        let mut answer = request.send().await.map_err(unavailable)?;
+        let mut answer = request.send().await.map_err(|e| match e.is_redirect() {
+            true => wrong(std::error::Error::source(&e).map_or_else(
+                || "redirects to what is no URL".to_owned(),
+                ToString::to_string,
+            )),
+            false => unavailable(e),
+        })?;
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Err(FetchError::Busy { url, status });
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let status = answer.status();
+                return Err(FetchError::Refused { url, status });
             }
             status => return Err(wrong(format!("answers with {status}"))),
         }
@@ -163,6 +196,40 @@ impl Fetcher {
         match bytes.len() as u64 > bound {
             true => Err(too_long()),
             false => Ok(Some(bytes)),
+        }
+    }
+}
+
+/// Decides on a redirect. Another host is well: logs send readers of old tiles to where they are
+/// published, and nothing is believed that is not signed or hashed.
+fn may_follow(previous: &[Url], to: &Url) -> Result<(), String> {
+    let was_https = previous.iter().any(|url| url.scheme() == "https");
+    match to.scheme() {
+        _ if previous.len() > REDIRECTS => Err(format!("redirects more than {REDIRECTS} times")),
+        "https" => Ok(()),
+        "http" if !was_https => Ok(()),
+        "http" => Err("redirects from https to http".to_owned()),
+        other => Err(format!("redirects to a URL of the scheme {other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_few_and_never_leave_tls() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let (plain, tls) = (url("http://a.example/x"), url("https://a.example/x"));
+        let few = [plain.clone(), plain.clone(), plain.clone()];
+        assert!(may_follow(&few, &tls).is_ok());
+        assert!(may_follow(&few, &url("http://b.example/x")).is_ok());
+        assert!(may_follow(&[&few[..], &few[..1]].concat(), &plain).is_err());
+        assert!(may_follow(&[tls.clone()], &url("https://b.example/")).is_ok());
+        assert!(may_follow(&[tls.clone()], &plain).is_err());
+        assert!(may_follow(&[tls.clone(), tls], &plain).is_err());
+        for other in ["file:///etc/passwd", "ftp://a.example/x", "data:,x"] {
+            assert!(may_follow(&few[..1], &url(other)).is_err(), "{other}");
         }
     }
 }

@@ -9,18 +9,24 @@ use chancery_tlog::ct::{
 };
 
 use crate::failure::{Causes, Failure};
+use crate::opening;
+
+/// The longest file of certificates that is read, in bytes.
+const MAX_CHAIN: u64 = 1 << 20;
 
 /// A certificate with its SCTs.
 #[derive(Debug)]
 pub(crate) struct LoggedCertificate {
     der: Vec<u8>,
+    /// In hexadecimal, as the certificate has it.
+    pub(crate) serial: String,
     pub(crate) scts: Vec<SignedCertificateTimestamp>,
 }
 
 impl LoggedCertificate {
     /// Reads a certificate in PEM or DER; of a chain in PEM the first.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes = std::fs::read(path);
+        let bytes = opening::read_bounded(path, MAX_CHAIN);
         let bytes = bytes.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
         let der = match pem::parse_many(&bytes) {
             Ok(blocks) if !blocks.is_empty() => {
@@ -41,7 +47,22 @@ impl LoggedCertificate {
             Some(list) => parse_sct_list(list).map_err(|e| format!("its SCTs: {e}"))?,
             None => Vec::new(),
         };
-        Ok(Self { der, scts })
+        Ok(Self {
+            der,
+            serial: details.serial.to_string(),
+            scts,
+        })
+    }
+
+    /// Tells whether an entry announced this certificate, or is it. Who signed either is not looked
+    /// at.
+    pub(crate) fn is_in(&self, entry: &SignedEntry) -> bool {
+        match entry {
+            SignedEntry::X509(der) => *der == self.der,
+            SignedEntry::Precert { tbs, .. } => {
+                precert_tbs_of_final(&self.der).is_ok_and(|own| own == *tbs)
+            }
+        }
     }
 
     /// Returns the leaf that a log has for this certificate at the place and time of its SCT by that
@@ -57,22 +78,31 @@ impl LoggedCertificate {
         Ok(entry.merkle_tree_leaf(index, sct.timestamp_ms()))
     }
 
-    /// Requires that a leaf is this certificate's, and that the log has signed it in its SCT.
+    /// Requires that a leaf is this certificate's, and that the log has signed it in its SCT. Returns
+    /// whether it has: the only SCTs may be those of other logs, and the entry is proven all the
+    /// same.
     pub(crate) fn require_leaf(
         &self,
         leaf: &[u8],
         log: (&LogId, &PublicKey),
         authorities: &[Vec<u8>],
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let parsed = MerkleTreeLeaf::parse(leaf).map_err(|e| format!("the leaf: {e}"))?;
-        if let SignedEntry::X509(der) = &parsed.signed_entry {
-            self.issuer_among(authorities)?;
-            return match *der == self.der {
-                true => Ok(()),
+        let (id, key) = log;
+        let is_x509 = matches!(parsed.signed_entry, SignedEntry::X509(_));
+        if is_x509 || self.sct_of(id).is_err() {
+            let issuer = self.issuer_among(authorities)?;
+            let same_issuer = match &parsed.signed_entry {
+                SignedEntry::X509(_) => true,
+                SignedEntry::Precert {
+                    issuer_key_hash, ..
+                } => issuer.sha256() == *issuer_key_hash,
+            };
+            return match same_issuer && self.is_in(&parsed.signed_entry) {
+                true => Ok(false),
                 false => Err("the entry holds another certificate".to_owned()),
             };
         }
-        let (id, key) = log;
         if self.leaf_in(id, authorities)? != leaf {
             return Err(
                 "the entry holds another certificate, or has another place or time than \
@@ -82,6 +112,7 @@ impl LoggedCertificate {
         }
         let signature = self.sct_of(id)?.signature();
         key.verify(leaf, signature.signature_der())
+            .map(|()| true)
             .map_err(|_| "its SCT's signature is not the log's".to_owned())
     }
 

@@ -2,6 +2,7 @@
 //! the database recorded when it was founded. Nothing is made.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -275,6 +276,19 @@ async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Fai
             "the database holds a production instance; `chancery dev` does not touch it",
         )),
         _ => Ok(instance),
+    }
+}
+
+/// Reads a file that may be a stranger's, of at most `bound` bytes.
+pub(crate) fn read_bounded(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path)?;
+    file.take(bound.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > bound {
+        true => Err(std::io::Error::other(format!(
+            "it has more than {bound} bytes"
+        ))),
+        false => Ok(bytes),
     }
 }
 

@@ -17,6 +17,9 @@ use crate::opening;
 /// What a trust root's media type begins with, whatever its version.
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot";
 
+/// The longest trust root that is read, in bytes.
+const MAX_ROOT: u64 = 16 << 20;
+
 /// What is trusted of certificates and their logs.
 #[derive(Debug)]
 pub(crate) struct TrustedRoot {
@@ -48,7 +51,7 @@ impl TrustedLog {
 impl TrustedRoot {
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes = std::fs::read(path).map_err(|e| opening::named(path, &e))?;
+        let bytes = opening::read_bounded(path, MAX_ROOT).map_err(|e| opening::named(path, &e))?;
         Self::parse(&bytes)
             .map_err(|wrong| Failure::configuration(format!("{}: {wrong}", path.display())))
     }

@@ -11,8 +11,12 @@ use chancery_tlog::{TlogProof, leaf_hash};
 use crate::cli::LogCheckArgs;
 use crate::failure::{Causes, Failure};
 use crate::logged_certificate::LoggedCertificate;
+use crate::opening;
 use crate::report::{said_time, say};
 use crate::trusted_root::{TrustedLog, TrustedRoot};
+
+/// The longest proof that is read, in bytes: more than any has.
+const MAX_PROOF: u64 = 4 << 20;
 
 pub(crate) fn run(args: &LogCheckArgs) -> Result<(), Failure> {
     let root = TrustedRoot::read(&args.trusted_root)?;
@@ -24,17 +28,19 @@ pub(crate) fn run(args: &LogCheckArgs) -> Result<(), Failure> {
     check_inclusion(&proof, &leaf, log, &head)?;
     if let Some(certificate) = certificate {
         let required = certificate.require_leaf(&leaf, (&log.id, &log.key), &root.authorities);
-        required.map_err(|wrong| broken("certificate", wrong))?;
+        let sct = match required.map_err(|wrong| broken("certificate", wrong))? {
+            true => "its SCT is the log's",
+            false => "the entry does not rest on an SCT of the log",
+        };
         say(format_args!(
-            "certificate  is the one in the entry, signed by a CA of the trust root; its SCT is the \
-             log's\n"
+            "certificate  is the one in the entry, signed by a CA of the trust root; {sct}\n"
         ));
     }
     Ok(())
 }
 
 fn read_proof(path: &Path) -> Result<TlogProof, Failure> {
-    let bytes = std::fs::read(path);
+    let bytes = opening::read_bounded(path, MAX_PROOF);
     let bytes = bytes.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
     TlogProof::parse(&bytes).map_err(|e| broken("file", Causes(&e)))
 }

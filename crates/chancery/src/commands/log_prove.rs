@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_log::export::Form;
-use chancery_log::{Head, LogReader, inclusion_proof};
-use chancery_mirror::{Fetcher, RemoteLog};
-use chancery_tlog::ct::{TileLeaf, extra_data};
-use chancery_tlog::{Checkpoint, Hash, Rfc6962NoteSignature, SignedNote, TlogProof};
+use chancery_log::published_files::CheckpointError;
+use chancery_log::{Head, LogReader, StoreError, inclusion_proof};
+use chancery_mirror::{FetchError, Fetcher, RemoteLog};
+use chancery_tlog::ct::{LogId, TileLeaf, extra_data};
+use chancery_tlog::{
+    Checkpoint, Hash, MAX_TREE_SIZE, Rfc6962NoteSignature, SignedNote, TlogProof, rfc6962_key_id,
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -24,13 +27,15 @@ use crate::report::say;
 
 pub(crate) async fn run(args: LogProveArgs) -> Result<(), Failure> {
     let subject = Subject::find(&args).await?;
-    let published = Published::fetch(&subject.url, args.tls_root.as_deref()).await?;
-    let index = subject.index;
+    let Subject {
+        published, index, ..
+    } = &subject;
+    let index = *index;
     let size = published.head.tree.tree_size;
     if index >= size {
         return Err(Failure::failed(format!(
             "the log at {} has {size} entries, and none at {index}",
-            subject.url
+            published.url
         )));
     }
     let path = inclusion_proof(&published.log, index, size).await;
@@ -66,6 +71,7 @@ pub(crate) async fn run(args: LogProveArgs) -> Result<(), Failure> {
 
 /// A log as it is published.
 struct Published {
+    url: Url,
     log: RemoteLog,
     note: SignedNote,
     head: Head,
@@ -85,11 +91,15 @@ impl Published {
         let fetcher = Fetcher::new(url.clone(), roots).map_err(Failure::from_error)?;
         let bytes = RemoteLog::checkpoint(&fetcher).await;
         let bytes = bytes.map_err(Failure::from_error)?;
-        let wrong = |e: &dyn std::error::Error| {
+        let wrong_checkpoint = |e: &dyn std::error::Error| {
             Failure::verification(format!("the checkpoint at {url}: {}", Causes(e)))
         };
-        let note = SignedNote::parse(&bytes).map_err(|e| wrong(&e))?;
-        let checkpoint = Checkpoint::parse(note.text()).map_err(|e| wrong(&e))?;
+        let note = SignedNote::parse(&bytes).map_err(|e| wrong_checkpoint(&e))?;
+        let checkpoint = Checkpoint::parse(note.text()).map_err(|e| wrong_checkpoint(&e))?;
+        if checkpoint.head.tree_size > MAX_TREE_SIZE {
+            let wrong = CheckpointError::Size(checkpoint.head.tree_size);
+            return Err(wrong_checkpoint(&wrong));
+        }
         // The other signatures, which are of other lengths, are for witnesses.
         let signature = note.signatures().iter().find_map(|line| {
             let own = line.name == *checkpoint.origin.key_name();
@@ -104,6 +114,7 @@ impl Published {
             timestamp_ms: signature.timestamp_ms,
         };
         Ok(Self {
+            url: url.clone(),
             log: RemoteLog::new(fetcher, Form::StaticCt, head),
             note,
             head,
@@ -121,15 +132,37 @@ impl Published {
         };
         let bytes = match read {
             Ok(entries) => entries.into_iter().next(),
-            Err(_) if subject.is_certificate => return Ok(None),
+            Err(StoreError::Unavailable(e)) if is_refused(&*e) => None,
             Err(e) => return Err(Failure::from_error(e)),
         };
-        let leaf = bytes.as_deref().map(TileLeaf::parse).transpose();
-        match leaf {
-            Ok(Some((leaf, []))) => Ok(Some(leaf)),
+        let Some(bytes) = bytes else {
+            return match (subject.is_certificate, &subject.stored) {
+                (true, None) => Ok(None),
+                (false, None) => Err(Failure::failed(format!(
+                    "the log at {} does not show its entries; name the entry by its certificate, or \
+                     leave --url out to have it read from the instance's database",
+                    self.url
+                ))),
+                (_, Some(_)) => Err(Failure::failed(format!(
+                    "the instance's database has no entry {index}"
+                ))),
+            };
+        };
+        match TileLeaf::parse(&bytes) {
+            Ok((leaf, [])) => Ok(Some(leaf)),
             Ok(_) => Err(Failure::verification(format!("entry {index} is not whole"))),
             Err(e) => Err(Failure::verification(format!("entry {index}: {e}"))),
         }
+    }
+
+    /// Tells whether the log with this ID has signed the checkpoint, as it says itself.
+    fn is_of(&self, log: &LogId) -> bool {
+        let Ok(checkpoint) = Checkpoint::parse(self.note.text()) else {
+            return false;
+        };
+        let key_id = rfc6962_key_id(&checkpoint.origin, log);
+        let line = self.note.signature_by(checkpoint.origin.key_name(), key_id);
+        line.is_some()
     }
 
     /// Returns what get-sth and get-entry-and-proof would answer, in one document.
@@ -158,6 +191,11 @@ impl Published {
             "audit_path": audit_path.collect::<Vec<_>>(),
         }))
     }
+}
+
+/// Tells whether a log keeps its entries to itself: nothing else that can go wrong is that.
+fn is_refused(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(FetchError::Refused { .. }))
 }
 
 fn named(prefix: &Path, extension: &str) -> PathBuf {

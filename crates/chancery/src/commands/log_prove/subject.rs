@@ -4,22 +4,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chancery_log::LogStore;
-use chancery_store::{RecordedLog, Store};
-use chancery_tlog::ct::SignedCertificateTimestamp;
+use chancery_store::RecordedLog;
+use chancery_tlog::ct::{LogId, MerkleTreeLeaf, SignedCertificateTimestamp, TileLeaf};
 use url::Url;
 
+use super::Published;
 use crate::cli::LogProveArgs;
 use crate::commands::serve::put_database;
 use crate::config::Config;
-use crate::connecting;
 use crate::failure::Failure;
 use crate::logged_certificate::LoggedCertificate;
+use crate::{connecting, exporting};
 
-/// An entry, and where its log is.
+/// How many entries of one serial number are looked at: anybody's CA may have used it.
+const SAME_SERIAL: u32 = 100;
+
+/// An entry, and its log.
 pub(super) struct Subject {
-    /// The log's URL: its monitoring prefix.
-    pub(super) url: Url,
-    /// The log in the instance's database, if that was asked.
+    /// The log as it is published.
+    pub(super) published: Published,
+    /// The log in the instance's database, with what was pruned from it, if that was asked.
     pub(super) stored: Option<Arc<dyn LogStore>>,
     /// The entry's place.
     pub(super) index: u64,
@@ -49,15 +53,7 @@ impl Named {
         let digits = entry.replace(':', "").to_lowercase();
         let hexadecimal = digits.bytes().all(|c| c.is_ascii_hexdigit());
         match (hexadecimal, digits.len()) {
-            // As the index has it: whole octets, and no leading zero octets.
-            (true, 1..=40) => {
-                let padded = format!(
-                    "{digits:0>width$}",
-                    width = digits.len().next_multiple_of(2)
-                );
-                let leading = padded.bytes().take_while(|c| *c == b'0').count();
-                Ok(Self::Serial(padded.split_at(leading & !1).1.to_owned()))
-            }
+            (true, 1..=40) => Ok(Self::Serial(serial_term(&digits))),
             _ => Err(Failure::usage(format!(
                 "{entry:?} is neither a file with a certificate, nor an index, nor a serial number \
                  in hexadecimal"
@@ -66,46 +62,87 @@ impl Named {
     }
 }
 
+/// Returns a serial number as the index has it: whole octets, and no leading zero octets.
+fn serial_term(digits: &str) -> String {
+    let digits = digits.replace(':', "").to_lowercase();
+    let width = digits.len().next_multiple_of(2);
+    let padded = format!("{digits:0>width$}");
+    let leading = padded.bytes().take_while(|c| *c == b'0').count();
+    padded.split_at(leading & !1).1.to_owned()
+}
+
 impl Subject {
     pub(super) async fn find(args: &LogProveArgs) -> Result<Self, Failure> {
         let named = Named::parse(&args.entry)?;
         let is_certificate = matches!(named, Named::Certificate(_));
-        if let Some(url) = &args.url
-            && let Some(index) = published_index(&named)?
-        {
-            return Ok(Self {
-                url: url.clone(),
-                stored: None,
-                index,
-                is_certificate,
-            });
-        }
+        let tls_root = args.tls_root.as_deref();
+        let given = match &args.url {
+            Some(url) => Some(Published::fetch(url, tls_root).await?),
+            None => None,
+        };
+        let index = match (&given, &args.log) {
+            (Some(published), None) => published_index(&named, published)?,
+            _ => None,
+        };
+        let given = match (given, index) {
+            (Some(published), Some(index)) => {
+                return Ok(Self {
+                    published,
+                    stored: None,
+                    index,
+                    is_certificate,
+                });
+            }
+            (given, _) => given,
+        };
         let mut config = Config::load(&args.instance.config)?;
         put_database(&mut config, args.instance.database.clone())?;
         let store = connecting::to_read(&connecting::database_url(&config)?).await?;
-        let (log, index) = find_in(&store, &config, &named).await?;
-        let own = format!("{}/ct/{}", config.url, log.name);
-        let own = Url::parse(&own).map_err(Failure::from_error)?;
+        let instance = connecting::recorded(&store).await?;
+        let mut logs = Vec::new();
+        for log in connecting::logs_named(&instance, args.log.as_deref())? {
+            let stored = exporting::tiered(&config, log, store.log_store(log.log))?;
+            logs.push(Stored { log, stored });
+        }
+        let (Stored { log, stored }, index) = find_in(&logs, &named, &args.entry).await?;
+        let published = match given {
+            Some(published) => published,
+            None => {
+                let own = format!("{}/ct/{}", config.url, log.name);
+                let own = Url::parse(&own).map_err(Failure::from_error)?;
+                Published::fetch(&own, tls_root).await?
+            }
+        };
+        if !published.is_of(&LogId::of_spki(&log.public_key)) {
+            return Err(Failure::failed(format!(
+                "the entry is number {index} of the log {:?}, and what is at {} is another log",
+                log.name, published.url
+            )));
+        }
         Ok(Self {
-            url: args.url.clone().unwrap_or(own),
-            stored: Some(store.log_store(log.log)),
+            published,
+            stored: Some(Arc::clone(stored)),
             index,
             is_certificate,
         })
     }
 }
 
+/// A log of the instance.
+struct Stored<'i> {
+    log: &'i RecordedLog,
+    stored: Arc<dyn LogStore>,
+}
+
 /// Returns the index, if it takes no database to know it.
-fn published_index(named: &Named) -> Result<Option<u64>, Failure> {
+fn published_index(named: &Named, published: &Published) -> Result<Option<u64>, Failure> {
     match named {
         Named::Index(index) => Ok(Some(*index)),
-        Named::Certificate(certificate) => match &*certificate.scts {
-            [sct] => sct_index(sct).map(Some),
-            scts => Err(Failure::usage(format!(
-                "the certificate has {} SCTs; name the entry by its index instead",
-                scts.len()
-            ))),
-        },
+        Named::Certificate(certificate) => {
+            let mut scts = certificate.scts.iter();
+            let own = scts.find(|sct| published.is_of(sct.log_id()));
+            own.map(sct_index).transpose()
+        }
         Named::Serial(_) => Ok(None),
     }
 }
@@ -116,41 +153,91 @@ fn sct_index(sct: &SignedCertificateTimestamp) -> Result<u64, Failure> {
     Ok(index.get())
 }
 
-/// Finds the entry among the instance's logs.
-async fn find_in(
-    store: &Store,
-    config: &Config,
+/// Finds the entry in one of the logs.
+async fn find_in<'l, 'i>(
+    logs: &'l [Stored<'i>],
     named: &Named,
-) -> Result<(RecordedLog, u64), Failure> {
-    let instance = connecting::recorded(store).await?;
+    entry: &str,
+) -> Result<(&'l Stored<'i>, u64), Failure> {
+    let mut found = Vec::new();
     match named {
         Named::Index(index) => {
-            let log = connecting::log_of(config, &instance)?;
-            Ok((log.clone(), *index))
-        }
-        Named::Certificate(certificate) => {
-            let logs = instance.logs.iter();
-            let found = logs.flat_map(|log| {
-                let scts = certificate.scts.iter();
-                let own = scts.filter(|sct| *sct.log_id().as_bytes() == log.log_id);
-                own.map(move |sct| (log, sct))
-            });
-            let Some((log, sct)) = found.into_iter().next() else {
-                return Err(Failure::failed(
-                    "the certificate has no SCT by a log of this instance",
-                ));
-            };
-            Ok((log.clone(), sct_index(sct)?))
-        }
-        Named::Serial(serial) => {
-            for log in &instance.logs {
-                let found = store.log_store(log.log).find("serial", serial, 1).await;
-                if let [index] = &*found.map_err(Failure::from_error)? {
-                    return Ok((log.clone(), *index));
+            for log in logs {
+                let head = log.stored.head().await.map_err(Failure::from_error)?;
+                if *index < head.tree.tree_size {
+                    found.push((log, *index));
                 }
             }
-            Err(Failure::failed(format!(
-                "no log of this instance has a certificate with the serial number {serial}"
+        }
+        Named::Certificate(certificate) => {
+            for log in logs {
+                let id = LogId::of_spki(&log.log.public_key);
+                let own = certificate.scts.iter().find(|sct| *sct.log_id() == id);
+                found.extend(own.map(sct_index).transpose()?.map(|index| (log, index)));
+            }
+            // Its SCT may be an external log's alone: the entry is in the instance's log as well.
+            if found.is_empty() {
+                let serial = serial_term(&certificate.serial);
+                for (log, index) in with_serial(logs, &serial).await? {
+                    if is_entry_of(certificate, log, index).await? {
+                        found.push((log, index));
+                    }
+                }
+            }
+        }
+        Named::Serial(serial) => found = with_serial(logs, serial).await?,
+    }
+    one_of(found, entry)
+}
+
+/// Returns all entries with a serial number.
+async fn with_serial<'l, 'i>(
+    logs: &'l [Stored<'i>],
+    serial: &str,
+) -> Result<Vec<(&'l Stored<'i>, u64)>, Failure> {
+    let mut found = Vec::new();
+    for log in logs {
+        let indexes = log.stored.find("serial", serial, SAME_SERIAL).await;
+        let indexes = indexes.map_err(Failure::from_error)?;
+        found.extend(indexes.into_iter().map(|index| (log, index)));
+    }
+    Ok(found)
+}
+
+async fn is_entry_of(
+    certificate: &LoggedCertificate,
+    log: &Stored<'_>,
+    index: u64,
+) -> Result<bool, Failure> {
+    let entries = log.stored.entries(index..index + 1).await;
+    let entries = entries.map_err(Failure::from_error)?;
+    let leaf = entries.first().map(|bytes| TileLeaf::parse(bytes));
+    let Some(Ok((leaf, _))) = leaf else {
+        return Ok(false);
+    };
+    let leaf = MerkleTreeLeaf::parse(&leaf.merkle_tree_leaf());
+    Ok(leaf.is_ok_and(|leaf| certificate.is_in(&leaf.signed_entry)))
+}
+
+/// Requires that what was found is one entry.
+fn one_of<'l, 'i>(
+    found: Vec<(&'l Stored<'i>, u64)>,
+    entry: &str,
+) -> Result<(&'l Stored<'i>, u64), Failure> {
+    match &*found {
+        [] => Err(Failure::failed(format!(
+            "no log of this instance has the entry {entry}; all that were named were looked at"
+        ))),
+        [one] => Ok(*one),
+        several => {
+            let places = several.iter().take(5);
+            let places: Vec<_> = places
+                .map(|(log, index)| format!("--log {} {index}", log.log.name))
+                .collect();
+            Err(Failure::usage(format!(
+                "there are {} such entries; say which: {}",
+                several.len(),
+                places.join(", ")
             )))
         }
     }
