@@ -20,6 +20,7 @@ mod listener;
 mod logs;
 mod metrics;
 mod middleware;
+mod outgoing;
 mod page;
 mod possession;
 mod refusal_code;

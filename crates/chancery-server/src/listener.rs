@@ -9,6 +9,8 @@
 //!   [`ServeLimits::first_head`];
 //! - no read and no head of a later request may take longer than [`ServeLimits::idle`];
 //! - no write may stall longer than [`ServeLimits::write_stall`];
+//! - no answer may stay unread longer than that and what its size allows for, whatever else goes
+//!   over the connection;
 //! - heads, streams and resets are counted and sized;
 //! - when there are as many connections as there may be, one that waits for its peer longer than
 //!   [`ServeLimits::spared`] makes room for the next.
@@ -41,6 +43,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use crate::listener::seats::{Seat, Seats};
+use crate::outgoing::Peer;
 use crate::tls::{HTTP_2, Tls};
 
 /// How long the accept loop waits after an error that is its own, such as running out of file
@@ -108,7 +111,9 @@ impl ServeLimits {
             .timer(TokioTimer::new())
             .header_read_timeout(self.idle)
             .max_headers(self.max_headers)
-            .max_buf_size(head_bytes);
+            .max_buf_size(head_bytes)
+            // What is to be sent is queued and not copied, so that it is counted until it is sent.
+            .writev(true);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -305,13 +310,15 @@ impl Server {
         seat: &Arc<Seat>,
     ) {
         let begun = CancellationToken::new();
+        let peer = Peer::new(seat.cut().clone(), self.limits.write_stall);
         let service = service_fn({
             let (begun, router) = (begun.clone(), self.router.clone());
             let shutdown = self.shutdown.clone();
-            let seat = Arc::clone(seat);
+            let (seat, peer) = (Arc::clone(seat), peer.clone());
             move |request: Request<Incoming>| {
                 begun.cancel();
-                let (head, body) = request.into_parts();
+                let (mut head, body) = request.into_parts();
+                head.extensions.insert(peer.clone());
                 let (body, work) = seat.watch(body);
                 let over_http_1 = head.version < Version::HTTP_2;
                 let answer = router.clone().call(Request::from_parts(head, body));
@@ -334,7 +341,8 @@ impl Server {
             // Closing an idle connection at once could meet a request that is on its way.
             sleep(GRACE).await;
         };
-        tokio::pin!(connection, first_head, drain);
+        let stalls = peer.stalls();
+        tokio::pin!(connection, first_head, drain, stalls);
         let (mut head_awaited, mut draining) = (true, false);
         loop {
             tokio::select! {
@@ -348,6 +356,10 @@ impl Server {
                     return;
                 }
                 () = self.cut.cancelled() => return,
+                () = &mut stalls => {
+                    tracing::debug!("connection given up, an answer is not read");
+                    return;
+                }
                 () = &mut drain, if !draining => {
                     draining = true;
                     connection.as_mut().graceful_shutdown();

@@ -28,6 +28,16 @@ pub struct RequestLimits {
     /// Requests that are worked on at once; more are answered 503. Default 512: at the rates that
     /// one machine reaches, who waits longer than that is better off at another replica.
     pub in_flight: usize,
+    /// Reads of logs that are worked on at once, apart from the other requests. Fewer than a store
+    /// has connections for reading, so that an issuance always finds one. Default 2.
+    pub log_reads: usize,
+    /// Reads of logs that wait for their turn; more are answered 503. Default 128.
+    pub log_reads_waiting: usize,
+    /// Bytes of answers over 16 KiB that may be on their way to their readers. Default 64 MiB.
+    pub unread_large: usize,
+    /// Bytes of smaller answers: who has not read theirs for longest is cut off when there are more.
+    /// Default 32 MiB.
+    pub unread_small: usize,
 }
 
 impl Default for RequestLimits {
@@ -37,6 +47,10 @@ impl Default for RequestLimits {
             body_read: Duration::from_secs(10),
             total: Duration::from_secs(30),
             in_flight: 512,
+            log_reads: 2,
+            log_reads_waiting: 128,
+            unread_large: 64 << 20,
+            unread_small: 32 << 20,
         }
     }
 }

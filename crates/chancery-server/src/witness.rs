@@ -27,6 +27,10 @@ const LIMITS: RequestLimits = RequestLimits {
     body_read: Duration::from_secs(5),
     total: Duration::from_secs(10),
     in_flight: 128,
+    log_reads: 1,
+    log_reads_waiting: 0,
+    unread_large: 0,
+    unread_small: 4 << 20,
 };
 
 const TEXT: &str = "text/plain; charset=utf-8";

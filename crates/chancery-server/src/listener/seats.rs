@@ -104,6 +104,11 @@ impl Seat {
         })
     }
 
+    /// Returns what cuts the connection off.
+    pub(crate) fn cut(&self) -> &CancellationToken {
+        &self.lost
+    }
+
     /// Waits until the place is given away.
     pub(crate) async fn lost(&self) {
         self.lost.cancelled().await;

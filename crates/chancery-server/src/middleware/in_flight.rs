@@ -1,10 +1,18 @@
 //! How many requests may be worked on at once.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use http::Method;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::error::ApiError;
+use crate::request_body::RequestLimits;
+
+/// How long a read of a log waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Answers 503 at once where all places are taken. Each place may hold a request body, from a
 /// caller who has not shown a token yet: this bounds what strangers can make us remember.
@@ -16,5 +24,43 @@ pub(crate) async fn bound<F: Future<Output = Response>>(
     match places.try_acquire() {
         Ok(_place) => next(request).await,
         Err(_) => ApiError::overloaded().into_response(),
+    }
+}
+
+/// The places for reading logs. They are apart from the others, so that no number of readers keeps
+/// a certificate from being issued: neither by a place, nor by the store's connections.
+#[derive(Debug)]
+pub(crate) struct LogReads {
+    waiting: Semaphore,
+    reading: Semaphore,
+}
+
+impl LogReads {
+    pub(crate) fn new(limits: RequestLimits) -> Self {
+        Self {
+            waiting: Semaphore::new(limits.log_reads + limits.log_reads_waiting),
+            reading: Semaphore::new(limits.log_reads),
+        }
+    }
+
+    /// Says whether a request only reads a log.
+    pub(crate) fn concern(request: &Request) -> bool {
+        matches!(*request.method(), Method::GET | Method::HEAD)
+            && request.uri().path().starts_with("/ct/")
+    }
+
+    /// Waits for a turn, and answers 503 where too many wait or one waits too long.
+    pub(crate) async fn bound<F: Future<Output = Response>>(
+        &self,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> Response {
+        let Ok(_waiting) = self.waiting.try_acquire() else {
+            return ApiError::overloaded().into_response();
+        };
+        match timeout(TURN, self.reading.acquire()).await {
+            Ok(Ok(_turn)) => next(request).await,
+            Ok(Err(_)) | Err(_) => ApiError::overloaded().into_response(),
+        }
     }
 }

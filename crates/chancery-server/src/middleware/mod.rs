@@ -1,6 +1,6 @@
 //! What happens around every handler, from the outside in: the request's id and span, its access
 //! event and metrics, leave for browsers, errors in the form of the request's protocol, the bound on
-//! requests in flight, the time limit, and panics made answers.
+//! requests in flight and on answers that nobody reads, the time limit, and panics made answers.
 
 mod deadline;
 mod in_flight;
@@ -22,7 +22,9 @@ use tower_http::cors::CorsLayer;
 use crate::cors::{self, CorsPolicy};
 use crate::grpc::answer::in_form;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::request_body::RequestLimits;
+use in_flight::LogReads;
 use observe::Observe;
 
 /// Who a router is for.
@@ -39,6 +41,8 @@ pub(crate) enum Surface<'a> {
 pub(crate) struct Bounds {
     total: Duration,
     places: Arc<Semaphore>,
+    log_reads: Arc<LogReads>,
+    outgoing: Outgoing,
 }
 
 impl Bounds {
@@ -46,6 +50,8 @@ impl Bounds {
         Self {
             total: limits.total,
             places: Arc::new(Semaphore::new(limits.in_flight)),
+            log_reads: Arc::new(LogReads::new(limits)),
+            outgoing: Outgoing::new(limits.unread_large, limits.unread_small),
         }
     }
 }
@@ -88,8 +94,13 @@ async fn around(State(around): State<Arc<Around>>, request: Request, next: Next)
         bounds,
     } = &*around;
     let within_bounds = |request| {
-        in_flight::bound(&bounds.places, request, |request| {
-            deadline::limit(bounds.total, request, |request| next.run(request))
+        let answer = |request| deadline::limit(bounds.total, request, |request| next.run(request));
+        bounds.outgoing.bound(request, async |request| {
+            if LogReads::concern(&request) {
+                bounds.log_reads.bound(request, answer).await
+            } else {
+                in_flight::bound(&bounds.places, request, answer).await
+            }
         })
     };
     let shared = |request| {
@@ -98,7 +109,9 @@ async fn around(State(around): State<Arc<Around>>, request: Request, next: Next)
         })
     };
     request_id::assign(request, |request| {
-        observe::observe(observe, request, shared)
+        observe::observe(observe, request, |request| {
+            bounds.outgoing.follow(request, shared)
+        })
     })
     .await
 }

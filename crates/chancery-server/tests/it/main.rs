@@ -18,4 +18,5 @@ mod reads;
 mod rfc6962;
 mod service;
 mod tls;
+mod unread;
 mod witness;

@@ -58,6 +58,7 @@ pub(crate) struct Setup {
     /// What the issuer's entry says besides the usual, an object.
     pub(crate) entry: Value,
     pub(crate) limits: RequestLimits,
+    pub(crate) serve: ServeLimits,
     /// A third port serves everything over TLS.
     pub(crate) tls: Option<Tls>,
 }
@@ -123,7 +124,7 @@ impl Service {
             tokio::spawn(serve(
                 listener,
                 router,
-                ServeLimits::default(),
+                setup.serve.clone(),
                 tls,
                 stop.clone(),
             ));

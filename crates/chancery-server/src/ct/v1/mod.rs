@@ -17,6 +17,8 @@ mod query;
 mod refusal;
 mod submit;
 
+use std::ops::Range;
+
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -36,6 +38,9 @@ use crate::state::AppState;
 
 /// The most bytes of leaves and chains that one answer begins another entry after.
 const ENOUGH_BYTES: usize = 8 << 20;
+
+/// How many entries are read from the store at once: at their largest some six megabytes.
+const AT_A_TIME: u64 = 64;
 
 /// Returns the routes.
 pub(crate) fn routes() -> Router<AppState> {
@@ -134,20 +139,29 @@ async fn get_entries(asked: Asked) -> Result<Response, Refusal> {
         true => Lifetime::Minute,
         false => Lifetime::Day,
     };
-    let leaves = log.entries(wanted).await.map_err(refuse)?;
-    let mut chains = Chains::of(&log);
+    let entries = entries(&log, wanted.start..wanted.end.min(size)).await?;
+    Ok(lifetime.with(entries))
+}
+
+/// Reads some entries at a time, so that no more than enough is ever held.
+async fn entries(log: &Snapshot, wanted: Range<u64>) -> Result<Entries, Refusal> {
+    let mut chains = Chains::of(log);
     let mut entries = Entries::default();
-    let mut bytes = 0;
-    for leaf in &leaves {
-        let leaf_input = leaf.merkle_tree_leaf();
-        let extra_data = chains.extra_data(leaf).await?;
-        bytes += leaf_input.len() + extra_data.len();
-        entries.push(&leaf_input, &extra_data);
-        if bytes > ENOUGH_BYTES {
-            break;
+    let (mut next, mut bytes) = (wanted.start, 0);
+    while next < wanted.end && bytes <= ENOUGH_BYTES {
+        let some = next..wanted.end.min(next + AT_A_TIME);
+        next = some.end;
+        for leaf in &log.entries(some).await.map_err(refuse)? {
+            let leaf_input = leaf.merkle_tree_leaf();
+            let extra_data = chains.extra_data(leaf).await?;
+            bytes += leaf_input.len() + extra_data.len();
+            entries.push(&leaf_input, &extra_data);
+            if bytes > ENOUGH_BYTES {
+                break;
+            }
         }
     }
-    Ok(lifetime.with(entries))
+    Ok(entries)
 }
 
 async fn get_entry_and_proof(asked: Asked) -> Result<Response, Refusal> {
