@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chancery_ca::EntryIndex;
 use chancery_log::{AppendError, IndexTerm, Log, ReadError, Sct, SctError, Sequenced};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -22,21 +23,38 @@ const LANES: usize = 1024;
 /// The most issuers that are remembered as written.
 const MOST_KNOWN: usize = 10_000;
 
+/// How many submissions may wait to be verified for each that is.
+const QUEUE: usize = 32;
+
+/// When to come again if too many wait: they are gone by then.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How many may ask the log at once whether it has them: fewer than a store has connections for
+/// reading.
+const ASKING: usize = 2;
+
 /// How much is taken from outside.
+///
+/// What a stranger can make up for nothing is not charged to those who have certificates: the rates
+/// count what was verified.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SubmissionsLimits {
-    /// Submissions a second, of all submitters together, in the long run.
+    /// New entries a second, of all submitters together, in the long run. Of what is logged already,
+    /// as many again are answered.
     pub per_second: u32,
     /// As many as in this time are taken at once.
     pub burst: Duration,
+    /// Chains that are verified at once, each on a thread of its own; 32 times as many may wait.
+    pub verifying: usize,
 }
 
 impl Default for SubmissionsLimits {
-    /// Returns 100 a second, and 500 at once.
+    /// Returns 100 a second, and 500 at once; 4 are verified at once.
     fn default() -> Self {
         Self {
             per_second: 100,
             burst: Duration::from_secs(5),
+            verifying: 4,
         }
     }
 }
@@ -46,7 +64,11 @@ impl Default for SubmissionsLimits {
 pub struct Submissions {
     roots: Roots,
     index: EntryIndex,
-    budget: Budget,
+    entries: Budget,
+    repeats: Budget,
+    waiting: Semaphore,
+    verifying: Semaphore,
+    asking: Semaphore,
     lanes: Vec<Arc<tokio::sync::Mutex<()>>>,
     /// Which issuers which log has: its id, and the fingerprint.
     known: Mutex<HashSet<([u8; 32], [u8; 32])>>,
@@ -85,7 +107,11 @@ impl Submissions {
         Arc::new(Self {
             roots,
             index,
-            budget: Budget::new(limits.per_second, limits.burst),
+            entries: Budget::new(limits.per_second, limits.burst),
+            repeats: Budget::new(limits.per_second, limits.burst),
+            waiting: Semaphore::new(limits.verifying.saturating_mul(1 + QUEUE)),
+            verifying: Semaphore::new(limits.verifying),
+            asking: Semaphore::new(ASKING),
             lanes: (0..LANES).map(|_| Arc::default()).collect(),
             known: Mutex::default(),
         })
@@ -112,17 +138,10 @@ impl Submissions {
         kind: SubmittedKind,
         chain: SubmittedChain,
     ) -> Result<Sct, SubmitError> {
-        let spent = self.budget.spend(Instant::now());
-        spent.map_err(|retry_after| SubmitError::Limited { retry_after })?;
         log.check_open()?;
         let (submissions, log) = (Arc::clone(self), Arc::clone(log));
         let work = async move {
-            let verify = Arc::clone(&submissions);
-            // Ten signatures of the slowest kind take milliseconds.
-            let verified = tokio::task::spawn_blocking(move || {
-                Submission::new(verify.roots.verify(kind, chain)?)
-            });
-            let submission = verified.await.map_err(|_| SubmitError::Aborted)??;
+            let submission = Arc::clone(&submissions).verify(kind, chain).await?;
             submissions.log(&log, submission).await
         };
         tokio::spawn(work.in_current_span())
@@ -130,13 +149,35 @@ impl Submissions {
             .unwrap_or(Err(SubmitError::Aborted))
     }
 
+    async fn verify(
+        self: Arc<Self>,
+        kind: SubmittedKind,
+        chain: SubmittedChain,
+    ) -> Result<Submission, SubmitError> {
+        let limited = |_| SubmitError::Limited { retry_after: SOON };
+        let submissions = Arc::clone(&self);
+        let _waiting = self.waiting.try_acquire().map_err(limited)?;
+        let turn = self.verifying.acquire().await;
+        let _turn = turn.map_err(|_| SubmitError::Aborted)?;
+        // Ten signatures of the slowest kind take milliseconds.
+        let verified = tokio::task::spawn_blocking(move || {
+            Submission::new(submissions.roots.verify(kind, chain)?)
+        });
+        Ok(verified.await.map_err(|_| SubmitError::Aborted)??)
+    }
+
     async fn log(&self, log: &Log, submission: Submission) -> Result<Sct, SubmitError> {
         let term = submission.term(&self.index)?;
         let _lane = self.lane(&submission).await;
-        let sequenced = match log.find(&term, &submission).await {
-            Ok(Some(found)) => found,
-            Ok(None) => self.append(log, &term, submission).await?,
-            Err(e) => return Err(e.into()),
+        let asking = self.asking.acquire().await;
+        let asking = asking.map_err(|_| SubmitError::Aborted)?;
+        let found = log.find(&term, &submission).await?;
+        drop(asking);
+        let sequenced = if let Some(found) = found {
+            spend(&self.repeats)?;
+            found
+        } else {
+            self.append(log, &term, submission).await?
         };
         Ok(log.sign_sct(&sequenced).await?)
     }
@@ -152,6 +193,7 @@ impl Submissions {
             let what = "it was not issued by this authority's running log";
             return Err(ChainRefused::NotLoggable(what.to_owned()).into());
         }
+        spend(&self.entries)?;
         let terms = submission.terms(&self.index)?;
         let log_id = *log.log_id().as_bytes();
         let fingerprints = submission.entry().chain_fingerprints().to_vec();
@@ -175,4 +217,9 @@ impl Submissions {
         let number = usize::from(u16::from_be_bytes([a, b])) % LANES;
         Some(Arc::clone(self.lanes.get(number)?).lock_owned().await)
     }
+}
+
+fn spend(budget: &Budget) -> Result<(), SubmitError> {
+    let spent = budget.spend(Instant::now());
+    spent.map_err(|retry_after| SubmitError::Limited { retry_after })
 }

@@ -144,8 +144,11 @@ fn what_is_not_a_chain_is_refused_with_what_is_wrong() {
     let by_no_ca = refused(&[&of_no_ca, &no_ca.der]);
     assert!(matches!(by_no_ca, R::NotCa { place: 2 }), "{by_no_ca}");
     // The right name, and another key: as an intermediate and as the root.
-    let forged = refused(&[&middle.der, &other.der]);
+    let twin = root.below("middle");
+    let forged = refused(&[&leaf, &twin.der]);
     assert!(matches!(forged, R::Signature { place: 1 }), "{forged}");
+    let strange = refused(&[&middle.der, &other.der]);
+    assert!(matches!(strange, R::UnknownRoot), "{strange}");
     let elsewhere = verify(&roots(&[&other]), Certificate, &[&leaf, &middle.der]);
     assert!(matches!(elsewhere.unwrap_err(), R::UnknownRoot));
     // The last tried is not the only one with that name.

@@ -140,6 +140,7 @@ async fn more_than_the_budget_is_refused_with_a_time_to_come_again() {
     let submissions = world.submissions(SubmissionsLimits {
         per_second: 1,
         burst: Duration::from_secs(2),
+        ..SubmissionsLimits::default()
     });
     let add = || async {
         let leaf = world.root.issue(Leaf::Certificate);
@@ -153,4 +154,55 @@ async fn more_than_the_budget_is_refused_with_a_time_to_come_again() {
         panic!("{refused}");
     };
     assert!(retry_after <= Duration::from_secs(1), "{retry_after:?}");
+}
+
+#[tokio::test]
+async fn neither_what_is_refused_nor_what_is_logged_already_uses_up_the_budget() {
+    let world = World::new();
+    let log = world.open().await;
+    let submissions = world.submissions(SubmissionsLimits {
+        per_second: 1,
+        burst: Duration::from_secs(2),
+        ..SubmissionsLimits::default()
+    });
+    let stranger = Ca::root("root", &PKCS_ECDSA_P256_SHA256);
+    let add = |leaf: Vec<u8>| {
+        let (submissions, log) = (Arc::clone(&submissions), Arc::clone(&log));
+        async move {
+            let add = submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+            add.await.map(|sct| sct.leaf_index().get())
+        }
+    };
+    for _ in 0..20 {
+        let refused = add(stranger.issue(Leaf::Certificate)).await;
+        assert!(matches!(refused, Err(SubmitError::Chain(_))), "{refused:?}");
+    }
+    let leaf = world.root.issue(Leaf::Certificate);
+    assert_eq!(add(leaf.clone()).await.unwrap(), 0);
+    assert_eq!(add(leaf.clone()).await.unwrap(), 0);
+    assert_eq!(add(world.root.issue(Leaf::Certificate)).await.unwrap(), 1);
+    // Repeats have their own.
+    assert_eq!(add(leaf.clone()).await.unwrap(), 0);
+    let refused = add(leaf).await;
+    assert!(
+        matches!(refused, Err(SubmitError::Limited { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn more_than_can_be_verified_are_told_to_come_again() {
+    let world = World::new();
+    let log = world.open().await;
+    let submissions = world.submissions(SubmissionsLimits {
+        verifying: 0,
+        ..SubmissionsLimits::default()
+    });
+    let leaf = world.root.issue(Leaf::Certificate);
+    let add = submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+    let refused = add.await.unwrap_err();
+    let SubmitError::Limited { retry_after } = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(retry_after, Duration::from_secs(1));
 }
