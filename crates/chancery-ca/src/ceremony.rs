@@ -6,11 +6,10 @@
 use std::time::{Duration, SystemTime};
 
 use chancery_certs::CertificateChain;
-use chancery_keys::{Algorithm, LocalKey, PublicKey, Signer};
+use chancery_keys::{Algorithm, LocalKey, Signer};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PublicKeyData,
-    SerialNumber, SignatureAlgorithm, SigningKey,
+    KeyIdMethod, KeyUsagePurpose, SerialNumber,
 };
 use time::OffsetDateTime;
 
@@ -54,20 +53,20 @@ impl Ceremony<'_> {
         root: &LocalKey,
         issuing: &LocalKey,
     ) -> Result<CertificateChain, CeremonyError> {
-        let root_key = CeremonyKey::new(root)?;
-        let issuing_key = CeremonyKey::new(issuing)?;
+        require_key_type(root)?;
+        require_key_type(issuing)?;
 
         let mut params = self.params(self.common_name, ROOT_LIFETIME);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
-        let root_certificate = params.self_signed(&root_key)?;
-        let root_issuer = rcgen::Issuer::new(params, &root_key);
+        let root_certificate = params.self_signed(root)?;
+        let root_issuer = rcgen::Issuer::new(params, root);
 
         let name = format!("{} intermediate", self.common_name);
         let mut params = self.params(&name, INTERMEDIATE_LIFETIME);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
         params.use_authority_key_identifier_extension = true;
-        let issuing_certificate = params.signed_by(&issuing_key, &root_issuer)?;
+        let issuing_certificate = params.signed_by(issuing, &root_issuer)?;
 
         let ders = vec![
             issuing_certificate.der().to_vec(),
@@ -99,45 +98,9 @@ fn serial() -> Vec<u8> {
     octets.to_vec()
 }
 
-/// Lends a key to rcgen without handing it over.
-struct CeremonyKey<'a> {
-    key: &'a LocalKey,
-    algorithm: &'static SignatureAlgorithm,
-    point: Vec<u8>,
-}
-
-impl<'a> CeremonyKey<'a> {
-    fn new(key: &'a LocalKey) -> Result<Self, CeremonyError> {
-        let public: &PublicKey = key.public_key();
-        let algorithm = match public.algorithm() {
-            Algorithm::EcdsaP256Sha256 => &PKCS_ECDSA_P256_SHA256,
-            Algorithm::EcdsaP384Sha384 => &PKCS_ECDSA_P384_SHA384,
-            other => return Err(CeremonyError::KeyType(other)),
-        };
-        let spki = spki::SubjectPublicKeyInfoRef::try_from(public.spki_der())
-            .map_err(|e| CeremonyError::Chain(e.to_string()))?;
-        Ok(Self {
-            key,
-            algorithm,
-            point: spki.subject_public_key.raw_bytes().to_vec(),
-        })
-    }
-}
-
-impl PublicKeyData for CeremonyKey<'_> {
-    fn der_bytes(&self) -> &[u8] {
-        &self.point
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        self.algorithm
-    }
-}
-
-impl SigningKey for CeremonyKey<'_> {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.key
-            .sign_now(message)
-            .map_err(|_| rcgen::Error::RemoteKeyError)
+fn require_key_type(key: &LocalKey) -> Result<(), CeremonyError> {
+    match key.public_key().algorithm() {
+        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => Ok(()),
+        other => Err(CeremonyError::KeyType(other)),
     }
 }

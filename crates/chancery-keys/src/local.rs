@@ -1,5 +1,7 @@
 //! Keys held in this process's memory.
 
+mod certifying;
+
 use std::fmt;
 
 use async_trait::async_trait;
