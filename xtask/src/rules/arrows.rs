@@ -45,6 +45,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chancery-tlog",
         ],
     ),
+    // log: for its clock only, so that one process has one time.
+    ("chancery-tsa", &["chancery-keys", "chancery-log"]),
     (
         "chancery-server",
         &[
