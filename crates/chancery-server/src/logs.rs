@@ -1,6 +1,7 @@
 //! The logs that are served under `/ct/<name>/`.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -24,6 +25,12 @@ pub struct ServedLog {
     pub log: Arc<dyn PublishedLog>,
     /// Who may read its entries.
     pub read: LogRead,
+    /// The times of its receipts are not before this.
+    pub begins: SystemTime,
+    /// They are not after this, if there is a date for its end.
+    pub ends: Option<SystemTime>,
+    /// Whether its last head was signed: nothing is ever added.
+    pub frozen: bool,
     /// The DER of the roots that the chains of its entries end with.
     pub roots: Arc<[Bytes]>,
 }
@@ -53,6 +60,11 @@ impl Logs {
     /// Serves these instead. Requests that have begun end with what they found.
     pub fn replace(&self, logs: Vec<ServedLog>) {
         self.0.store(Arc::new(logs));
+    }
+
+    /// Returns all logs.
+    pub(crate) fn all(&self) -> Arc<Vec<ServedLog>> {
+        self.0.load_full()
     }
 
     /// Returns the log of that name.

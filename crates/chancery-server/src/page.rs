@@ -2,21 +2,15 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use time::OffsetDateTime;
 
 use crate::html::{Escaped, page};
+use crate::logs::ServedLog;
 use crate::state::AppState;
 
 /// Says what runs here, how far the log is, and where the machines' documents are.
 pub(crate) async fn get(State(app): State<AppState>) -> Response {
-    let log = app.authority.log();
-    let (name, origin, entries) = match &log {
-        Some(log) => (
-            log.name(),
-            log.origin().as_str(),
-            log.status().tree.tree_size,
-        ),
-        None => ("", "none takes entries now", 0),
-    };
+    let logs: String = app.logs.all().iter().map(|log| entry(&app, log)).collect();
     let development = if app.dev_oidc.is_some() {
         "<p><strong>NOT FOR PRODUCTION: a development instance. It has a test identity provider \
          that logs in anybody as anybody.</strong>\n"
@@ -29,9 +23,7 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
          transparency log before it hands it out. Sigstore clients work with it.\n\
          <dl>\n\
          <dt>URL<dd>{url}\n\
-         <dt>Log<dd>{origin}\n\
-         <dt>Entries<dd>{entries}\n\
-         <dt>Checkpoint<dd><a href=\"/ct/{log}/checkpoint\">/ct/{log}/checkpoint</a>\n\
+         {logs}\
          <dt>For verifiers<dd><a href=\"/trusted_root.json\">trusted_root.json</a>\n\
          <dt>For signers<dd><a href=\"/signing_config.v0.2.json\">signing_config.v0.2.json</a>\n\
          <dt>Both in one<dd><a href=\"/client_trust_config.json\">client_trust_config.json</a>\n\
@@ -39,8 +31,36 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
          <dt>Accepted issuers<dd><a href=\"/api/v2/configuration\">/api/v2/configuration</a>\n\
          </dl>\n",
         url = Escaped(&*app.url),
-        origin = Escaped(origin),
-        log = Escaped(name),
     );
     page("Chancery", &body)
+}
+
+/// Says of a log what anybody may know, also of one whose entries are not public.
+fn entry(app: &AppState, served: &ServedLog) -> String {
+    let (log, date) = (&served.log, |time| OffsetDateTime::from(time).date());
+    let current = app.authority.log();
+    let logs = app.authority.logs().all();
+    let state = if current.is_some_and(|current| current.name() == log.name()) {
+        "takes entries"
+    } else if served.frozen {
+        "frozen"
+    } else if logs.iter().any(|open| open.name() == log.name())
+        && served.begins > std::time::SystemTime::now()
+    {
+        "has not begun"
+    } else {
+        "takes no entries any more"
+    };
+    let size = log.known().map(|known| known.head().tree.tree_size);
+    let ends = served.ends.map(|ends| format!(" to {}", date(ends)));
+    format!(
+        "<dt>Log<dd>{origin}: {state}, from {begins}{ends}\n\
+         <dt>Entries<dd>{size}\n\
+         <dt>Checkpoint<dd><a href=\"/ct/{name}/checkpoint\">/ct/{name}/checkpoint</a>\n",
+        origin = Escaped(log.origin().as_str()),
+        begins = date(served.begins),
+        ends = ends.unwrap_or_default(),
+        size = size.map_or_else(|| "see the checkpoint".to_owned(), |size| size.to_string()),
+        name = Escaped(log.name()),
+    )
 }

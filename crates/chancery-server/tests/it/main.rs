@@ -17,6 +17,7 @@ mod listener;
 mod reads;
 mod rfc6962;
 mod service;
+mod submissions;
 mod tls;
 mod unread;
 mod witness;

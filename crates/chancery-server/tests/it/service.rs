@@ -23,6 +23,7 @@ use chancery_server::{
     AdminState, AppState, CorsPolicy, LogRead, Logs, Metrics, RequestLimits, ServeLimits,
     ServedLog, Tls, TrustDocuments, TrustSubject, TrustedLog, admin_router, public_routers, serve,
 };
+use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -59,6 +60,8 @@ pub(crate) struct Setup {
     pub(crate) entry: Value,
     pub(crate) limits: RequestLimits,
     pub(crate) serve: ServeLimits,
+    pub(crate) submissions: Option<Arc<Submissions>>,
+    pub(crate) log_begins_ms: u64,
     /// A third port serves everything over TLS.
     pub(crate) tls: Option<Tls>,
 }
@@ -83,8 +86,8 @@ impl Service {
         let (folder, store) = (tempfile::tempdir().unwrap(), MemoryStore::default());
         let clock = Arc::new(FixedClock::at(SystemTime::now()));
         let issuers = issuers(&format!("{url}/dev-oidc"), &setup.entry);
-        let authority = authority(issuers, &folder, store.clone()).await;
-        let log = authority.log().unwrap();
+        let authority = authority(issuers, &folder, store.clone(), setup.log_begins_ms).await;
+        let log = first(&authority);
         let base = Url::parse(&url).unwrap();
         let dev_oidc = DevOidc::new(DevOidcConfig {
             url: &base,
@@ -99,7 +102,7 @@ impl Service {
         });
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
         let app = AppState {
-            submissions: None,
+            submissions: setup.submissions,
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
             logs: Logs::new(vec![served(&authority, setup.log_read)]),
@@ -259,11 +262,19 @@ pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
         .finish()
 }
 
+/// Returns the log, also if it has not begun.
+fn first(authority: &Authority) -> Arc<Log> {
+    Arc::clone(&authority.logs().all()[0])
+}
+
 fn served(authority: &Authority, read: LogRead) -> ServedLog {
     let root = authority.trust_bundle().ders().last().cloned();
     ServedLog {
-        log: authority.log().unwrap(),
+        log: first(authority),
         read,
+        begins: SystemTime::UNIX_EPOCH,
+        ends: None,
+        frozen: false,
         roots: root.map(Bytes::from).into_iter().collect(),
     }
 }
@@ -272,6 +283,7 @@ async fn authority(
     issuers: Issuers,
     folder: &tempfile::TempDir,
     store: MemoryStore,
+    begins_ms: u64,
 ) -> Arc<Authority> {
     let now = SystemTime::now();
     let (root, issuing) = (key(KeyType::P384), key(KeyType::P256));
@@ -291,7 +303,7 @@ async fn authority(
         witness_signer: Arc::new(key(KeyType::Ed25519)),
         witnesses: None,
         clock: Arc::clone(&clock),
-        begins_ms: 0,
+        begins_ms,
         limits: PoolLimits::default(),
     };
     Authority::new(AuthorityParts {
@@ -326,7 +338,7 @@ fn documents(url: &Url, authority: &Authority) -> TrustDocuments {
         organization: "test",
         chain: authority.trust_bundle(),
         logs: &[TrustedLog {
-            key: authority.log().unwrap().public_key().clone(),
+            key: first(authority).public_key().clone(),
             url: url.join("/ct/main").unwrap(),
             begins: SystemTime::now(),
             ends: None,

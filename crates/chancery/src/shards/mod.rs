@@ -140,7 +140,14 @@ impl Shards {
                 Readers::Restricted => LogRead::Restricted,
             };
             let roots = Arc::clone(&roots);
-            Some(ServedLog { log, read, roots })
+            Some(ServedLog {
+                log,
+                read,
+                begins: from_unix_ms(recorded.begins_ms),
+                ends: recorded.ends_ms.map(from_unix_ms),
+                frozen: matches!(self.shown.get(&recorded.name)?, Shown::Frozen(_)),
+                roots,
+            })
         });
         served.collect()
     }

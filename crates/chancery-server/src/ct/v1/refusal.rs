@@ -36,10 +36,13 @@ impl Refusal {
 
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
-        Self {
-            status: error.code().status(),
-            error,
-        }
+        // Only Fulcio's clients are used to 400 for this.
+        let too_large = error.stable() == Some(RefusalCode::BodyTooLarge.as_str());
+        let status = match too_large {
+            true => StatusCode::PAYLOAD_TOO_LARGE,
+            false => error.code().status(),
+        };
+        Self { status, error }
     }
 }
 

@@ -35,6 +35,10 @@ const MAX_BODY: usize = 128 * 1024;
 /// Where only an operator can help.
 const LATER: Duration = Duration::from_secs(60);
 
+/// Where the log is to begin. Fulcio waits for as long and asks again, which lets its replicas be
+/// moved to the next log before it begins.
+const NOT_BEGUN: Duration = Duration::from_secs(10);
+
 const SENTENCE: &str = "The submission was not logged";
 
 #[derive(Deserialize)]
@@ -106,9 +110,26 @@ async fn submit(
 
 /// Returns the log that takes entries, if it is the one that the request is for.
 fn open_log(app: &AppState, at: &AtLog) -> Result<Arc<Log>, ApiError> {
-    let log = app.authority.log();
-    log.filter(|log| log.name() == at.served.log.name())
-        .ok_or_else(|| off("this log takes no entries now"))
+    let name = at.served.log.name();
+    let current = app.authority.log();
+    if let Some(log) = current.as_ref().filter(|log| log.name() == name) {
+        return Ok(Arc::clone(log));
+    }
+    let logs = app.authority.logs().all();
+    let asked = logs.iter().find(|log| log.name() == name);
+    let current_begins = current.as_ref().map(|log| log.begins_ms());
+    match (asked, current) {
+        (Some(asked), _) if current_begins.is_none_or(|begins| begins < asked.begins_ms()) => {
+            let later = "this log has not begun, try again";
+            let later = ApiError::refused(SENTENCE, later, RefusalCode::Unavailable);
+            Err(later.with_retry_after(NOT_BEGUN))
+        }
+        (_, Some(current)) => Err(off(&format!(
+            "this log takes no entries any more; {} does, with a key of its own",
+            current.name()
+        ))),
+        (_, None) => Err(off("this log takes no entries now")),
+    }
 }
 
 fn off(reason: &str) -> ApiError {
@@ -118,11 +139,7 @@ fn off(reason: &str) -> ApiError {
 fn refuse(error: SubmitError) -> ApiError {
     match error {
         SubmitError::Chain(e) => {
-            let mut reason = e.to_string();
-            if let Some(cause) = std::error::Error::source(&e) {
-                reason = format!("{reason}: {cause}");
-            }
-            ApiError::refused(SENTENCE, &reason, RefusalCode::ChainRefused)
+            ApiError::refused(SENTENCE, &e.to_string(), RefusalCode::ChainRefused)
         }
         SubmitError::Limited { retry_after } => {
             let error = ApiError::refused(
