@@ -12,6 +12,7 @@ pub mod identity_config;
 pub mod jwks;
 pub mod public_key;
 pub mod request;
+pub mod submitted_chain;
 pub mod template;
 pub mod tlog_proof;
 pub mod token;

@@ -25,12 +25,13 @@ pub(crate) struct Arguments {
 }
 
 /// Each has a file of this name in `fuzz/src`, and a folder in `fuzz/seeds`.
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 10] = [
     "csr",
     "identity_config",
     "jwks",
     "public_key",
     "request",
+    "submitted_chain",
     "template",
     "tlog_proof",
     "token",
