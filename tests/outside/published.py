@@ -133,6 +133,7 @@ def run():
             judge.expect(4, "entry 256 ", "mirror", url, *again)
             check(not (copied / "checkpoint").exists(), "a damaged log was copied")
             tile.write_bytes(good)
+            killed(judge, "mirror", url, *again)
             judge.expect(0, f"at size {size} ", "mirror", url, *again)
             judge.clean_then_broken(copied)
             older = checkpoint.read_bytes()
@@ -150,8 +151,25 @@ def run():
             # And the exporter refuses nothing that is only older: it goes on from there.
             judge.expect(0, f"exported {grown - size} entries", *export)
             judge.clean_then_broken(exported)
+            judge.judge(service.url + log.path, True)
         shutil.rmtree(copied)
     print(f"published: {grown} entries exported and mirrored, clean and broken as expected")
+
+
+def killed(judge, *arguments):
+    """Kills one of our commands at one time after another, and lets it go on each time."""
+    ends = set()
+    for step in range(40):
+        process = subprocess.Popen(
+            [judge.chancery, "log", *map(str, arguments)], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, cwd=judge.folder, env=dict(os.environ, RUST_LOG="off"),
+        )
+        try:
+            process.wait(timeout=step * 0.01)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        ends.add(process.wait())
+    check(-9 in ends and ends <= {-9, 0}, f"{arguments} ended with {ends}")
 
 
 def issue(arguments, service):
