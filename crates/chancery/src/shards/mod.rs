@@ -87,6 +87,9 @@ impl Shards {
         shards.refuse_unrecorded()?;
         let issuing = shards.issuing()?.map(|log| log.name.clone());
         for log in shards.instance.logs.clone() {
+            let stored = shards.store.log_store(log.log);
+            // Of a log that takes no entries, too: nothing is wrong with it but the configuration.
+            exporting::require_readable(config, &log, &*stored).await?;
             match shards.show(&log).await {
                 Ok(()) => {}
                 Err(failure) if Some(&log.name) == issuing.as_ref() => return Err(failure),

@@ -23,6 +23,7 @@ mod parity;
 mod possession;
 mod production;
 mod proofs;
+mod published_logs;
 mod rate_limit;
 mod recover;
 mod recovery;
