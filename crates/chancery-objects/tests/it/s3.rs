@@ -5,7 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chancery_log::Guard;
 use chancery_log::guard::conformance::{TestBed, check};
-use chancery_objects::{Bucket, ObjectGuard, ObjectGuardError, ObjectStoreConfig, ObjectStoreUrl};
+use chancery_log::published_files::{FilePlace as _, NewFile};
+use chancery_objects::{
+    Bucket, ObjectFiles, ObjectGuard, ObjectGuardError, ObjectStoreConfig, ObjectStoreUrl,
+};
 use chancery_tlog::TreeHead;
 use object_store::ObjectStoreExt;
 use object_store::aws::AmazonS3Builder;
@@ -38,8 +41,12 @@ impl S3 {
     }
 
     fn bucket(&self, name: &str) -> Bucket {
+        Bucket::s3(&self.config(name)).unwrap()
+    }
+
+    fn config(&self, name: &str) -> ObjectStoreConfig {
         let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Bucket::s3(&ObjectStoreConfig {
+        ObjectStoreConfig {
             url: ObjectStoreUrl::parse(&format!("s3://{name}/{}", self.prefix)).unwrap(),
             endpoint: Some(format!("http://{}", self.proxy.address)),
             region: Some("us-east-1".to_owned()),
@@ -47,8 +54,7 @@ impl S3 {
                 setting("AWS_ACCESS_KEY_ID", "test"),
                 setting("AWS_SECRET_ACCESS_KEY", "test"),
             ],
-        })
-        .unwrap()
+        }
     }
 }
 
@@ -124,4 +130,40 @@ async fn a_missing_bucket_is_refused_and_a_missing_server_is_not_there() {
     s3.proxy.cut();
     let refused = ObjectGuard::create(&s3.bucket(BUCKET)).await.unwrap_err();
     assert!(refused.is_unavailable(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_logs_files_on_an_s3_server_are_written_read_replaced_by_one_and_removed() {
+    let Some(s3) = S3::new().await else { return };
+    let file = |name: &str, bytes: &[u8]| NewFile {
+        name: name.to_owned(),
+        bytes: bytes.to_vec(),
+    };
+    let bucket = Bucket::s3_for_files(&s3.config(BUCKET)).unwrap();
+    let files = ObjectFiles::new(bucket.below("log"));
+    assert_eq!(files.read("checkpoint", 9).await.unwrap(), None);
+    let tiles = (0..40).map(|width| file(&format!("tile/0/000.p/{width}"), b"hashes"));
+    files.write(tiles.collect()).await.unwrap();
+    files
+        .write(vec![file("tile/0/000", b"full")])
+        .await
+        .unwrap();
+    let read = files.read("tile/0/000.p/39", 6).await.unwrap();
+    assert_eq!(read.unwrap(), b"hashes");
+    assert!(files.read("tile/0/000.p/39", 5).await.is_err());
+
+    // The checkpoint is replaced by whoever knows the one before.
+    assert!(files.replace(None, file("checkpoint", b"1")).await.unwrap());
+    assert!(!files.replace(None, file("checkpoint", b"2")).await.unwrap());
+    let replaced = files.replace(Some(b"1"), file("checkpoint", b"2")).await;
+    assert!(replaced.unwrap());
+    let replaced = files.replace(Some(b"1"), file("checkpoint", b"3")).await;
+    assert!(!replaced.unwrap());
+    assert_eq!(files.read("checkpoint", 9).await.unwrap().unwrap(), b"2");
+
+    files.remove_folder("tile/0/000.p").await.unwrap();
+    assert_eq!(files.read("tile/0/000.p/39", 9).await.unwrap(), None);
+    assert_eq!(files.read("tile/0/000", 9).await.unwrap().unwrap(), b"full");
+    s3.proxy.cut();
+    assert!(files.read("checkpoint", 9).await.is_err());
 }
