@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chancery_ca::{IssuanceLogs, LoggedPrecertificates};
 use chancery_keys::{Passphrase, PublicKey};
-use chancery_log::clock::{Clock, unix_ms};
+use chancery_log::clock::{Clock, from_unix_ms, unix_ms};
 use chancery_log::{FrozenLog, FrozenLogParts, Log, LogStore, PublishedLog};
 use chancery_server::{LogRead, ServedLog};
 use chancery_store::{Instance, Readers, RecordedLog, Store};
