@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chancery_log::SignedHead;
 use chancery_tlog::Hash;
@@ -24,6 +26,16 @@ pub(super) enum Lifetime {
 impl Lifetime {
     /// Makes the answer, which any page may read.
     pub(super) fn with(self, body: impl Serialize) -> Response {
+        self.with_body(Json(body))
+    }
+
+    /// Makes the answer of what is JSON already.
+    pub(super) fn with_json(self, json: String) -> Response {
+        let content_type = [(header::CONTENT_TYPE, "application/json")];
+        self.with_body((content_type, json))
+    }
+
+    fn with_body(self, body: impl IntoResponse) -> Response {
         let cache = match self {
             Self::None => "no-store",
             Self::Minute => "public, max-age=60",
@@ -33,7 +45,7 @@ impl Lifetime {
             (header::CACHE_CONTROL, cache),
             (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         ];
-        (headers, Json(body)).into_response()
+        (headers, body).into_response()
     }
 }
 
@@ -84,23 +96,31 @@ impl ProofByHash {
     }
 }
 
-#[derive(Default, Serialize)]
-pub(super) struct Entries {
-    entries: Vec<Entry>,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    leaf_input: String,
-    extra_data: String,
-}
+/// Entries, written as they are read: an answer may have megabytes, which nothing else would wait
+/// for if they were written at once. Base64 has nothing that JSON escapes.
+#[derive(Default)]
+pub(super) struct Entries(String);
 
 impl Entries {
     pub(super) fn push(&mut self, leaf_input: &[u8], extra_data: &[u8]) {
-        self.entries.push(Entry {
-            leaf_input: base64(leaf_input),
-            extra_data: base64(extra_data),
+        let begin = match self.0.is_empty() {
+            true => r#"{"entries":[{"leaf_input":""#,
+            false => r#",{"leaf_input":""#,
+        };
+        self.0.push_str(begin);
+        STANDARD.encode_string(leaf_input, &mut self.0);
+        self.0.push_str(r#"","extra_data":""#);
+        STANDARD.encode_string(extra_data, &mut self.0);
+        self.0.push_str(r#""}"#);
+    }
+
+    /// Returns the whole document.
+    pub(super) fn into_json(mut self) -> String {
+        self.0.push_str(match self.0.is_empty() {
+            true => r#"{"entries":[]}"#,
+            false => "]}",
         });
+        self.0
     }
 }
 
@@ -136,4 +156,28 @@ impl Roots {
 
 fn path(proof: &[Hash]) -> Vec<String> {
     proof.iter().map(|hash| base64(hash.as_bytes())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn entries_are_written_as_json_one_by_one() {
+        let written = |entries: Entries| serde_json::from_str::<Value>(&entries.into_json());
+        let mut entries = Entries::default();
+        assert_eq!(
+            written(Entries::default()).unwrap(),
+            json!({ "entries": [] })
+        );
+        entries.push(&[1, 2], b"");
+        entries.push(&[0xfb; 4], &[0xff; 3]);
+        let expected = json!({ "entries": [
+            { "leaf_input": "AQI=", "extra_data": "" },
+            { "leaf_input": "+/v7+w==", "extra_data": "////" },
+        ] });
+        assert_eq!(written(entries).unwrap(), expected);
+    }
 }
