@@ -1,6 +1,7 @@
 //! A whole service on loopback: authority, log in memory, guard file, development issuer, and both
 //! routers behind the real listener.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -31,6 +32,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::{Url, form_urlencoded};
 
+/// Where what was pruned of the logs is.
+pub(crate) const PUBLISHED: &str = "https://files.example";
+
 /// A service that runs until it is dropped.
 pub(crate) struct Service {
     pub(crate) url: String,
@@ -39,6 +43,10 @@ pub(crate) struct Service {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) store: MemoryStore,
     pub(crate) log: Arc<Log>,
+    /// Which logs take entries.
+    pub(crate) authority: Arc<Authority>,
+    /// Which are served.
+    pub(crate) logs: Logs,
     /// Makes `/readyz` fail.
     pub(crate) draining: CancellationToken,
     /// The port that speaks gRPC only.
@@ -47,7 +55,7 @@ pub(crate) struct Service {
     pub(crate) tls_url: String,
     admin_url: String,
     stop: CancellationToken,
-    _guard: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What differs from one service to another.
@@ -101,11 +109,12 @@ impl Service {
             Metrics::new("0.0.0-test")
         });
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
+        let logs = Logs::new(vec![served(&authority, setup.log_read)]).published_at(PUBLISHED);
         let app = AppState {
             submissions: setup.submissions,
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
-            logs: Logs::new(vec![served(&authority, setup.log_read)]),
+            logs: logs.clone(),
             cors: setup.cors,
             limits: setup.limits,
             metrics: Arc::clone(&metrics),
@@ -116,7 +125,7 @@ impl Service {
         let grpc_url = format!("http://{}", grpc.local_addr().unwrap());
         let admin_url = format!("http://{}", admin.local_addr().unwrap());
         let watched = AdminState {
-            authority,
+            authority: Arc::clone(&authority),
             metrics,
             draining: draining.clone(),
         };
@@ -146,12 +155,14 @@ impl Service {
             clock,
             store,
             log,
+            authority,
+            logs,
             draining,
             grpc_url,
             tls_url,
             admin_url,
             stop,
-            _guard: folder,
+            folder,
         }
     }
 
@@ -268,9 +279,14 @@ fn first(authority: &Authority) -> Arc<Log> {
 }
 
 fn served(authority: &Authority, read: LogRead) -> ServedLog {
+    serving(authority, first(authority), read)
+}
+
+/// Serves a log that began long ago.
+pub(crate) fn serving(authority: &Authority, log: Arc<Log>, read: LogRead) -> ServedLog {
     let root = authority.trust_bundle().ders().last().cloned();
     ServedLog {
-        log: first(authority),
+        log,
         read,
         begins: SystemTime::UNIX_EPOCH,
         ends: None,
@@ -294,28 +310,39 @@ async fn authority(
     };
     let chain = ceremony.perform(&root, &issuing).unwrap();
     let clock: Arc<dyn chancery_log::clock::Clock> = Arc::new(chancery_log::clock::SystemClock);
-    let log = LogParts {
-        name: "main".to_owned(),
-        origin: Origin::parse("localhost/ct/main").unwrap(),
-        store: Arc::new(store),
-        guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
-        signer: Arc::new(key(KeyType::P256)),
-        witness_signer: Arc::new(key(KeyType::Ed25519)),
-        witnesses: None,
-        clock: Arc::clone(&clock),
-        begins_ms,
-        limits: PoolLimits::default(),
-    };
+    let log = open_log(folder.path(), "main", store, begins_ms).await;
     Authority::new(AuthorityParts {
         issuers,
         external_log: None,
         profile: Profile::new(ProfileConfig::default()).unwrap(),
         issuer: IssuingCa::new(chain, Arc::new(issuing), now).unwrap(),
-        logs: IssuanceLogs::new(vec![Arc::new(Log::open(log).await.unwrap())]),
+        logs: IssuanceLogs::new(vec![log]),
         clock,
         key_policy: KeyPolicy::default(),
         used_tokens: Arc::new(MemoryUsedTokens::default()),
     })
+}
+
+/// Opens a log with keys of its own.
+pub(crate) async fn open_log(
+    folder: &Path,
+    name: &str,
+    store: MemoryStore,
+    begins_ms: u64,
+) -> Arc<Log> {
+    let log = LogParts {
+        name: name.to_owned(),
+        origin: Origin::parse(&format!("localhost/ct/{name}")).unwrap(),
+        store: Arc::new(store),
+        guard: Arc::new(FileGuard::create(&folder.join(format!("{name}.guard"))).unwrap()),
+        signer: Arc::new(key(KeyType::P256)),
+        witness_signer: Arc::new(key(KeyType::Ed25519)),
+        witnesses: None,
+        clock: Arc::new(chancery_log::clock::SystemClock),
+        begins_ms,
+        limits: PoolLimits::default(),
+    };
+    Arc::new(Log::open(log).await.unwrap())
 }
 
 fn issuers(issuer: &str, more: &Value) -> Issuers {

@@ -19,7 +19,7 @@ const CHAIN: &str = "/ct/main/ct/v1/add-chain";
 const PRECHAIN: &str = "/ct/main/ct/v1/add-pre-chain";
 
 /// Whoever submits.
-struct Ca {
+pub(crate) struct Ca {
     der: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -35,7 +35,7 @@ impl Ca {
         Self { der, issuer }
     }
 
-    fn issue(&self, poisoned: bool) -> Vec<u8> {
+    pub(crate) fn issue(&self, poisoned: bool) -> Vec<u8> {
         let mut params = CertificateParams::default();
         if poisoned {
             let poison = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 3];
@@ -48,7 +48,7 @@ impl Ca {
     }
 }
 
-async fn start(limits: SubmissionsLimits) -> (Service, Ca) {
+pub(crate) async fn start(limits: SubmissionsLimits) -> (Service, Ca) {
     start_at(limits, 0).await
 }
 
@@ -65,13 +65,13 @@ async fn start_at(limits: SubmissionsLimits, log_begins_ms: u64) -> (Service, Ca
     (service, ca)
 }
 
-fn body(chain: &[&[u8]]) -> String {
+pub(crate) fn body(chain: &[&[u8]]) -> String {
     let chain: Vec<_> = chain.iter().map(|der| STANDARD.encode(der)).collect();
     json!({ "chain": chain }).to_string()
 }
 
 /// Asserts a refusal as clients of logs show it, and returns its text.
-fn refused(answer: &Answer, status: u16, code: &str) -> String {
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) -> String {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
     let text = answer.text().to_owned();
