@@ -64,3 +64,50 @@ impl LogReads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::body::Body;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Asks so many times at once, and returns how many were refused, and how many were ever
+    /// worked on at once.
+    async fn ask(reads: &Arc<LogReads>, times: usize) -> (usize, usize) {
+        let counts = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let mut asked = JoinSet::new();
+        for _ in 0..times {
+            let (reads, counts) = (Arc::clone(reads), Arc::clone(&counts));
+            asked.spawn(async move {
+                let work = async |_| {
+                    let (now, most) = &*counts;
+                    most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    for _ in 0..20 {
+                        tokio::task::yield_now().await;
+                    }
+                    now.fetch_sub(1, Ordering::Relaxed);
+                    Response::default()
+                };
+                reads.bound(Request::new(Body::empty()), work).await
+            });
+        }
+        let answers = asked.join_all().await;
+        let refused = answers.iter().filter(|answer| answer.status() == 503);
+        (refused.count(), counts.1.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn reads_wait_for_their_turn_and_keep_it_until_they_are_answered() {
+        let reads = Arc::new(LogReads::new(RequestLimits {
+            log_reads: 2,
+            log_reads_waiting: 3,
+            ..RequestLimits::default()
+        }));
+        assert_eq!(ask(&reads, 5).await, (0, 2));
+        assert_eq!(ask(&reads, 9).await, (4, 2));
+    }
+}

@@ -78,7 +78,7 @@ async fn no_route_shows_what_the_entries_say() {
         let path = format!("/ct/main/{path}");
         for method in [Method::GET, Method::HEAD] {
             let answer = Answer::of(service.request(method, &path)).await;
-            assert_eq!(answer.status, status, "{path}: {:?}", answer.body);
+            assert_eq!(answer.status, status, "{path}");
             assert_silent(&path, &answer);
         }
     }
