@@ -29,6 +29,7 @@ mod recover;
 mod recovery;
 mod refusals;
 mod reload;
+mod rfc6962;
 mod rollback;
 mod secrets;
 mod settings;
