@@ -119,6 +119,13 @@ impl Findings {
         }
     }
 
+    /// Puts what ended the verification before all else, so that it is seen.
+    pub(super) fn add_first(&mut self, object: Object, wrong: String) {
+        self.total += 1;
+        self.list.insert(0, Finding { object, wrong });
+        self.list.truncate(MAX_FINDINGS);
+    }
+
     /// Tells whether entries were found wrong before: once is enough.
     pub(super) fn named(&self, entries: &RangeInclusive<u64>) -> bool {
         self.list.iter().any(|finding| match &finding.object {

@@ -16,6 +16,10 @@ use crate::verify::{Progress, Stage};
 /// Entries read at once: four tiles, a few megabytes.
 const CHUNK: u64 = 1024;
 
+/// How many tiles in a row may be absent from published files. A checkpoint may state 2^40 entries
+/// over an empty folder, and to look for each takes years.
+const ABSENT_TILES: u64 = 32;
+
 impl Scan<'_> {
     /// Reads and checks entries up to the end; the next chunk is read while one is checked.
     pub(super) async fn read_entries(
@@ -74,8 +78,26 @@ impl Scan<'_> {
                     &mut self.findings,
                 )
                 .await?;
+            let absent = stored.is_none() && hashes.iter().all(Option::is_none);
+            self.absent_tiles = if absent { self.absent_tiles + 1 } else { 0 };
+        }
+        if self.source.store.is_none() && self.absent_tiles >= ABSENT_TILES {
+            self.give_up();
         }
         Ok(())
+    }
+
+    /// Ends here.
+    fn give_up(&mut self) {
+        let size = self.tree.size();
+        let wrong = format!(
+            "{} tiles in a row are missing, entries and hashes, up to entry {size}: nothing beyond was \
+             looked at, of {} entries",
+            self.absent_tiles, self.end
+        );
+        self.findings.add_first(Object::Stored("files"), wrong);
+        self.gave_up = true;
+        self.end = size;
     }
 
     /// Where entries are missing to the head's end and no tile knows of them either, the head is to
