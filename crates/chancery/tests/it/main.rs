@@ -10,6 +10,7 @@ mod demo;
 mod dev;
 mod documents;
 mod explain;
+mod external_log;
 mod fake_log;
 mod grpc;
 mod guards;

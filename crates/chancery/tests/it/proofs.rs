@@ -151,6 +151,36 @@ async fn what_a_trust_root_does_not_trust_at_the_time_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_or_too_deep_is_refused_and_not_read() {
+    let server = on_sqlite().await;
+    let issued = Issued::by(server.url(), 1).await;
+    issued.prove("0", "good");
+    let proof = fs::read_to_string(issued.path("good.tlog-proof")).unwrap();
+    let (head, checkpoint) = proof.split_once("\n\n").unwrap();
+    let hash = format!("{}=\n", "A".repeat(43));
+    let many = format!("{head}\n{}\n{checkpoint}", hash.repeat(80_000));
+    assert!(many.len() < 4 << 20, "{}", many.len());
+    fs::write(issued.path("many"), &many).unwrap();
+    assert_refused(&issued.check("many", &[]), 4, &["file: "]);
+    fs::write(issued.path("long"), many.repeat(2)).unwrap();
+    assert_refused(&issued.check("long", &[]), 1, &["more than 4194304 bytes"]);
+    let long = ["--certificate", "long"];
+    let refused = issued.check("good.tlog-proof", &long);
+    assert_refused(&refused, 1, &["more than 1048576 bytes"]);
+
+    let huge = fs::File::create(issued.path("root.json")).unwrap();
+    huge.set_len(1 << 40).unwrap();
+    let refused = issued.check("good.tlog-proof", &[]);
+    assert_refused(&refused, 3, &["root.json", "more than 16777216 bytes"]);
+    let deep = "{\"ctlogs\":".repeat(200_000) + &"[".repeat(200_000);
+    for root in [deep, "[".repeat(1 << 20)] {
+        fs::write(issued.path("root.json"), root).unwrap();
+        let refused = issued.check("good.tlog-proof", &[]);
+        assert_refused(&refused, 3, &["root.json: it is no trusted_root.json"]);
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_overwritten_and_what_is_not_there_is_said() {
     let server = on_sqlite().await;
     let issued = Issued::by(server.url(), 1).await;
