@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{SERVE, assert_refused};
+use crate::harness::{SERVE, assert_refused, chancery};
 use crate::recovery::{Instance, Kind};
 
 /// Saves the newest checkpoint under a name.
@@ -14,32 +14,18 @@ async fn keep_checkpoint(instance: &mut Instance, name: &str) {
     fs::write(instance.file(name), checkpoint.body).unwrap();
 }
 
-/// Fetches all that a log of `size` entries, fewer than 256, has published.
-async fn mirror(instance: &mut Instance, size: u64) {
+/// Copies what the log has published, as anybody would.
+async fn mirror(instance: &mut Instance) {
+    let keys = instance.succeed(&["log", "keys"]);
+    // The witness's key comes first, and signs no RFC 6962 tree heads.
+    fs::write(instance.file("log.vkey"), keys.lines().last().unwrap()).unwrap();
+    let folder = instance.path().to_owned();
     let production = instance.serve();
-    let client = production.client();
-    let mut paths = vec![
-        "checkpoint".to_owned(),
-        format!("tile/0/000.p/{size}"),
-        format!("tile/data/000.p/{size}"),
-    ];
-    let data = client.bytes(&format!("/ct/main/{}", paths[2])).await;
-    let (leaf, _) = chancery_tlog::ct::TileLeaf::parse(&data.unwrap()).unwrap();
-    for fingerprint in leaf.chain_fingerprints() {
-        let hex = fingerprint.iter().map(|byte| format!("{byte:02x}"));
-        paths.push(format!("issuer/{}", hex.collect::<String>()));
-    }
-    let mut files = Vec::new();
-    for path in paths {
-        let bytes = client.bytes(&format!("/ct/main/{path}")).await;
-        files.push((path, bytes.unwrap()));
-    }
+    let url = format!("http://127.0.0.1:{}/ct/main", production.port());
+    let arguments = ["log", "mirror", &url, "--key", "log.vkey", "--to", "mirror"];
+    let done = chancery(&folder, &[&arguments[..], &["--once"]].concat());
     instance.stop(production);
-    for (path, bytes) in files {
-        let file = instance.file("mirror").join(path);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, bytes).unwrap();
-    }
+    assert!(done.status.success(), "{done:?}");
 }
 
 /// Replaces the database by what a backup holds. The guard has seen more.
@@ -92,13 +78,24 @@ async fn an_older_postgres_database_is_mended() {
 }
 
 #[tokio::test]
-async fn published_files_bring_back_what_an_older_database_lacks() {
-    let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
+async fn a_mirror_brings_back_what_an_older_sqlite_database_lacks() {
+    a_mirror_brings_back_what_an_older_database_lacks(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_mirror_brings_back_what_an_older_postgres_database_lacks() {
+    a_mirror_brings_back_what_an_older_database_lacks(Kind::Postgres).await;
+}
+
+async fn a_mirror_brings_back_what_an_older_database_lacks(kind: Kind) {
+    let Some(mut instance) = Instance::on(kind).await else {
+        return;
+    };
     instance.issue(3).await;
     instance.succeed(&["backup", "--to", "old.db"]);
     instance.issue(4).await;
-    mirror(&mut instance, 7).await;
-    lose_all_but(&mut instance, "old.db", Kind::Sqlite).await;
+    mirror(&mut instance).await;
+    lose_all_but(&mut instance, "old.db", kind).await;
 
     let checkpoint = instance.file("mirror").join("checkpoint");
     let signed = fs::read_to_string(&checkpoint).unwrap();
@@ -110,6 +107,7 @@ async fn published_files_bring_back_what_an_older_database_lacks() {
     let said = instance.succeed(&recover);
     assert!(said.contains("brought back 4 entries"), "{said}");
     instance.assert_whole_and_goes_on().await;
+    instance.end().await;
 }
 
 #[tokio::test]
