@@ -12,6 +12,7 @@ use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, file};
 use chancery_log::clock::{Clock, SystemClock};
+use chancery_log::published_files::MAX_CHECKPOINT;
 use chancery_store::{DatabaseUrl, Instance, Purpose, Store};
 
 use crate::config::{Config, parse_url, read_text_of};
@@ -290,6 +291,16 @@ pub(crate) fn read_bounded(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> 
         ))),
         false => Ok(bytes),
     }
+}
+
+/// Reads a file with a public key, which is a few hundred bytes long.
+pub(crate) fn read_key_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_bounded(path, 64 * 1024).map_err(|e| named(path, &e))
+}
+
+/// Reads a file with a checkpoint that somebody has kept.
+pub(crate) fn read_checkpoint_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_bounded(path, MAX_CHECKPOINT).map_err(|e| named(path, &e))
 }
 
 /// Blames a file.

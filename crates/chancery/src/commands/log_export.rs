@@ -1,6 +1,5 @@
 //! `chancery log export`: publishes the log as files, once.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +17,9 @@ use crate::config::Config;
 use crate::failure::{Causes, Failure};
 use crate::report::say;
 use crate::{connecting, exporting, opening};
+
+/// The longest file of CA certificates that is read, in bytes. A system's has a few hundred kilobytes.
+const MAX_ROOTS: u64 = 16 << 20;
 
 pub(crate) async fn run(args: LogExportArgs) -> Result<(), Failure> {
     let (config, store) = open(&args).await?;
@@ -55,7 +57,7 @@ async fn export(
 ) -> Result<(), Failure> {
     let exporter = exporter(args, config, log)?;
     let checkpoint = match (&args.checkpoint, &log.final_checkpoint, config) {
-        (Some(path), ..) => fs::read(path).map_err(|e| opening::named(path, &e))?,
+        (Some(path), ..) => opening::read_checkpoint_file(path)?,
         (None, Some(last), _) => last.clone(),
         (None, None, Some(config)) => fetch(config, &log.name).await?,
         (None, None, None) => {
@@ -167,6 +169,6 @@ pub(crate) fn read_roots(path: Option<&Path>) -> Result<Vec<reqwest::Certificate
     let Some(path) = path else {
         return Ok(Vec::new());
     };
-    let pem = fs::read(path).map_err(|e| opening::named(path, &e))?;
+    let pem = opening::read_bounded(path, MAX_ROOTS).map_err(|e| opening::named(path, &e))?;
     reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| opening::named(path, &e))
 }

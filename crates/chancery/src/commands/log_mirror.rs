@@ -1,6 +1,5 @@
 //! `chancery log mirror`: keeps a verified copy of somebody's log.
 
-use std::fs;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -91,7 +90,7 @@ fn failure(error: MirrorError) -> Failure {
 /// Reads the log's key, and how its checkpoints are signed.
 fn key(args: &LogMirrorArgs) -> Result<LogKey, Failure> {
     let path = &args.key;
-    let bytes = fs::read(path).map_err(|e| opening::named(path, &e))?;
+    let bytes = opening::read_key_file(path)?;
     let origin = args.origin.as_deref().map(Origin::parse).transpose();
     let origin = origin.map_err(|e| Failure::usage(format!("--origin: {e}")))?;
     let text = str::from_utf8(&bytes).unwrap_or_default().trim();

@@ -21,8 +21,8 @@ use url::Url;
 
 use self::subject::Subject;
 use crate::cli::LogProveArgs;
+use crate::commands::log_export::read_roots;
 use crate::failure::{Causes, Failure};
-use crate::opening;
 use crate::report::say;
 
 pub(crate) async fn run(args: LogProveArgs) -> Result<(), Failure> {
@@ -80,14 +80,7 @@ struct Published {
 
 impl Published {
     async fn fetch(url: &Url, tls_root: Option<&Path>) -> Result<Self, Failure> {
-        let roots = match tls_root {
-            Some(path) => {
-                let pem = std::fs::read(path).map_err(|e| opening::named(path, &e))?;
-                reqwest::Certificate::from_pem_bundle(&pem)
-                    .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?
-            }
-            None => Vec::new(),
-        };
+        let roots = read_roots(tls_root)?;
         let fetcher = Fetcher::new(url.clone(), roots).map_err(Failure::from_error)?;
         let bytes = RemoteLog::checkpoint(&fetcher).await;
         let bytes = bytes.map_err(Failure::from_error)?;

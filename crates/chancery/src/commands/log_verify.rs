@@ -1,6 +1,5 @@
 //! `chancery log verify`: computes a whole log anew and says what in it is wrong.
 
-use std::fs;
 use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -215,7 +214,7 @@ fn options(
     let since = match (args.since, &args.since_checkpoint) {
         (Some(size), _) => Since::Size(size),
         (None, Some(path)) => {
-            let bytes = fs::read(path).map_err(|e| opening::named(path, &e))?;
+            let bytes = opening::read_checkpoint_file(path)?;
             let origin = origin.map(Origin::parse).transpose();
             let origin = origin.map_err(Failure::from_error)?;
             let verified = verify_checkpoint(&bytes, key, origin.as_ref());
@@ -236,7 +235,7 @@ fn options(
 
 /// Reads a public key in PEM or DER.
 fn read_key(path: &Path) -> Result<PublicKey, Failure> {
-    let bytes = fs::read(path).map_err(|e| opening::named(path, &e))?;
+    let bytes = opening::read_key_file(path)?;
     let der = match pem::parse(&bytes) {
         Ok(block) => block.into_contents(),
         Err(_) => bytes,

@@ -4,7 +4,6 @@
 //! names it. Broken off between the last two, there is a guard that no database names, and the next
 //! run takes it up if it stands where it would have been made.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,13 +11,14 @@ use chancery_keys::PublicKey;
 use chancery_log::Guard;
 use chancery_log::copy::{recompute, require_prefix};
 use chancery_log::guard::Advance;
-use chancery_log::published_files::verify_checkpoint;
+use chancery_log::published_files::{MAX_CHECKPOINT, verify_checkpoint};
 use chancery_tlog::{Origin, TreeHead};
 
 use super::Broken;
 use crate::copies::{refused, said};
 use crate::failure::{Causes, Failure};
 use crate::guarding::{self, NotOpened};
+use crate::opening;
 use crate::report::say;
 
 impl Broken {
@@ -144,7 +144,7 @@ impl Broken {
         let wrong = |what: &dyn std::error::Error| {
             Failure::verification(format!("{}: {}", path.display(), Causes(what)))
         };
-        let bytes = fs::read(path)
+        let bytes = opening::read_bounded(path, MAX_CHECKPOINT)
             .map_err(|e| Failure::usage(format!("{}: {}", path.display(), Causes(&e))))?;
         let key = PublicKey::from_spki_der(&self.log.public_key).map_err(Failure::from_error)?;
         let origin = Origin::parse(&self.log.origin).map_err(Failure::from_error)?;
