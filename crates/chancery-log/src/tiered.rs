@@ -18,7 +18,8 @@ use crate::{Delivery, PublishedFiles};
 #[derive(Debug)]
 pub struct Tiered {
     store: Arc<dyn LogStore>,
-    files: Exporter,
+    /// Where they are; `None` if this process was not told.
+    files: Option<Exporter>,
     /// The first line of the files' checkpoint, once it was seen to be this log's.
     origin: OnceCell<Origin>,
     /// What was found last, to save a read: it only grows.
@@ -28,6 +29,16 @@ pub struct Tiered {
 impl Tiered {
     /// Takes a database, and where what is pruned from it was published.
     pub fn new(store: Arc<dyn LogStore>, files: Exporter) -> Self {
+        Self::with(store, Some(files))
+    }
+
+    /// Takes a database from which nothing was pruned yet that this process would have to read.
+    /// Another process may prune it: entries are unavailable here then, and not missing.
+    pub fn without_files(store: Arc<dyn LogStore>) -> Self {
+        Self::with(store, None)
+    }
+
+    fn with(store: Arc<dyn LogStore>, files: Option<Exporter>) -> Self {
         Self {
             store,
             files,
@@ -47,16 +58,8 @@ impl Tiered {
         let old = range.start..range.end.min(pruned);
         let mut entries = match old.is_empty() {
             true => Vec::new(),
-            false => self.published(pruned).await?.entries(old.clone()).await?,
+            false => self.published(pruned, old).await?,
         };
-        if !old.is_empty() && (entries.len() as u64) < old.end - old.start {
-            return Err(StoreError::Inconsistent(format!(
-                "{} lacks entries between {} and {} that were pruned from the database",
-                self.files.place().name(),
-                old.start,
-                old.end
-            )));
-        }
         let new = range.start.max(pruned)..range.end;
         if !new.is_empty() {
             entries.extend(self.store.entries(new).await?);
@@ -64,20 +67,26 @@ impl Tiered {
         Ok(entries)
     }
 
-    /// Returns the files that hold the first `pruned` entries. Their tiles are full, so no head has
-    /// to be known to read them.
-    async fn published(&self, pruned: u64) -> Result<PublishedFiles, StoreError> {
-        let tree_size = pruned.next_multiple_of(TILE_WIDTH);
+    /// Reads entries from the files that hold the first `pruned`. Their tiles are full, so no head
+    /// has to be known to read them.
+    async fn published(&self, pruned: u64, old: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let Some(files) = &self.files else {
+            let wrong = format!(
+                "the first {pruned} entries were pruned from the database by another process, and \
+                 this one is not told where they are published"
+            );
+            return Err(StoreError::Unavailable(wrong.into()));
+        };
         let head = Head {
             tree: TreeHead {
-                tree_size,
+                tree_size: pruned.next_multiple_of(TILE_WIDTH),
                 ..TreeHead::EMPTY
             },
             timestamp_ms: 0,
         };
-        let place = self.files.place();
+        let place = files.place();
         let origin = self.origin.get_or_try_init(|| async {
-            let standing = self.files.standing().await.map_err(of_files)?;
+            let standing = files.standing().await.map_err(of_files)?;
             let standing = standing.ok_or_else(|| {
                 let name = place.name();
                 StoreError::Inconsistent(format!("{name} has no checkpoint: nothing was exported"))
@@ -85,7 +94,17 @@ impl Tiered {
             Ok::<_, StoreError>(standing.origin)
         });
         let origin = origin.await?.clone();
-        Ok(PublishedFiles::at(Arc::clone(place), origin, head))
+        let files = PublishedFiles::at(Arc::clone(place), origin, head);
+        let entries = files.entries(old.clone()).await?;
+        if (entries.len() as u64) < old.end - old.start {
+            return Err(StoreError::Inconsistent(format!(
+                "{} lacks entries between {} and {} that were pruned from the database",
+                place.name(),
+                old.start,
+                old.end
+            )));
+        }
+        Ok(entries)
     }
 }
 

@@ -75,16 +75,17 @@ fn place(export: &ExportConfig, name: &str) -> Result<Arc<dyn FilePlace>, Failur
     })
 }
 
-/// Lets entries that were pruned be read from where they are published.
+/// Lets entries that were pruned be read from where they are published. Where the configuration does
+/// not say that, they are unavailable.
 pub(crate) fn tiered(
     config: &Config,
     log: &RecordedLog,
     store: Arc<dyn LogStore>,
 ) -> Result<Arc<dyn LogStore>, Failure> {
-    Ok(match exporter(config, log)? {
-        Some(exporter) => Arc::new(Tiered::new(store, exporter)),
-        None => store,
-    })
+    Ok(Arc::new(match exporter(config, log)? {
+        Some(exporter) => Tiered::new(store, exporter),
+        None => Tiered::without_files(store),
+    }))
 }
 
 /// Requires that entries which were pruned can be read. A replica that cannot would answer for a part

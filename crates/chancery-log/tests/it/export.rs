@@ -9,7 +9,7 @@ use chancery_log::export::{ExportError, Exported, Exporter};
 use chancery_log::prune::prune;
 use chancery_log::published_files::{FilePlace, Folder, LogKey, NewFile, PlaceError};
 use chancery_log::verify::{Options, verify_published, verify_stored};
-use chancery_log::{LogReader, LogStore as _, PublishedLog as _, Tiered};
+use chancery_log::{LogReader, LogStore as _, PublishedLog as _, StoreError, Tiered};
 use chancery_tlog::ct::PrecertEntry;
 use sha2::{Digest, Sha256};
 
@@ -335,6 +335,18 @@ async fn pruned_entries_are_read_from_the_files_and_the_log_goes_on() {
     assert_eq!(
         tiered.entries(1_300..1_800).await.unwrap(),
         &all[1_300..1_800]
+    );
+    // Who is not told where they are cannot answer for them, and does for the others.
+    let blind = Tiered::without_files(Arc::new(memory.clone()));
+    for range in [0..256, 1_700..1_800] {
+        let away = blind.entries(range).await.unwrap_err();
+        assert!(matches!(away, StoreError::Unavailable(_)), "{away:?}");
+        let why = std::error::Error::source(&away).unwrap().to_string();
+        assert!(why.contains("the first 1792 entries"), "{why}");
+    }
+    assert_eq!(
+        blind.entries(1_800..1_900).await.unwrap(),
+        &all[1_800..1_900]
     );
     let report = verify_stored(&tiered, Options::default(), &mut |_| ())
         .await

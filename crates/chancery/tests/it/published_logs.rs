@@ -86,3 +86,46 @@ async fn each_of_several_logs_is_exported_pruned_proven_and_not_served_without_i
     assert_refused(&lost, 1, &["tile/data"]);
     instance.stop(production);
 }
+
+#[tokio::test]
+async fn a_process_that_is_not_told_where_pruned_entries_are_is_unavailable_for_them() {
+    let Some(mut instance) = Instance::on(Kind::Postgres).await else {
+        return;
+    };
+    instance.issue(COUNT).await;
+    let plain = fs::read_to_string(instance.file("chancery.yaml")).unwrap();
+    let folder = instance.path().to_owned();
+    let production = instance.serve();
+    let client = production.client();
+    let tile = || client.get("/ct/main/tile/data/000");
+    assert_eq!(tile().await.unwrap().status, 200);
+
+    let export = format!("{plain}\nexport:\n  directory: published\n");
+    fs::write(folder.join("exporting.yaml"), export).unwrap();
+    let checkpoint = client.bytes("/ct/main/checkpoint").await.unwrap();
+    fs::write(folder.join("checkpoint"), checkpoint).unwrap();
+    let with = ["--config", "exporting.yaml"];
+    let export = ["log", "export", "--checkpoint", "checkpoint"];
+    let exported = chancery(&folder, &[&export[..], &with[..]].concat());
+    assert_said(&exported, "exported 257 entries");
+    let pruned = chancery(
+        &folder,
+        &[&["log", "prune", "--keep", "0"][..], &with[..]].concat(),
+    );
+    assert_said(&pruned, "the first 256 of 257");
+
+    let answer = tile().await.unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(
+        answer.body.contains("The log is unavailable"),
+        "{}",
+        answer.body
+    );
+    let rest = client.get("/ct/main/tile/data/001.p/1").await.unwrap();
+    assert_eq!(rest.status, 200);
+    production.wait_for(&["256 entries were pruned", "not told where"]);
+    let identity = instance.identity().await;
+    assert_eq!(client.signing_cert(&identity).await.unwrap().status, 200);
+    instance.stop(production);
+    instance.end().await;
+}
