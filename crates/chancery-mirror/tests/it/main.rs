@@ -3,12 +3,14 @@
 
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use chancery_mirror::{FetchError, Fetcher};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use url::Url;
 
 /// Answers every request with the same bytes, the last of them again and again if there are any to
@@ -79,6 +81,38 @@ async fn what_unpacks_to_more_than_the_bound_is_refused() {
     )
     .await;
     assert_wrong(get(&url, 1 << 30).await, "is not what gzip makes");
+}
+
+/// Sends a byte in a second, without an end, to everybody who asks.
+async fn dripping() -> Url {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/log/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+                let mut sent = stream.write_all(head).await;
+                while sent.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    sent = stream.write_all(b"x").await;
+                }
+            });
+        }
+    });
+    Url::parse(&url).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_drips_is_left_after_some_minutes() {
+    let url = dripping().await;
+    let begun = Instant::now();
+    let error = get(&url, 1 << 20).await.unwrap_err();
+    assert!(error.is_away(), "it may be better later: {error}");
+    let took = begun.elapsed();
+    let minutes = Duration::from_mins(5)..Duration::from_mins(7);
+    assert!(minutes.contains(&took), "{took:?}");
 }
 
 #[tokio::test]
