@@ -3,19 +3,19 @@ with one byte changed. A mirror of a log that went back ends with both heads nam
 
 import argparse
 import base64
-import functools
-import http.server
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
-import threading
-from contextlib import contextmanager
+import time
 
 from service import Service, check, main
+from web import served
 
 
+# How often a command is killed.
+STEPS = 40
 # In the TBSCertificate of the first entry of a tile.
 OFFSET = 100
 
@@ -45,6 +45,11 @@ class Judge:
         check(found == code and words in said, f"log {arguments} ended with {found}: {said}")
         return said
 
+    def verify(self, folder, code, words):
+        """Lets our own verification read a folder, and compares how it ends and what it says."""
+        known = ("--key", self.key, "--origin", self.log.origin)
+        self.expect(code, words, "verify", "--directory", folder, *known)
+
     def judge(self, url, clean):
         """Lets ctfsck read a log."""
         done = subprocess.run(
@@ -59,37 +64,17 @@ class Judge:
 
     def clean_then_broken(self, folder):
         """Sees a folder clean, and broken after one byte in the midst of an entry has changed."""
-        verify = ("verify", "--directory", folder, "--key", self.key, "--origin", self.log.origin)
         self.judge(f"file://{folder}", True)
-        self.expect(0, "0 findings", *verify)
+        self.verify(folder, 0, "0 findings")
         tile = folder / "tile/data/001"
         good = tile.read_bytes()
         broken = bytearray(good)
         broken[OFFSET] ^= 1
         tile.write_bytes(broken)
         self.judge(f"file://{folder}", False)
-        self.expect(4, "entry 256:", *verify)
+        self.verify(folder, 4, "entry 256:")
         tile.write_bytes(good)
         self.judge(f"file://{folder}", True)
-
-
-@contextmanager
-def served(folder):
-    """Serves a folder as any web server does."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
 
 
 def run():
@@ -133,9 +118,11 @@ def run():
             judge.expect(4, "entry 256 ", "mirror", url, *again)
             check(not (copied / "checkpoint").exists(), "a damaged log was copied")
             tile.write_bytes(good)
-            killed(judge, "mirror", url, *again)
+            killed(judge, copied, "mirror", url, *again)
             judge.expect(0, f"at size {size} ", "mirror", url, *again)
             judge.clean_then_broken(copied)
+            # The connection has been idle for so long that the server has closed it.
+            service = Service(arguments.url)
             older = checkpoint.read_bytes()
             issue(arguments, service)
             grown = service.tree_size()
@@ -156,20 +143,31 @@ def run():
     print(f"published: {grown} entries exported and mirrored, clean and broken as expected")
 
 
-def killed(judge, *arguments):
-    """Kills one of our commands at one time after another, and lets it go on each time."""
-    ends = set()
-    for step in range(40):
+def killed(judge, folder, *arguments):
+    """Kills one of our commands at one time after another while it fills a folder, and lets it go on
+    each time. What it leaves is never more than what is whole."""
+    begun = time.monotonic()
+    judge.expect(0, "new entries", *arguments)
+    takes = time.monotonic() - begun
+    shutil.rmtree(folder)
+    within = 0
+    for step in range(STEPS):
         process = subprocess.Popen(
             [judge.chancery, "log", *map(str, arguments)], stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, cwd=judge.folder, env=dict(os.environ, RUST_LOG="off"),
         )
         try:
-            process.wait(timeout=step * 0.01)
+            process.wait(timeout=takes * (step + 1) / STEPS)
         except subprocess.TimeoutExpired:
             process.kill()
-        ends.add(process.wait())
-    check(-9 in ends and ends <= {-9, 0}, f"{arguments} ended with {ends}")
+        end = process.wait()
+        check(end in (-9, 0), f"{arguments} ended with {end}")
+        if (folder / "checkpoint").exists():
+            judge.verify(folder, 0, "0 findings")
+            shutil.rmtree(folder)
+        elif end == -9 and (folder / "tile").exists():
+            within += 1
+    check(within >= STEPS // 8, f"only {within} of {STEPS} kills were within writes")
 
 
 def issue(arguments, service):

@@ -45,6 +45,7 @@ const CHECKS: &[Step] = &[
     ("ctfsck-sqlite", broken_log::on_sqlite),
     ("ctfsck-postgres", broken_log::on_postgres),
     ("export", broken_log::published),
+    ("tessera", tessera),
 ];
 
 /// Runs the checks and prints their times.
@@ -136,6 +137,11 @@ fn litewitness() -> Result<()> {
         "litewitness.py",
         &[("--litewitness", tools::litewitness()?)],
     )
+}
+
+/// Mirrors a log that Tessera writes.
+fn tessera() -> Result<()> {
+    check_alone("tessera.py", &[("--tessera", tools::TESSERA.get()?)])
 }
 
 /// Begins a new log under load, and lets cosign verify across the change.

@@ -12,6 +12,8 @@ use crate::postgres::{Binaries, Cluster};
 use crate::process::run;
 
 const ISSUANCES: u32 = 1000;
+/// For the log that is copied: so many that a copy takes long enough to be killed within.
+const PUBLISHED: u32 = 4000;
 /// The entry that is broken, in the middle of the log.
 const LEAF_INDEX: u32 = 500;
 /// A byte inside its `TBSCertificate`: times, types and key hash before it take 45.
@@ -62,7 +64,7 @@ pub(super) fn published() -> Result<()> {
     let data = Data::new(None)?;
     let database = data.database_url();
     let service = Service::start_on(data)?;
-    issue(&service)?;
+    issue(&service, PUBLISHED)?;
     check(&python, "published.py", &service, |command| {
         command.arg("--ctfsck").arg(&ctfsck);
         command.arg("--chancery").arg(service::program("chancery"));
@@ -71,10 +73,10 @@ pub(super) fn published() -> Result<()> {
     service.stop()
 }
 
-fn issue(service: &Service) -> Result<()> {
+fn issue(service: &Service, count: u32) -> Result<()> {
     let mut load = Command::new(service::program("chancery-load"));
     load.args(["issue", "--url", service.url(), "--clients", "16"]);
-    load.args(["--count", &ISSUANCES.to_string()]);
+    load.args(["--count", &count.to_string()]);
     run(&mut load).with_context(|| service.log_tail())
 }
 
@@ -93,7 +95,7 @@ fn clean_then_broken(
         })
     };
     let service = Service::start_on(data)?;
-    issue(&service)?;
+    issue(&service, ISSUANCES)?;
     expect(&service, "clean")?;
     let data = service.stop_and_keep()?;
 

@@ -65,6 +65,13 @@ const LITEWITNESS: GoProgram = GoProgram {
     version: "v0.10.0",
 };
 
+/// Writes a log of tiles into a folder, as most logs of them are written.
+pub(super) const TESSERA: GoProgram = GoProgram {
+    name: "posix-oneshot",
+    package: "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot",
+    version: "v1.0.4",
+};
+
 /// A linter of certificates.
 pub(super) const ZLINT: GoProgram = GoProgram {
     name: "zlint",
