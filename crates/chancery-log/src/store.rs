@@ -89,6 +89,12 @@ pub trait LogReader: Debug + Send + Sync {
     /// log ends.
     async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError>;
 
+    /// Reads entries before it is their turn, several such reads at once. `None` if they are too
+    /// large for that: they are read alone then. Only what a stranger sends is ever so large.
+    async fn entries_ahead(&self, range: Range<u64>) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        self.entries(range).await.map(Some)
+    }
+
     /// Reads the DER of an issuer certificate by its SHA-256.
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
 

@@ -11,6 +11,10 @@ use chancery_tlog::{Hash, TILE_WIDTH, TileId, TilePath, tile_width_at};
 
 use crate::fetch::{FetchError, Fetcher};
 
+/// The longest data tile that is read while others are, in bytes. Those of logs of certificates have
+/// half of that.
+const AHEAD: u64 = 2 * 1024 * 1024;
+
 /// A log on a web server, as of one of its checkpoints.
 #[derive(Clone, Debug)]
 pub struct RemoteLog {
@@ -48,42 +52,79 @@ impl RemoteLog {
         tile: TileId,
         name: impl Fn(u16) -> String + Send,
         bound: u64,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    ) -> Result<Option<Vec<u8>>, FetchError> {
         let width = tile_width_at(tile.level, tile.index, self.head.tree.tree_size);
         if width == 0 {
             return Ok(None);
         }
-        let found = self.get(&name(width), bound).await?;
+        let found = self.fetcher.get(&name(width), bound).await?;
         if found.is_some() || width == TilePath::FULL_WIDTH {
             return Ok(found);
         }
-        self.get(&name(TilePath::FULL_WIDTH), bound).await
+        self.fetcher.get(&name(TilePath::FULL_WIDTH), bound).await
     }
 
-    async fn get(&self, name: &str, bound: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.fetcher.get(name, bound).await.map_err(|e| match e {
-            FetchError::Answer { .. } => StoreError::Inconsistent(e.to_string()),
-            other => StoreError::Unavailable(Box::new(other)),
-        })
+    /// Reads entries; `None` if one of their tiles has more bytes than `bound`, and may have.
+    async fn bounded(
+        &self,
+        range: Range<u64>,
+        bound: u64,
+    ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        let end = range.end.min(self.head.tree.tree_size);
+        let mut entries = Vec::new();
+        let mut next = range.start;
+        while next < end {
+            let index = next / TILE_WIDTH;
+            let first = index * TILE_WIDTH;
+            let until = (first + TILE_WIDTH).min(end);
+            let Some(tile) = self.entries_of_tile(index, bound).await? else {
+                return Ok(None);
+            };
+            let wanted = (first..until).zip(tile).filter(|(place, _)| *place >= next);
+            let before = entries.len() as u64;
+            entries.extend(wanted.map(|(_, entry)| entry));
+            if entries.len() as u64 - before < until - next {
+                break;
+            }
+            next = until;
+        }
+        Ok(Some(entries))
     }
 
-    async fn entries_of_tile(&self, index: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+    /// Reads the entries of a tile; `None` if it has more bytes than `bound`, and may have.
+    async fn entries_of_tile(
+        &self,
+        index: u64,
+        bound: u64,
+    ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         let name = |width| self.form.data_tile_name(index, width);
         let id = TileId { level: 0, index };
-        let Some(bytes) = self.tile(id, name, MAX_DATA_TILE).await? else {
-            return Ok(Vec::new());
+        let bytes = match self.tile(id, name, bound).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Some(Vec::new())),
+            Err(FetchError::Long { .. }) if bound < MAX_DATA_TILE => return Ok(None),
+            Err(e) => return Err(of_fetch(e)),
         };
         let form = self.form;
         let count = usize::from(tile_width_at(0, index, self.head.tree.tree_size));
         let splitting = tokio::task::spawn_blocking(move || split(form, &bytes, count));
         let split = splitting.await;
         let split = split.map_err(|e| StoreError::Unavailable(Box::new(e)))?;
-        split.map_err(|wrong| {
+        split.map(Some).map_err(|wrong| {
             StoreError::Inconsistent(format!(
                 "the entries from {} on {wrong}",
                 index * TILE_WIDTH
             ))
         })
+    }
+}
+
+fn of_fetch(error: FetchError) -> StoreError {
+    match error {
+        FetchError::Answer { .. } | FetchError::Long { .. } => {
+            StoreError::Inconsistent(error.to_string())
+        }
+        other => StoreError::Unavailable(Box::new(other)),
     }
 }
 
@@ -127,7 +168,8 @@ impl LogReader for RemoteLog {
                 width,
             };
             let name = |width| format!("tile/{}", path(width));
-            let mut hashes = self.tile(*tile, name, MAX_HASH_TILE).await?;
+            let hashes = self.tile(*tile, name, MAX_HASH_TILE).await;
+            let mut hashes = hashes.map_err(of_fetch)?;
             if let Some(hashes) = &mut hashes {
                 let width = tile_width_at(level, index, self.head.tree.tree_size);
                 hashes.truncate(usize::from(width) * Hash::LENGTH);
@@ -138,28 +180,18 @@ impl LogReader for RemoteLog {
     }
 
     async fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
-        let end = range.end.min(self.head.tree.tree_size);
-        let mut entries = Vec::new();
-        let mut next = range.start;
-        while next < end {
-            let index = next / TILE_WIDTH;
-            let first = index * TILE_WIDTH;
-            let until = (first + TILE_WIDTH).min(end);
-            let tile = self.entries_of_tile(index).await?;
-            let wanted = (first..until).zip(tile).filter(|(place, _)| *place >= next);
-            let before = entries.len() as u64;
-            entries.extend(wanted.map(|(_, entry)| entry));
-            if entries.len() as u64 - before < until - next {
-                break;
-            }
-            next = until;
-        }
-        Ok(entries)
+        let read = self.bounded(range, MAX_DATA_TILE).await?;
+        Ok(read.unwrap_or_default())
+    }
+
+    async fn entries_ahead(&self, range: Range<u64>) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        self.bounded(range, AHEAD).await
     }
 
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
         let name = format!("issuer/{}", hex::encode(fingerprint));
-        self.get(&name, MAX_ISSUER).await
+        let found = self.fetcher.get(&name, MAX_ISSUER).await;
+        found.map_err(of_fetch)
     }
 
     async fn find(&self, _: &str, _: &str, _: u32) -> Result<Vec<u64>, StoreError> {

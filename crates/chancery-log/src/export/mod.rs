@@ -6,7 +6,8 @@
 //! is durable and hashes to its root. So wherever this breaks off, the place is what its checkpoint
 //! says, and a later run goes on, from the last record of its progress if there is one.
 //!
-//! Memory does not grow with the log: a few tiles are read at once, and written in small batches.
+//! Memory does not grow with the log: a few tiles are read at once, and written in small batches. Tiles
+//! that are too large for that are read and written one by one.
 
 mod error;
 mod partials;
@@ -34,6 +35,9 @@ use writing::Writing;
 
 /// How many tiles are read at once.
 const IN_FLIGHT: usize = 8;
+
+/// A tile that is being read before its turn.
+type ReadingAhead = AbortOnDropHandle<Result<Option<ReadTile>, ExportError>>;
 
 /// A place of published files, and the log that it belongs to.
 #[derive(Clone, Debug)]
@@ -251,20 +255,25 @@ impl Exporter {
         });
         let mut writing = Writing::begin(Arc::clone(&self.place), source, self.form, begin);
         let mut wanted = writing.size() / TILE_WIDTH..to.tree_size.div_ceil(TILE_WIDTH);
-        let mut reading: VecDeque<AbortOnDropHandle<Result<ReadTile, ExportError>>> =
-            VecDeque::new();
+        let mut reading: VecDeque<(u64, ReadingAhead)> = VecDeque::new();
         loop {
             while reading.len() < IN_FLIGHT
                 && let Some(index) = wanted.next()
             {
                 let reader = Arc::clone(&reader);
-                let task = tokio::spawn(async move { reader.read(index).await });
-                reading.push_back(AbortOnDropHandle::new(task));
+                let task = tokio::spawn(async move { reader.read_ahead(index).await });
+                reading.push_back((index, AbortOnDropHandle::new(task)));
             }
-            let Some(next) = reading.pop_front() else {
+            let Some((index, next)) = reading.pop_front() else {
                 break;
             };
-            let tile = next.await.map_err(ExportError::panicked)??;
+            let tile = match next.await.map_err(ExportError::panicked)?? {
+                Some(tile) => tile,
+                None => {
+                    writing.settle_all().await?;
+                    reader.read_alone(index).await?
+                }
+            };
             writing.append(tile).await?;
             progress(writing.size());
         }

@@ -1,14 +1,19 @@
 //! Reading one tile of entries, and hashing it.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use chancery_tlog::ct::TileLeaf;
 use chancery_tlog::{Hash, TILE_WIDTH, TileId, leaf_hash, tile_width_at};
 
 use super::ExportError;
-use crate::LogReader;
 use crate::read::cut;
+use crate::{LogReader, StoreError};
+
+/// The most different issuers that the entries of one tile may name. Chains have a few certificates,
+/// and most are of the same authorities.
+const MAX_ISSUERS: usize = 4096;
 
 /// How a log lays out its entries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,41 +47,69 @@ pub(super) struct ReadTile {
 }
 
 impl TileReader {
-    pub(super) async fn read(&self, index: u64) -> Result<ReadTile, ExportError> {
-        let id = TileId { level: 0, index };
-        let width = u64::from(tile_width_at(0, index, self.size));
-        let hashes = async {
-            let mut found = self.source.hash_tiles(&[id]).await?;
-            Ok(found.pop().flatten())
-        };
+    /// Reads a tile beside others; `None` if it is too large for that.
+    pub(super) async fn read_ahead(&self, index: u64) -> Result<Option<ReadTile>, ExportError> {
         if !self.entries {
-            let stored = hashes.await.map_err(ExportError::of_source)?;
-            return self.of_hashes(id, stored.unwrap_or_default());
+            let stored = self.hashes(index).await.map_err(ExportError::of_source)?;
+            return self.of_hashes(index, &stored).map(Some);
         }
+        let entries = self.source.entries_ahead(self.range(index));
+        match tokio::try_join!(entries, self.hashes(index)).map_err(ExportError::of_source)? {
+            (Some(entries), stored) => self.of_entries(index, entries, stored).await.map(Some),
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// Reads a tile however large it is, while no other is read.
+    pub(super) async fn read_alone(&self, index: u64) -> Result<ReadTile, ExportError> {
+        let entries = self.source.entries(self.range(index));
+        let read = tokio::try_join!(entries, self.hashes(index));
+        let (entries, stored) = read.map_err(ExportError::of_source)?;
+        self.of_entries(index, entries, stored).await
+    }
+
+    fn range(&self, index: u64) -> Range<u64> {
         let first = index * TILE_WIDTH;
-        let entries = self.source.entries(first..first + width);
-        let (entries, stored) =
-            tokio::try_join!(entries, hashes).map_err(ExportError::of_source)?;
-        if (entries.len() as u64) < width {
-            let leaf_index = first + entries.len() as u64;
-            return Err(missing(leaf_index));
+        first..first + u64::from(tile_width_at(0, index, self.size))
+    }
+
+    /// Reads the log's own hash tile over entries.
+    async fn hashes(&self, index: u64) -> Result<Vec<u8>, StoreError> {
+        let id = TileId { level: 0, index };
+        let mut found = self.source.hash_tiles(&[id]).await?;
+        Ok(cut(
+            found.pop().flatten().unwrap_or_default(),
+            id,
+            self.size,
+        ))
+    }
+
+    async fn of_entries(
+        &self,
+        index: u64,
+        entries: Vec<Vec<u8>>,
+        stored: Vec<u8>,
+    ) -> Result<ReadTile, ExportError> {
+        let Range { start, end } = self.range(index);
+        let found = entries.len() as u64;
+        if found < end - start {
+            return Err(missing(start + found));
         }
-        let stored = cut(stored.unwrap_or_default(), id, self.size);
         let form = self.form;
-        let hashing = tokio::task::spawn_blocking(move || hash(form, index, &entries, &stored));
+        let hashing = tokio::task::spawn_blocking(move || hash(form, index, entries, &stored));
         hashing.await.map_err(ExportError::panicked)?
     }
 
     /// Takes hashes for entries that are not read.
-    fn of_hashes(&self, id: TileId, stored: Vec<u8>) -> Result<ReadTile, ExportError> {
-        let stored = cut(stored, id, self.size);
+    fn of_hashes(&self, index: u64, stored: &[u8]) -> Result<ReadTile, ExportError> {
         let (hashes, _) = stored.as_chunks::<{ Hash::LENGTH }>();
-        if hashes.len() != usize::from(tile_width_at(0, id.index, self.size)) {
-            let leaf_index = id.index * TILE_WIDTH + hashes.len() as u64;
-            return Err(missing(leaf_index));
+        let Range { start, end } = self.range(index);
+        let found = hashes.len() as u64;
+        if found != end - start {
+            return Err(missing(start + found));
         }
         Ok(ReadTile {
-            index: id.index,
+            index,
             data: None,
             hashes: hashes.iter().map(|hash| Hash::from_bytes(*hash)).collect(),
             issuers: BTreeSet::new(),
@@ -95,7 +128,7 @@ fn missing(leaf_index: u64) -> ExportError {
 fn hash(
     form: Form,
     index: u64,
-    entries: &[Vec<u8>],
+    entries: Vec<Vec<u8>>,
     stored: &[u8],
 ) -> Result<ReadTile, ExportError> {
     let (stored, _) = stored.as_chunks::<{ Hash::LENGTH }>();
@@ -110,21 +143,25 @@ fn hash(
         let wrong = |wrong: String| ExportError::Entry { leaf_index, wrong };
         let hash = match form {
             Form::StaticCt => {
-                let leaf = leaf(leaf_index, entry).map_err(wrong)?;
+                let leaf = leaf(leaf_index, &entry).map_err(wrong)?;
                 tile.issuers.extend(leaf.chain_fingerprints());
+                if tile.issuers.len() > MAX_ISSUERS {
+                    let words = format!("and those before it name over {MAX_ISSUERS} issuers");
+                    return Err(wrong(words));
+                }
                 leaf.leaf_hash()
             }
             Form::TlogTiles => {
                 let length = u16::try_from(entry.len());
                 let length = length.map_err(|_| wrong("is longer than 65,535 bytes".to_owned()))?;
                 data.extend(length.to_be_bytes());
-                leaf_hash(entry)
+                leaf_hash(&entry)
             }
         };
         if stored.get(place) != Some(hash.as_bytes()) {
             return Err(wrong("does not hash to what its hash tile says".to_owned()));
         }
-        data.extend_from_slice(entry);
+        data.extend_from_slice(&entry);
         tile.hashes.push(hash);
     }
     tile.data = Some(data);

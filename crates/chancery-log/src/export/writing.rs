@@ -39,7 +39,9 @@ pub(super) struct Writing {
     issuers: HashSet<[u8; 32]>,
     batch: Vec<NewFile>,
     bytes: usize,
-    under_way: JoinSet<Result<(), PlaceError>>,
+    /// Batches that are being written, which return their bytes.
+    under_way: JoinSet<Result<usize, PlaceError>>,
+    bytes_under_way: usize,
     kept: u64,
 }
 
@@ -61,6 +63,7 @@ impl Writing {
             batch: Vec::new(),
             bytes: 0,
             under_way: JoinSet::new(),
+            bytes_under_way: 0,
         }
     }
 
@@ -95,9 +98,7 @@ impl Writing {
             let width = u16::try_from(tile.hashes.len()).unwrap_or(TilePath::FULL_WIDTH);
             self.add(self.form.data_tile_name(tile.index, width), data);
         }
-        if self.bytes >= BATCH || self.batch.len() >= FILES {
-            self.flush().await?;
-        }
+        self.flush_if_full().await?;
         if self.size() >= self.kept + KEEP && self.size().is_multiple_of(TILE_WIDTH) {
             self.keep().await?;
         }
@@ -109,16 +110,14 @@ impl Writing {
         let found = self.edge.tree_head();
         if found != *to {
             // Whatever is under way is of the log's entries all the same.
-            self.flush().await?;
-            self.settle(0).await?;
+            self.settle_all().await?;
             return Err(ExportError::OtherRoot { found, to: *to });
         }
         for (id, hashes) in std::mem::take(&mut self.partial) {
             let width = u16::try_from(hashes.len() / Hash::LENGTH).unwrap_or(TilePath::FULL_WIDTH);
             self.add(hash_tile_name(id, width), hashes);
         }
-        self.flush().await?;
-        self.settle(0).await
+        self.settle_all().await
     }
 
     fn add(&mut self, name: String, bytes: Vec<u8>) {
@@ -126,33 +125,56 @@ impl Writing {
         self.batch.push(NewFile { name, bytes });
     }
 
+    async fn flush_if_full(&mut self) -> Result<(), ExportError> {
+        match self.bytes >= BATCH || self.batch.len() >= FILES {
+            true => self.flush().await,
+            false => Ok(()),
+        }
+    }
+
     async fn flush(&mut self) -> Result<(), ExportError> {
         let batch = std::mem::take(&mut self.batch);
-        self.bytes = 0;
+        let bytes = std::mem::take(&mut self.bytes);
         if batch.is_empty() {
             return Ok(());
         }
-        self.settle(BATCHES - 1).await?;
+        // One that is larger than usual, because one of its files is, is alone under way.
+        let left = (BATCHES * BATCH).saturating_sub(bytes);
+        while self.under_way.len() >= BATCHES || self.bytes_under_way > left {
+            self.settle_one().await?;
+        }
+        self.bytes_under_way += bytes;
         let place = Arc::clone(&self.place);
         self.under_way
-            .spawn(async move { place.write(batch).await });
+            .spawn(async move { place.write(batch).await.map(|()| bytes) });
         Ok(())
     }
 
-    /// Waits until no more than `left` batches are under way.
-    async fn settle(&mut self, left: usize) -> Result<(), ExportError> {
-        while self.under_way.len() > left {
-            if let Some(written) = self.under_way.join_next().await {
-                written.map_err(ExportError::panicked)??;
-            }
+    /// Writes what there is, and returns once nothing of it is in memory.
+    pub(super) async fn settle_all(&mut self) -> Result<(), ExportError> {
+        self.flush().await?;
+        self.settle().await
+    }
+
+    /// Waits until all that was begun is durable.
+    async fn settle(&mut self) -> Result<(), ExportError> {
+        while !self.under_way.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_one(&mut self) -> Result<(), ExportError> {
+        match self.under_way.join_next().await {
+            Some(written) => self.bytes_under_way -= written.map_err(ExportError::panicked)??,
+            None => self.bytes_under_way = 0,
         }
         Ok(())
     }
 
     /// Keeps the progress, once all of it is durable.
     async fn keep(&mut self) -> Result<(), ExportError> {
-        self.flush().await?;
-        self.settle(0).await?;
+        self.settle_all().await?;
         let tiles = RightEdge::tiles_needed(self.size()).into_iter();
         let tiles = tiles.filter_map(|id| Some((id, self.partial.get(&id)?.clone())));
         let progress = Progress {
@@ -181,6 +203,7 @@ impl Writing {
                 return Err(wrong("is another certificate"));
             }
             self.add(format!("issuer/{}", hex::encode(fingerprint)), der);
+            self.flush_if_full().await?;
             if self.issuers.len() >= ISSUERS {
                 self.issuers.clear();
             }

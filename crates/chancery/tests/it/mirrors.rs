@@ -2,11 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use chancery_tlog::{Hash, TreeHead};
 
 use crate::fake_log::{FakeLog, Served};
-use crate::harness::{assert_refused, chancery};
+use crate::harness::{BINARY, assert_refused, chancery};
+
+/// What a mirror may have of memory at once, in bytes.
+const MEMORY: u64 = 200_000_000;
 
 fn arguments(url: &str) -> Vec<&str> {
     vec![
@@ -68,6 +73,50 @@ fn a_log_that_went_back_shrank_or_forked_is_not_followed_and_both_heads_are_kept
     );
     served.replace(log.files(700, certificate));
     assert!(mirror().status.success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_is_bounded_however_large_tiles_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = FakeLog::new();
+    log.write_key(&folder.path().join("log.der"));
+    // As large as is read at all; and before them some that can be read together.
+    let large = |place: u64| {
+        let length = if place < 1_024 { 8_000 } else { 131_000 };
+        vec![u8::try_from(place % 251).unwrap(); length]
+    };
+    let served = Served::begin(log.files(10 * 256, large));
+    let mut child = Command::new(BINARY)
+        .args(arguments(&served.url))
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    let status = loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id()));
+        most = status
+            .ok()
+            .and_then(|text| resident(&text))
+            .unwrap_or(0)
+            .max(most);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(status.success(), "{status}");
+    assert!((1..MEMORY).contains(&most), "it had {most} bytes");
+}
+
+/// Returns the most memory that a process has had, in bytes (`proc(5)`).
+fn resident(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 #[test]
