@@ -1,8 +1,9 @@
 //! Publication for those who read: one at a time, in a task of its own, and waited for briefly.
 //!
-//! A witness that hangs holds up a publication for seconds. Readers do not queue behind it: they wait
-//! until it has taken [`PATIENCE`], and are served the newest released head from then on. However many
-//! they are, the log's keys sign once, and none of them can break the publication off by hanging up.
+//! A guard, a key or a witness that hangs holds up a publication for seconds. Readers do not queue
+//! behind it: they wait until it has taken [`PATIENCE`], and are served the newest released head from
+//! then on. However many they are, the log's keys sign once, and none of them can break the
+//! publication off by hanging up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::store::Head;
 /// How long a publication may take before readers are served what is released already.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a head that was found unwitnessed is not tried again for readers. The sequencer tries it
+/// How long a head that could not be released is not tried again for readers. The sequencer tries it
 /// whenever it has a batch.
 const RESPITE: Duration = Duration::from_secs(1);
 
@@ -49,36 +50,31 @@ impl Flight {
             // Under way: whatever it carries, a second one would only queue behind it.
             None => self.landed.has_changed().is_ok(),
             Some(Landed { at, outcome }) => {
-                let unwitnessed = outcome
-                    .as_ref()
-                    .is_err_and(|e| matches!(**e, PublishError::Unwitnessed(_)));
-                unwitnessed && self.head == *head && at.elapsed() < RESPITE
+                let waits = outcome.as_ref().is_err_and(|e| e.may_pass());
+                waits && self.head == *head && at.elapsed() < RESPITE
             }
         }
     }
 }
 
 impl Publisher {
-    /// Publishes `head`, which is stored, as [`Publisher::publish`] does. Where witnesses are asked,
-    /// it is [`PublishError::Unwitnessed`] if that takes long, and goes on.
+    /// Publishes `head`, which is stored, as [`Publisher::publish`] does. If that takes long, it is
+    /// [`PublishError::Unfinished`], and goes on.
     pub(crate) async fn publish_for_reader(self: &Arc<Self>, head: Head) -> Outcome {
-        if self.witnesses.is_none() {
-            return self.publish(head, None).await.map_err(Arc::new);
-        }
         let came = Instant::now();
         loop {
             let flight = self.board(head);
             let mut landed = flight.landed.clone();
             let until = flight.begun.min(came) + PATIENCE;
             let Ok(told) = timeout_at(until, landed.wait_for(Option::is_some)).await else {
-                return Err(Arc::new(PublishError::Unwitnessed(
-                    "witnesses are still being asked for the newest checkpoint".to_owned(),
+                return Err(Arc::new(PublishError::Unfinished(
+                    "guard, key or witnesses are still being asked",
                 )));
             };
             let outcome = told.ok().and_then(|told| Some(told.clone()?.outcome));
             let outcome = outcome.unwrap_or_else(|| {
-                let ended = "the publication ended before its time".to_owned();
-                Err(Arc::new(PublishError::Unwitnessed(ended)))
+                let ended = "the publication ended before its time";
+                Err(Arc::new(PublishError::Unfinished(ended)))
             });
             // One that was under way already may have carried an older head.
             let newer = flight.head.timestamp_ms > head.timestamp_ms;

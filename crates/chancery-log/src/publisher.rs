@@ -60,9 +60,24 @@ pub enum PublishError {
     /// The log's key could not sign.
     #[error("the log's key could not sign the checkpoint")]
     Sign(#[from] SignError),
+    /// A reader has waited for it long enough. It goes on.
+    #[error("the newest checkpoint is not released yet: {0}")]
+    Unfinished(&'static str),
     /// Too few witnesses have cosigned it, and the policy wants more.
     #[error("the checkpoint is not released: {0}")]
     Unwitnessed(String),
+}
+
+impl PublishError {
+    /// Tells whether somebody who was asked did not do his part, so that the head may be released
+    /// later, and what was released before is as true as it was.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Guard(error) => matches!(error, GuardError::Unavailable(_)),
+            Self::Sign(_) | Self::Unfinished(_) | Self::Unwitnessed(_) => true,
+            Self::Encode(_) | Self::Halted(_) | Self::Read(_) => false,
+        }
+    }
 }
 
 impl Publisher {

@@ -94,8 +94,8 @@ impl PublishedLog for Log {
         match self.publisher.publish_for_reader(stored).await {
             Ok(published) => Ok(self.snapshot(published)),
             // The one known before may be older than what was released while this waited.
-            Err(e) => match (&*e, self.known()) {
-                (PublishError::Unwitnessed(_), Some(known)) => Ok(known),
+            Err(e) => match self.known() {
+                Some(known) if e.may_pass() => Ok(known),
                 _ => Err(unpublished(e)),
             },
         }

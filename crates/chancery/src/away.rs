@@ -37,7 +37,7 @@ impl Away for PublishError {
             Self::Guard(error) => error.is_away(),
             Self::Read(error) => error.is_away(),
             Self::Sign(error) => error.is_away(),
-            Self::Unwitnessed(_) => true,
+            Self::Unfinished(_) | Self::Unwitnessed(_) => true,
         }
     }
 }

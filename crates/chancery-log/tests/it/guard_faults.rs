@@ -2,13 +2,21 @@
 //! what was committed is caught up with.
 
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 use chancery_keys::SignError;
 use chancery_log::PublishedLog as _;
 use chancery_log::{AppendError, OpenLogError, PoolLimits, PublishError, ReadError};
 
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
 use crate::faulty::GuardFault::{self, AnswerLost, Unreachable};
+use crate::faulty::until;
 use crate::world::{TestLog, World, refused};
+
+/// Far more than anything here takes that does not wait for ever.
+const FOR_EVER: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_head_is_not_published_until_the_guard_has_been_asked() {
@@ -46,16 +54,59 @@ async fn fail_and_recover(faults: &[GuardFault]) {
 #[tokio::test]
 async fn readers_are_not_given_a_head_that_the_guard_has_not_seen() {
     let log = TestLog::of_size(3).await;
+    let asked = log.guard.asked.lock().unwrap().len();
     log.guard.fail_next(&[Unreachable, Unreachable]);
     refused(&log).await;
     assert_eq!(log.world.stored_entries(), 4);
-    let refusal = log.checkpoint().await.unwrap_err();
-    assert!(matches!(refusal, ReadError::Unpublished(_)), "{refusal}");
-    // What was published before stays readable; then the guard is back.
+    tokio::time::pause();
     let data = |width| chancery_tlog::TilePath::Data { index: 0, width };
-    assert!(log.tile(data(3)).await.unwrap().is_some());
+    // What was published before stays readable, and the guard is not asked for each reader.
+    for _ in 0..10 {
+        assert_eq!(log.published().await.tree_size, 3);
+        assert!(log.tile(data(3)).await.unwrap().is_some());
+        assert!(log.tile(data(4)).await.unwrap().is_none());
+    }
+    assert_eq!(log.guard.asked.lock().unwrap().len(), asked + 2);
+    let probed = log.probe().await.unwrap_err();
+    assert!(matches!(probed, ReadError::Unpublished(_)), "{probed}");
+    // Then the guard is back.
+    tokio::time::advance(Duration::from_secs(2)).await;
     assert!(log.tile(data(4)).await.unwrap().is_some());
     assert_eq!(log.check_log().await.leaves.len(), 4);
+}
+
+#[tokio::test]
+async fn readers_of_a_log_whose_guard_hangs_are_served_what_is_released_and_ask_once() {
+    for by_sequencer in [true, false] {
+        let log = TestLog::of_size(3).await;
+        let batch = by_sequencer.then(|| {
+            log.guard.gate.close();
+            log.spawn_append()
+        });
+        if batch.is_some() {
+            log.guard.gate.reached().await;
+        } else {
+            log.guard.fail_next(&[Unreachable]);
+            refused(&log).await;
+            log.guard.gate.close();
+        }
+        let asked = log.guard.asked.lock().unwrap().len();
+        let mut readers = JoinSet::new();
+        for _ in 0..200 {
+            let log = log.log.clone();
+            readers.spawn(async move { log.newest().await.unwrap().head().tree.tree_size });
+        }
+        let read = timeout(FOR_EVER, readers.join_all()).await;
+        assert_eq!(read.expect("readers wait for the guard"), [3; 200]);
+
+        log.guard.gate.open();
+        until("release", || log.status().tree.tree_size == 4).await;
+        if let Some(batch) = batch {
+            batch.await.unwrap().unwrap();
+        }
+        assert_eq!(log.guard.asked.lock().unwrap().len(), asked + 1);
+        log.check_log().await;
+    }
 }
 
 #[tokio::test]
