@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chancery_ca::EntryIndex;
 use chancery_log::{AppendError, IndexTerm, Log, ReadError, Sct, SctError, Sequenced};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, TryAcquireError};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -25,6 +25,11 @@ const MOST_KNOWN: usize = 10_000;
 
 /// How many submissions may wait to be verified for each that is.
 const QUEUE: usize = 32;
+
+/// How many submissions may be underway, from their first step to their SCT. Each holds its chain
+/// and outlives its submitter, so the number is what strangers can make us remember while the log
+/// hangs.
+const UNDERWAY: usize = 256;
 
 /// When to come again if too many wait: they are gone by then.
 const SOON: Duration = Duration::from_secs(1);
@@ -66,6 +71,7 @@ pub struct Submissions {
     index: EntryIndex,
     entries: Budget,
     repeats: Budget,
+    underway: Arc<Semaphore>,
     waiting: Semaphore,
     verifying: Semaphore,
     asking: Semaphore,
@@ -109,6 +115,7 @@ impl Submissions {
             index,
             entries: Budget::new(limits.per_second, limits.burst),
             repeats: Budget::new(limits.per_second, limits.burst),
+            underway: Arc::new(Semaphore::new(UNDERWAY)),
             waiting: Semaphore::new(limits.verifying.saturating_mul(1 + QUEUE)),
             verifying: Semaphore::new(limits.verifying),
             asking: Semaphore::new(ASKING),
@@ -127,7 +134,7 @@ impl Submissions {
     ///
     /// The same leaf again gets the same place and time, also when both come at once in this
     /// process. The work is done in a task of its own: a submitter who hangs up does not make the
-    /// next one's the second entry.
+    /// next one's the second entry. At most 256 such tasks are underway; more are refused at once.
     ///
     /// # Errors
     ///
@@ -139,8 +146,11 @@ impl Submissions {
         chain: SubmittedChain,
     ) -> Result<Sct, SubmitError> {
         log.check_open()?;
+        let underway = Arc::clone(&self.underway).try_acquire_owned();
+        let underway = underway.map_err(limited)?;
         let (submissions, log) = (Arc::clone(self), Arc::clone(log));
         let work = async move {
+            let _underway = underway;
             let submission = Arc::clone(&submissions).verify(kind, chain).await?;
             submissions.log(&log, submission).await
         };
@@ -154,7 +164,6 @@ impl Submissions {
         kind: SubmittedKind,
         chain: SubmittedChain,
     ) -> Result<Submission, SubmitError> {
-        let limited = |_| SubmitError::Limited { retry_after: SOON };
         let submissions = Arc::clone(&self);
         let _waiting = self.waiting.try_acquire().map_err(limited)?;
         let turn = self.verifying.acquire().await;
@@ -217,6 +226,10 @@ impl Submissions {
         let number = usize::from(u16::from_be_bytes([a, b])) % LANES;
         Some(Arc::clone(self.lanes.get(number)?).lock_owned().await)
     }
+}
+
+fn limited(_: TryAcquireError) -> SubmitError {
+    SubmitError::Limited { retry_after: SOON }
 }
 
 fn spend(budget: &Budget) -> Result<(), SubmitError> {

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chancery_ca::EntryIndex;
 use chancery_keys::{KeyType, LocalKey};
 use chancery_log::clock::SystemClock;
-use chancery_log::guard::FileGuard;
+use chancery_log::guard::{Advance, FileGuard};
 use chancery_log::memory::{Fault, MemoryStore};
-use chancery_log::{Log, LogParts, PoolLimits};
+use chancery_log::{Guard, GuardError, Log, LogParts, PoolLimits};
 use chancery_submissions::{
     Submissions, SubmissionsLimits, SubmitError, SubmittedChain, SubmittedKind,
 };
-use chancery_tlog::Origin;
+use chancery_tlog::{Origin, TreeHead};
 use rcgen::PKCS_ECDSA_P256_SHA256;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::pki::{Ca, Leaf, roots};
 
@@ -38,12 +41,17 @@ impl World {
     }
 
     async fn open(&self) -> Arc<Log> {
+        let guard = FileGuard::open(&self.folder.path().join("guard")).unwrap();
+        self.open_with(Arc::new(guard)).await
+    }
+
+    async fn open_with(&self, guard: Arc<dyn Guard>) -> Arc<Log> {
         let log = Log::open(LogParts {
             name: "main".to_owned(),
             origin: Origin::parse("localhost/ct/main").unwrap(),
             begins_ms: 0,
             store: Arc::new(self.store.clone()),
-            guard: Arc::new(FileGuard::open(&self.folder.path().join("guard")).unwrap()),
+            guard,
             signer: Arc::clone(&self.signer) as Arc<_>,
             witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
             witnesses: None,
@@ -55,6 +63,26 @@ impl World {
 
     fn submissions(&self, limits: SubmissionsLimits) -> Arc<Submissions> {
         Submissions::new(roots(&[&self.root]), EntryIndex::default(), limits)
+    }
+}
+
+/// A guard that hangs while the semaphore has no permit.
+#[derive(Debug)]
+struct Hanging(FileGuard, Arc<Semaphore>);
+
+#[async_trait]
+impl Guard for Hanging {
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    async fn read(&self) -> Result<TreeHead, GuardError> {
+        self.0.read().await
+    }
+
+    async fn advance(&self, from: &TreeHead, to: &TreeHead) -> Result<Advance, GuardError> {
+        let _open = self.1.acquire().await;
+        self.0.advance(from, to).await
     }
 }
 
@@ -205,4 +233,39 @@ async fn more_than_can_be_verified_are_told_to_come_again() {
         panic!("{refused}");
     };
     assert_eq!(retry_after, Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn submitters_who_hang_up_on_a_log_that_hangs_leave_no_more_than_256_behind() {
+    let world = World::new();
+    let gate = Arc::new(Semaphore::new(1));
+    let guard = FileGuard::open(&world.folder.path().join("guard")).unwrap();
+    let log = world
+        .open_with(Arc::new(Hanging(guard, Arc::clone(&gate))))
+        .await;
+    let submissions = world.submissions(SubmissionsLimits {
+        verifying: 16,
+        ..SubmissionsLimits::default()
+    });
+    let leaf = world.root.issue(Leaf::Certificate);
+    let add = || submissions.add(&log, SubmittedKind::Certificate, chain(&[&leaf]));
+
+    let closed = gate.acquire().await.unwrap();
+    for number in 0..400 {
+        match timeout(Duration::ZERO, add()).await {
+            Err(_) => assert!(number < 256, "submission {number} waits"),
+            Ok(Err(SubmitError::Limited { .. })) => assert!(number >= 256, "{number} is refused"),
+            Ok(other) => panic!("{number}: {other:?}"),
+        }
+    }
+
+    drop(closed);
+    let taken = async {
+        while let Err(e) = add().await {
+            assert!(matches!(e, SubmitError::Limited { .. }), "{e:?}");
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), taken).await.unwrap();
+    assert_eq!(world.store.state().entries.len(), 1);
 }
