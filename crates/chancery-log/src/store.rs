@@ -95,6 +95,12 @@ pub trait LogReader: Debug + Send + Sync {
         self.entries(range).await.map(Some)
     }
 
+    /// Returns below which index entries come from published files, as far as is known without
+    /// asking: each file holds a tile of them, and is read whole however few are wanted.
+    fn known_in_files(&self) -> u64 {
+        0
+    }
+
     /// Reads the DER of an issuer certificate by its SHA-256.
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
 

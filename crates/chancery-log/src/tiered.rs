@@ -9,6 +9,7 @@ use chancery_tlog::{Origin, TILE_WIDTH, TileId, TreeHead};
 use tokio::sync::OnceCell;
 
 use crate::export::{ExportError, Exporter};
+use crate::reading_place::FileReads;
 use crate::store::{
     Beyond, Head, LogReader, LogStore, Plan, SequenceError, StoreError, StoredTerm,
 };
@@ -20,6 +21,7 @@ pub struct Tiered {
     store: Arc<dyn LogStore>,
     /// Where they are; `None` if this process was not told.
     files: Option<Exporter>,
+    file_reads: FileReads,
     /// The first line of the files' checkpoint, once it was seen to be this log's.
     origin: OnceCell<Origin>,
     /// What was found last, to save a read: it only grows.
@@ -42,6 +44,7 @@ impl Tiered {
         Self {
             store,
             files,
+            file_reads: FileReads::new(),
             origin: OnceCell::new(),
             pruned_below: AtomicU64::new(0),
         }
@@ -58,7 +61,7 @@ impl Tiered {
         let old = range.start..range.end.min(pruned);
         let mut entries = match old.is_empty() {
             true => Vec::new(),
-            false => self.published(pruned, old).await?,
+            false => self.file_reads.bound(self.published(pruned, old)).await?,
         };
         let new = range.start.max(pruned)..range.end;
         if !new.is_empty() {
@@ -142,6 +145,10 @@ impl LogReader for Tiered {
             }
         }
         found
+    }
+
+    fn known_in_files(&self) -> u64 {
+        self.pruned_below.load(Ordering::Relaxed)
     }
 
     async fn issuer(&self, fingerprint: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chancery_ca::EntryIndex;
-use chancery_log::{AppendError, IndexTerm, Log, ReadError, Sct, SctError, Sequenced};
+use chancery_log::{
+    AppendError, IndexTerm, Log, ReadError, Sct, SctError, Sequenced, with_reading_place,
+};
 use tokio::sync::{Semaphore, TryAcquireError};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -74,7 +76,7 @@ pub struct Submissions {
     underway: Arc<Semaphore>,
     waiting: Semaphore,
     verifying: Semaphore,
-    asking: Semaphore,
+    asking: Arc<Semaphore>,
     lanes: Vec<Arc<tokio::sync::Mutex<()>>>,
     /// Which issuers which log has: its id, and the fingerprint.
     known: Mutex<HashSet<([u8; 32], [u8; 32])>>,
@@ -118,7 +120,7 @@ impl Submissions {
             underway: Arc::new(Semaphore::new(UNDERWAY)),
             waiting: Semaphore::new(limits.verifying.saturating_mul(1 + QUEUE)),
             verifying: Semaphore::new(limits.verifying),
-            asking: Semaphore::new(ASKING),
+            asking: Arc::new(Semaphore::new(ASKING)),
             lanes: (0..LANES).map(|_| Arc::default()).collect(),
             known: Mutex::default(),
         })
@@ -178,10 +180,9 @@ impl Submissions {
     async fn log(&self, log: &Log, submission: Submission) -> Result<Sct, SubmitError> {
         let term = submission.term(&self.index)?;
         let _lane = self.lane(&submission).await;
-        let asking = self.asking.acquire().await;
+        let asking = Arc::clone(&self.asking).acquire_owned().await;
         let asking = asking.map_err(|_| SubmitError::Aborted)?;
-        let found = log.find(&term, &submission).await?;
-        drop(asking);
+        let found = with_reading_place(asking, log.find(&term, &submission)).await?;
         let sequenced = if let Some(found) = found {
             spend(&self.repeats)?;
             found

@@ -46,7 +46,7 @@ async fn grow(log: &TestLog, count: u64) {
     }
 }
 
-fn exporter(log: &TestLog, place: Arc<dyn FilePlace>) -> Exporter {
+pub(crate) fn exporter(log: &TestLog, place: Arc<dyn FilePlace>) -> Exporter {
     let key = LogKey::Rfc6962 {
         key: log.public_key().clone(),
         origin: Some(log.origin().clone()),
@@ -297,7 +297,7 @@ async fn without_entries_only_hashes_are_published() {
     );
 }
 
-async fn exported(size: u64) -> (tempfile::TempDir, TestLog, Exporter) {
+pub(crate) async fn exported(size: u64) -> (tempfile::TempDir, TestLog, Exporter) {
     let folder = tempfile::tempdir().unwrap();
     let log = log_in(World::new()).await;
     grow(&log, size).await;

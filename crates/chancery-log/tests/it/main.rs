@@ -22,6 +22,7 @@ mod guard_faults;
 mod histories;
 mod pool;
 mod proofs;
+mod reading_place;
 mod replicas;
 mod rollback;
 mod shards;
