@@ -14,6 +14,7 @@ pub mod public_key;
 pub mod request;
 pub mod submitted_chain;
 pub mod template;
+pub mod timestamp;
 pub mod tlog_proof;
 pub mod token;
 pub mod witness;

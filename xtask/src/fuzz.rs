@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 }
 
 /// Each has a file of this name in `fuzz/src`, and a folder in `fuzz/seeds`.
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "csr",
     "identity_config",
     "jwks",
@@ -33,6 +33,7 @@ const TARGETS: [&str; 10] = [
     "request",
     "submitted_chain",
     "template",
+    "timestamp",
     "tlog_proof",
     "token",
     "witness",
