@@ -31,6 +31,7 @@ mod state;
 mod tls;
 mod token;
 mod trust_documents;
+mod tsa;
 mod witness;
 
 pub use cors::{CorsPolicy, CorsPolicyError};

@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::middleware::{Bounds, Surface};
 use crate::request_body::RequestLimits;
 use crate::state::{AdminState, AppState};
-use crate::{admin, ct, dev_oidc, grpc, middleware, page, rest, trust_documents};
+use crate::{admin, ct, dev_oidc, grpc, middleware, page, rest, trust_documents, tsa};
 
 /// What clients see, on one port or on two.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ fn all(app: AppState, bounds: Bounds) -> Router {
     let (limits, metrics) = (app.limits, Arc::clone(&app.metrics));
     let cors = app.cors.clone();
     let dev_oidc = app.dev_oidc.clone();
+    let timestamps = app.timestamps.clone();
     let grpc = grpc::routes(&app);
     let router = Router::new()
         .route("/", get(page::get))
@@ -72,6 +73,10 @@ fn all(app: AppState, bounds: Bounds) -> Router {
         .with_state(app);
     let router = match dev_oidc {
         Some(provider) => router.nest(dev_oidc::MOUNT, provider.router(limits)),
+        None => router,
+    };
+    let router = match timestamps {
+        Some(authority) => router.merge(tsa::routes(authority, limits)),
         None => router,
     };
     finished(router.merge(grpc), Surface::Public(&cors), bounds, &metrics)

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use axum::extract::FromRef;
 use chancery_ca::{Authority, IssueRequest, Issued};
 use chancery_submissions::Submissions;
+use chancery_tsa::TimestampAuthority;
 use tokio_util::sync::CancellationToken;
 
 use crate::cors::CorsPolicy;
@@ -30,6 +31,8 @@ pub struct AppState {
     pub logs: Logs,
     /// Takes submissions from outside; `None` if they are off.
     pub submissions: Option<Arc<Submissions>>,
+    /// Stamps hashes; `None` if there is no timestamp authority.
+    pub timestamps: Option<Arc<TimestampAuthority>>,
     /// What a single request may take.
     pub limits: RequestLimits,
     /// Which web pages may use the API.

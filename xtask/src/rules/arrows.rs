@@ -58,6 +58,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chancery-proto",
             "chancery-submissions",
             "chancery-tlog",
+            "chancery-tsa",
             "chancery-witness",
         ],
     ),

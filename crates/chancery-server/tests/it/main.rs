@@ -20,6 +20,7 @@ mod rfc6962;
 mod rotation;
 mod service;
 mod submissions;
+mod timestamps;
 mod tls;
 mod unread;
 mod witness;

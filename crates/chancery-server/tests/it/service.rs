@@ -26,6 +26,7 @@ use chancery_server::{
 };
 use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
+use chancery_tsa::TimestampAuthority;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -70,6 +71,8 @@ pub(crate) struct Setup {
     pub(crate) serve: ServeLimits,
     pub(crate) submissions: Option<Arc<Submissions>>,
     pub(crate) log_begins_ms: u64,
+    /// Stamps hashes.
+    pub(crate) timestamps: Option<Arc<TimestampAuthority>>,
     /// A third port serves everything over TLS.
     pub(crate) tls: Option<Tls>,
 }
@@ -112,6 +115,7 @@ impl Service {
         let logs = Logs::new(vec![served(&authority, setup.log_read)]).published_at(PUBLISHED);
         let app = AppState {
             submissions: setup.submissions,
+            timestamps: setup.timestamps,
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
             logs: logs.clone(),

@@ -167,6 +167,7 @@ pub(crate) fn app_state(
         documents,
         logs,
         submissions: opened.shards.submissions(),
+        timestamps: None,
         limits: chancery_server::RequestLimits::default(),
         cors: cors(config)?,
         metrics: serving::metrics(config.fulcio_metrics),
