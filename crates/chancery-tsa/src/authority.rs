@@ -137,6 +137,13 @@ impl TimestampAuthority {
         &self.chain
     }
 
+    /// Returns by how many seconds the clock is ahead of those it is held against, negative if it
+    /// is behind; `None` if there are none or they could not be asked.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<f64> {
+        self.time.ahead()
+    }
+
     /// Stamps what is asked for with the current second, rounded down: so a timestamp is never
     /// later than what it is of.
     ///

@@ -175,6 +175,13 @@ impl TsaChain {
             .all(|(not_before, not_after)| *not_before <= time && time <= *not_after)
     }
 
+    /// Returns the first second in which all certificates are valid.
+    #[must_use]
+    pub fn not_before(&self) -> SystemTime {
+        let first = self.validities.iter().map(|(not_before, _)| *not_before);
+        first.max().unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
     /// Returns the last second in which all certificates are valid.
     #[must_use]
     pub fn not_after(&self) -> SystemTime {

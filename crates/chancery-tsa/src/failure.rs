@@ -29,6 +29,20 @@ pub enum FailureInfo {
 }
 
 impl FailureInfo {
+    /// Returns its name in RFC 3161.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadAlgorithm => "badAlg",
+            Self::BadRequest => "badRequest",
+            Self::BadDataFormat => "badDataFormat",
+            Self::TimeNotAvailable => "timeNotAvailable",
+            Self::UnacceptedPolicy => "unacceptedPolicy",
+            Self::UnacceptedExtension => "unacceptedExtension",
+            Self::SystemFailure => "systemFailure",
+        }
+    }
+
     /// Returns the DER `TimeStampResp` that says so, with no text: a verifier of Sigstore's knows
     /// no `statusString`.
     ///

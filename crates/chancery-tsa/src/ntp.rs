@@ -141,6 +141,16 @@ impl TimeCheck for NtpTime {
         }
         Ok(())
     }
+
+    fn ahead(&self, ours: SystemTime) -> Option<f64> {
+        let round = (*self.latest.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let age = round.at.elapsed();
+        let theirs = (age <= self.config.max_age).then_some(round.theirs + age)?;
+        Some(match ours.duration_since(theirs) {
+            Ok(ahead) => ahead.as_secs_f64(),
+            Err(behind) => -behind.duration().as_secs_f64(),
+        })
+    }
 }
 
 impl fmt::Display for NtpTime {

@@ -20,6 +20,10 @@ pub trait TimeCheck: Debug + Send + Sync {
     /// # Errors
     /// The times are apart, or theirs is not known.
     fn check(&self, ours: SystemTime) -> Result<(), TimeDoubt>;
+
+    /// Returns by how many seconds our time is ahead of theirs, negative if it is behind; `None`
+    /// while theirs is not known.
+    fn ahead(&self, ours: SystemTime) -> Option<f64>;
 }
 
 /// Why the clock is not believed.
@@ -87,6 +91,11 @@ impl TimeSource {
             check,
             latest: AtomicU64::new(unix_ms(floor)),
         }
+    }
+
+    /// Returns by how many seconds the clock is ahead of those it is held against, if that is known.
+    pub(crate) fn ahead(&self) -> Option<f64> {
+        self.check.as_ref()?.ahead(self.clock.now())
     }
 
     /// Returns the time, not before any that was returned already.
@@ -161,6 +170,10 @@ mod tests {
                     limit: Duration::ZERO,
                 }),
             }
+        }
+
+        fn ahead(&self, _: SystemTime) -> Option<f64> {
+            None
         }
     }
 

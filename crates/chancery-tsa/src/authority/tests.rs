@@ -150,6 +150,10 @@ async fn a_clock_that_went_back_stamps_nothing() {
 struct Doubtful;
 
 impl TimeCheck for Doubtful {
+    fn ahead(&self, _: SystemTime) -> Option<f64> {
+        None
+    }
+
     fn check(&self, _: SystemTime) -> Result<(), TimeDoubt> {
         Err(TimeDoubt::Unknown {
             with: "anybody".to_owned(),
