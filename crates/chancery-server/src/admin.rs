@@ -58,6 +58,9 @@ pub(crate) async fn metrics(State(admin): State<AdminState>) -> Result<Response,
     let logs = admin.authority.logs().all();
     let known = logs.iter().map(|log| (log.name(), log.status()));
     admin.metrics.logs_are(known, now_ms);
+    if let Some(timestamps) = &admin.timestamps {
+        admin.metrics.timestamps_are(timestamps);
+    }
     let text = admin.metrics.encode();
     let text =
         text.map_err(|e| ApiError::internal("Metrics", &e.to_string(), RefusalCode::Internal))?;

@@ -43,5 +43,7 @@ pub use request_body::RequestLimits;
 pub use router::{PublicRouters, admin_router, public_routers};
 pub use state::{AdminState, AppState};
 pub use tls::{Reloaded, Tls, TlsError};
-pub use trust_documents::{TrustDocuments, TrustDocumentsError, TrustSubject, TrustedLog};
+pub use trust_documents::{
+    TrustDocuments, TrustDocumentsError, TrustSubject, TrustedLog, TrustedTimestamps,
+};
 pub use witness::witness_router;

@@ -1,6 +1,7 @@
 //! Counters, gauges and histograms, exposed as `OpenMetrics` text.
 
 mod fulcio;
+mod timestamps;
 mod witnesses;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use chancery_log::LogStatus;
+use chancery_tsa::{FailureInfo, TimestampAuthority};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -17,6 +19,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub(crate) use fulcio::FulcioMetrics;
+use timestamps::TimestampMetrics;
 use witnesses::WitnessGauges;
 
 /// What this process counts; one for both routers.
@@ -31,6 +34,7 @@ pub struct Metrics {
     scrub: ScrubGauges,
     export: ExportGauges,
     witnesses: WitnessGauges,
+    timestamps: TimestampMetrics,
     fulcio: Option<FulcioMetrics>,
     reload: ReloadGauges,
 }
@@ -96,6 +100,7 @@ impl Metrics {
             scrub: ScrubGauges::default(),
             export: ExportGauges::default(),
             witnesses: WitnessGauges::default(),
+            timestamps: TimestampMetrics::default(),
             reload: ReloadGauges::default(),
             registry: Registry::default(),
             fulcio: None,
@@ -134,6 +139,9 @@ impl Metrics {
         metrics
             .witnesses
             .register(registry.sub_registry_with_prefix("log_witness"));
+        metrics
+            .timestamps
+            .register(registry.sub_registry_with_prefix("timestamp"));
         metrics
             .reload
             .register(registry.sub_registry_with_prefix("config"));
@@ -180,6 +188,21 @@ impl Metrics {
             fulcio.issued();
         }
         self.issuance.observe(took.as_secs_f64());
+    }
+
+    /// Counts a timestamp that was given out.
+    pub(crate) fn stamped(&self) {
+        self.timestamps.stamped();
+    }
+
+    /// Counts a request for a timestamp that was not granted.
+    pub(crate) fn not_stamped(&self, failure: FailureInfo) {
+        self.timestamps.refused(failure);
+    }
+
+    /// Takes over how the timestamp authority stands.
+    pub(crate) fn timestamps_are(&self, authority: &TimestampAuthority) {
+        self.timestamps.stand(authority);
     }
 
     /// Takes over whether all configuration was good when it was last read.

@@ -76,7 +76,7 @@ fn all(app: AppState, bounds: Bounds) -> Router {
         None => router,
     };
     let router = match timestamps {
-        Some(authority) => router.merge(tsa::routes(authority, limits)),
+        Some(authority) => router.merge(tsa::routes(authority, limits, Arc::clone(&metrics))),
         None => router,
     };
     finished(router.merge(grpc), Surface::Public(&cors), bounds, &metrics)

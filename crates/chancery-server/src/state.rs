@@ -67,6 +67,8 @@ impl FromRef<AppState> for RequestLimits {
 pub struct AdminState {
     /// The authority whose log is watched.
     pub authority: Arc<Authority>,
+    /// The timestamp authority that is watched, if there is one.
+    pub timestamps: Option<Arc<TimestampAuthority>>,
     /// What is exposed under `/metrics`.
     pub metrics: Arc<Metrics>,
     /// Cancelled when this process is to take no new requests: `/readyz` fails from then on. Cancel

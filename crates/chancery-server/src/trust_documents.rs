@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chancery_certs::CertificateChain;
 use chancery_keys::{Algorithm, PublicKey};
+use chancery_tsa::TsaChain;
 use http::header;
 use url::Url;
 
@@ -32,6 +33,8 @@ pub struct TrustSubject<'a> {
     /// Every log that certificates are or were entered in, and those that begin later: clients have
     /// to know a log before they meet its receipts.
     pub logs: &'a [TrustedLog],
+    /// Every chain of timestamp authorities whose timestamps count, the one that stamps now first.
+    pub timestamps: &'a [TrustedTimestamps],
     /// From when certificates count.
     pub valid_from: SystemTime,
     /// The issuers where people log in.
@@ -51,6 +54,16 @@ pub struct TrustedLog {
     pub ends: Option<SystemTime>,
 }
 
+/// A chain of a timestamp authority, whose timestamps count.
+#[derive(Clone, Debug)]
+pub struct TrustedTimestamps {
+    /// Its certificates, the one that signs first: clients ask for no certificate in a timestamp, so
+    /// they must know it.
+    pub chain: TsaChain,
+    /// Until when its timestamps count, if it stamps no more.
+    pub ends: Option<SystemTime>,
+}
+
 /// Why there are no trust documents.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustDocumentsError {
@@ -60,9 +73,12 @@ pub enum TrustDocumentsError {
     /// Clients verify receipts with ECDSA P-256 and nothing else.
     #[error("clients cannot verify the log's receipts: its key is {0:?}, make one on P-256")]
     LogKey(Algorithm),
-    /// The root certificate's subject cannot be read.
-    #[error("the root certificate cannot be read")]
+    /// The subject of a chain's certificate cannot be read.
+    #[error("the certificate that a chain is named by cannot be read")]
     Root(#[source] der::Error),
+    /// The URL can have no path.
+    #[error("{0} cannot be the base of other URLs")]
+    Base(Url),
     /// The time is beyond what RFC 3339 can say.
     #[error("a validity begins or ends at no time that RFC 3339 can say")]
     ValidFrom(#[source] time::error::Format),

@@ -124,7 +124,10 @@ pub(crate) struct InitArgs {
     /// offline/root.passphrase.
     #[arg(long, value_name = "FILE")]
     pub(crate) root_passphrase_file: Option<PathBuf>,
-    /// Configure another replica: the folder already holds copies of ca/, log/ and secrets/ of the
+    /// Make no timestamp authority.
+    #[arg(long)]
+    pub(crate) no_timestamps: bool,
+    /// Configure another replica: the folder already holds copies of ca/, log/, tsa/ and secrets/ of the
     /// first; nothing is made but the configuration. Wants the instance's guard itself, not a copy:
     /// two guards would each miss what the other saw.
     #[arg(long)]

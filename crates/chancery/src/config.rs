@@ -7,6 +7,7 @@ mod load;
 mod schema;
 mod shard;
 mod submissions;
+mod timestamps;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace, WitnessP
 pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 pub(crate) use self::shard::{ShardConfig, parse_time};
 pub(crate) use self::submissions::{ExternalLogConfig, SubmissionsConfig, WhenAway};
+pub(crate) use self::timestamps::{NtpServersConfig, TimestampsConfig};
 
 /// The whole configuration. Relative paths are relative to the file's folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -92,6 +94,9 @@ pub(crate) struct Config {
     /// Where the log is published as files, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) export: Option<ExportConfig>,
+    /// The timestamp authority, if this instance is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timestamps: Option<TimestampsConfig>,
 }
 
 /// The certificate authority.
@@ -218,6 +223,7 @@ impl Config {
             logs: default_logs(),
             folder: PathBuf::new(),
             export: None,
+            timestamps: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use chancery_log::clock::unix_ms;
 use chancery_store::{ConnectOptions, DatabaseUrl, NewInstance, NewLog, Purpose, Readers, Store};
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
+use chancery_tsa::TsaCeremony;
 
 use crate::config::GuardPlace;
 use crate::failure::{Causes, Failure};
@@ -32,6 +33,8 @@ pub(crate) struct Founding<'a> {
     pub(crate) guard: &'a GuardPlace,
     pub(crate) passphrase: &'a Passphrase,
     pub(crate) root_passphrase: &'a Passphrase,
+    /// Whether it is to be a timestamp authority, too.
+    pub(crate) timestamps: bool,
 }
 
 /// Connects to a database that holds no instance yet, and gives it its tables. Comes first: most
@@ -80,6 +83,14 @@ impl Founding<'_> {
             .map_err(Failure::from_error)?;
         let pem = format!("{}\n", chain.pems().join("\n"));
         write_new(&self.layout.chain(), pem.as_bytes(), 0o644)?;
+        if self.timestamps {
+            found_timestamps(
+                self.layout,
+                self.organization,
+                self.passphrase,
+                self.root_passphrase,
+            )?;
+        }
         let made = match elsewhere {
             Some(made) => made,
             None => guarding::create(self.guard, &store).await?,
@@ -108,6 +119,29 @@ impl Founding<'_> {
         store.close().await;
         Ok(made)
     }
+}
+
+/// Makes a timestamp authority's keys and certificates in the folder. Its root is its own: whoever can
+/// issue certificates for code cannot say when anything was signed.
+pub(crate) fn found_timestamps(
+    layout: &Layout,
+    organization: &str,
+    passphrase: &Passphrase,
+    root_passphrase: &Passphrase,
+) -> Result<(), Failure> {
+    layout.make_tsa_room()?;
+    let [root, leaf] = keys::make([
+        (layout.tsa_root_key(), KeyType::P384, root_passphrase),
+        (layout.tsa_key(), KeyType::P256, passphrase),
+    ])?;
+    let ceremony = TsaCeremony {
+        organization,
+        common_name: "Timestamp Authority",
+        now: SystemTime::now(),
+    };
+    let chain = ceremony.perform(&root, None, &leaf);
+    let pem = chain.map_err(Failure::from_error)?.pem();
+    write_new(&layout.tsa_chain(), pem.as_bytes(), 0o644)
 }
 
 /// Makes a passphrase and leaves it in a file that only the owner can read.

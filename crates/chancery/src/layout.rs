@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{CaConfig, GuardConfig, GuardPlace, LogConfig, LogRead};
+use crate::config::{CaConfig, GuardConfig, GuardPlace, LogConfig, LogRead, TimestampsConfig};
 use crate::failure::Failure;
 
 /// A file that marks a folder as one of `chancery dev`, which alone may be thrown away.
@@ -43,6 +43,18 @@ impl Layout {
 
     pub(crate) fn witness_key(&self) -> PathBuf {
         self.folder.join("log/witness.key.pem")
+    }
+
+    pub(crate) fn tsa_chain(&self) -> PathBuf {
+        self.folder.join("tsa/chain.pem")
+    }
+
+    pub(crate) fn tsa_key(&self) -> PathBuf {
+        self.folder.join("tsa/tsa.key.pem")
+    }
+
+    pub(crate) fn tsa_root_key(&self) -> PathBuf {
+        self.folder.join("offline/tsa-root.key.pem")
     }
 
     pub(crate) fn root_key(&self) -> PathBuf {
@@ -115,17 +127,31 @@ impl Layout {
         )
     }
 
+    /// Returns the section of a configuration that names the timestamp authority's files.
+    pub(crate) fn timestamps() -> TimestampsConfig {
+        let here = Self::new(Path::new(""));
+        TimestampsConfig::new(here.tsa_chain(), here.tsa_key())
+    }
+
     /// Makes the folder and its rooms, readable by the owner alone.
     pub(crate) fn make(&self) -> Result<(), Failure> {
+        ["", "ca", "log", "offline", "secrets"]
+            .into_iter()
+            .try_for_each(|room| self.make_room(room))
+    }
+
+    /// Makes the timestamp authority's room.
+    pub(crate) fn make_tsa_room(&self) -> Result<(), Failure> {
+        self.make_room("tsa")
+    }
+
+    fn make_room(&self, room: &str) -> Result<(), Failure> {
         use std::os::unix::fs::DirBuilderExt;
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        for room in ["", "ca", "log", "offline", "secrets"] {
-            let path = self.folder.join(room);
-            builder
-                .create(&path)
-                .map_err(|e| Failure::failed(format!("cannot make {}: {e}", path.display())))?;
-        }
-        Ok(())
+        let path = self.folder.join(room);
+        builder
+            .create(&path)
+            .map_err(|e| Failure::failed(format!("cannot make {}: {e}", path.display())))
     }
 }

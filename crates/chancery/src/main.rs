@@ -21,6 +21,7 @@ mod report;
 mod scrubbing;
 mod serving;
 mod shards;
+mod stamping;
 mod submitting;
 mod trusted_root;
 mod used_tokens;

@@ -11,7 +11,7 @@ use chancery_ca::{Authority, AuthorityParts, BlockList, ClientAlgorithms, Issuin
 use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, file};
-use chancery_log::clock::{Clock, SystemClock};
+use chancery_log::clock::{Clock, SystemClock, from_unix_ms};
 use chancery_log::published_files::MAX_CHECKPOINT;
 use chancery_store::{DatabaseUrl, Instance, Purpose, Store};
 
@@ -21,6 +21,7 @@ use crate::failure::{Causes, Failure};
 use crate::guarding;
 use crate::keys;
 use crate::shards::{self, Shards};
+use crate::stamping::{self, Stamping, StampingFiles};
 use crate::submitting;
 use crate::used_tokens::StoredTokens;
 use crate::witnessing;
@@ -30,6 +31,7 @@ pub(crate) struct Opened {
     pub(crate) authority: Arc<Authority>,
     pub(crate) instance: Instance,
     pub(crate) shards: Shards,
+    pub(crate) timestamps: Option<Stamping>,
     pub(crate) closing: Closing,
 }
 
@@ -57,6 +59,7 @@ pub(crate) async fn open(
     let passphrase = passphrase(config)?;
     let AuthorityFiles { issuer, profile } = AuthorityFiles::read(config, &passphrase)?;
     let key_policy = key_policy(config)?;
+    let timestamps = StampingFiles::read(config, &passphrase)?;
     let url = database_url(config)?;
     let store = match purpose {
         Purpose::Development => up_to_date(&url).await?,
@@ -75,6 +78,7 @@ pub(crate) async fn open(
     )
     .await?;
     tell_of_another_server(&store).await?;
+    let timestamps = timestamps.map(|files| files.open(Arc::clone(&clock), newest_head(&shards)));
     let authority = Authority::new(AuthorityParts {
         external_log: submitting::external_log(config)?,
         issuers,
@@ -93,7 +97,15 @@ pub(crate) async fn open(
         authority,
         instance,
         shards,
+        timestamps: timestamps.transpose()?,
     })
+}
+
+/// Returns the time of the newest tree head: it has passed, whatever the clock shows.
+fn newest_head(shards: &Shards) -> SystemTime {
+    let logs = shards.issuance().all();
+    let heads = logs.iter().map(|log| log.status().timestamp_ms);
+    from_unix_ms(heads.max().unwrap_or(0))
 }
 
 /// Says that the database was restored or failed over since the last start. The guard was asked before,
@@ -118,6 +130,7 @@ pub(crate) async fn verify(
 ) -> Result<Option<&'static str>, Failure> {
     let passphrase = passphrase(config)?;
     let authority = AuthorityFiles::read(config, &passphrase)?;
+    stamping::check(config, &passphrase)?;
     let store = current(database).await?;
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
@@ -167,6 +180,10 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         Ok(None) => read_chain(&config.ca.chain).map(drop),
         Err(failure) => Err(failure),
     };
+    let timestamps = match &passphrase {
+        Ok(passphrase) => stamping::check(config, passphrase).map(drop),
+        Err(_) => Ok(()),
+    };
     let log_key = load(&config.log.key).map(drop);
     let witness_key = load(&config.log.witness_key).map(drop);
     vec![
@@ -188,6 +205,7 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
             "ca.external-log",
             submitting::external_log(config).map(drop),
         ),
+        ("timestamps", timestamps),
     ]
 }
 

@@ -66,6 +66,7 @@ pub(crate) async fn run(
     let admin = admin.map(|listener| {
         let state = AdminState {
             authority: Arc::clone(&app.authority),
+            timestamps: app.timestamps.clone(),
             metrics: Arc::clone(&app.metrics),
             draining: stop.clone(),
         };

@@ -76,6 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chancery-store",
             "chancery-submissions",
             "chancery-tlog",
+            "chancery-tsa",
             "chancery-witness",
         ],
     ),

@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 use x509_cert::Certificate;
 
-use super::{TrustDocumentsError, TrustSubject, TrustedLog};
+use super::{TrustDocumentsError, TrustSubject, TrustedLog, TrustedTimestamps};
 
 /// Version 0.1 of the media type: cosign, sigstore-python and sigstore-java refuse the newer 0.2.
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
@@ -23,6 +23,10 @@ const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfi
 /// Fulcio's API, of which v2 is one of the paths of major version 1.
 const CA_API: u32 = 1;
 const OIDC_API: u32 = 1;
+const TSA_API: u32 = 1;
+
+/// Where timestamps are asked for. Clients post to the URL that they are told, as it is.
+const TSA_PATH: &str = "/api/v1/timestamp";
 
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,8 +36,7 @@ pub(super) struct TrustedRoot {
     tlogs: [(); 0],
     certificate_authorities: [CertificateAuthority; 1],
     ctlogs: Vec<TransparencyLog>,
-    /// Empty as long as there is no timestamp authority here.
-    timestamp_authorities: [(); 0],
+    timestamp_authorities: Vec<CertificateAuthority>,
 }
 
 #[derive(Clone, Serialize)]
@@ -102,6 +105,16 @@ pub(super) struct SigningConfig {
     media_type: &'static str,
     ca_urls: [Service; 1],
     oidc_urls: Vec<Service>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tsa_urls: Option<[Service; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tsa_config: Option<Selection>,
+}
+
+/// How many of a list are asked.
+#[derive(Clone, Serialize)]
+struct Selection {
+    selector: &'static str,
 }
 
 #[derive(Clone, Serialize)]
@@ -123,31 +136,55 @@ pub(super) struct ClientTrustConfig {
 
 impl TrustedRoot {
     pub(super) fn of(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
-        let valid_for = ValidFor::from(subject)?;
-        let certificates = subject.chain.ders().iter();
         let authority = CertificateAuthority {
             subject: DistinguishedName {
                 organization: subject.organization.to_owned(),
-                common_name: root_common_name(subject)?,
+                common_name: common_name(subject.chain.ders().last())?,
             },
             uri: without_final_slash(subject.url),
-            cert_chain: CertChain {
-                certificates: certificates
-                    .map(|der| RawBytes {
-                        raw_bytes: STANDARD.encode(der),
-                    })
-                    .collect(),
-            },
-            valid_for,
+            cert_chain: CertChain::of(subject.chain.ders()),
+            valid_for: ValidFor::from(subject)?,
         };
+        let stamping = subject.timestamps.iter();
         let logs = subject.logs.iter().map(TransparencyLog::of);
         Ok(Self {
             media_type: TRUSTED_ROOT,
             tlogs: [],
             certificate_authorities: [authority],
             ctlogs: logs.collect::<Result<_, _>>()?,
-            timestamp_authorities: [],
+            timestamp_authorities: stamping
+                .map(|authority| CertificateAuthority::stamping(authority, subject))
+                .collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl CertificateAuthority {
+    fn stamping(
+        authority: &TrustedTimestamps,
+        subject: &TrustSubject<'_>,
+    ) -> Result<Self, TrustDocumentsError> {
+        let chain = &authority.chain;
+        Ok(Self {
+            subject: DistinguishedName {
+                organization: subject.organization.to_owned(),
+                common_name: common_name(chain.ders().first())?,
+            },
+            uri: timestamp_url(subject)?.into(),
+            cert_chain: CertChain::of(chain.ders()),
+            valid_for: ValidFor::between(chain.not_before(), authority.ends)?,
+        })
+    }
+}
+
+impl CertChain {
+    fn of(ders: &[Vec<u8>]) -> Self {
+        let certificates = ders.iter().map(|der| RawBytes {
+            raw_bytes: STANDARD.encode(der),
+        });
+        Self {
+            certificates: certificates.collect(),
+        }
     }
 }
 
@@ -177,12 +214,20 @@ impl SigningConfig {
     pub(super) fn of(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
         let valid_for = ValidFor::from(subject)?;
         let issuers = subject.oidc_issuers.iter();
+        let stamping = subject.timestamps.first();
+        let stamping = stamping.map(|authority| {
+            let valid_for = ValidFor::between(authority.chain.not_before(), None)?;
+            Service::at(&timestamp_url(subject)?, TSA_API, &valid_for)
+        });
+        let stamping = stamping.transpose()?;
         Ok(Self {
             media_type: SIGNING_CONFIG,
             ca_urls: [Service::at(subject.url, CA_API, &valid_for)?],
             oidc_urls: issuers
                 .map(|url| Service::at(url, OIDC_API, &valid_for))
                 .collect::<Result<_, _>>()?,
+            tsa_config: stamping.is_some().then_some(Selection { selector: "ANY" }),
+            tsa_urls: stamping.map(|service| [service]),
         })
     }
 }
@@ -235,13 +280,18 @@ fn without_final_slash(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-/// Returns the common name of the chain's last certificate; empty if it has none.
-fn root_common_name(subject: &TrustSubject<'_>) -> Result<String, TrustDocumentsError> {
-    let Some(root) = subject.chain.ders().last() else {
+fn timestamp_url(subject: &TrustSubject<'_>) -> Result<Url, TrustDocumentsError> {
+    let joined = subject.url.join(TSA_PATH);
+    joined.map_err(|_| TrustDocumentsError::Base(subject.url.clone()))
+}
+
+/// Returns the common name of a certificate; empty if it has none.
+fn common_name(certificate: Option<&Vec<u8>>) -> Result<String, TrustDocumentsError> {
+    let Some(certificate) = certificate else {
         return Ok(String::new());
     };
-    let root = Certificate::from_der(root).map_err(TrustDocumentsError::Root)?;
-    let name = root
+    let certificate = Certificate::from_der(certificate).map_err(TrustDocumentsError::Root)?;
+    let name = certificate
         .tbs_certificate()
         .subject()
         .common_name()

@@ -41,6 +41,10 @@ fn documents() -> TrustDocuments {
 }
 
 fn documents_of(logs: &[TrustedLog]) -> TrustDocuments {
+    documents_with(logs, &[])
+}
+
+fn documents_with(logs: &[TrustedLog], timestamps: &[TrustedTimestamps]) -> TrustDocuments {
     let expected: Value = serde_json::from_str(EXPECTED).unwrap();
     let chain = &expected["certificateAuthorities"][0]["certChain"]["certificates"];
     let chain = chain.as_array().unwrap().iter().map(bytes).collect();
@@ -49,6 +53,7 @@ fn documents_of(logs: &[TrustedLog]) -> TrustDocuments {
         organization: "chancery.test",
         chain: &CertificateChain::from_ders(chain).unwrap(),
         logs,
+        timestamps,
         valid_from: UNIX_EPOCH + OCTOBER + Duration::from_millis(900),
         oidc_issuers: &[
             url("https://issuer.chancery.test"),
@@ -141,4 +146,64 @@ fn a_log_key_that_clients_cannot_verify_with_is_refused() {
         oidc_issuers: &[],
     });
     assert!(matches!(error, Err(TrustDocumentsError::LogKey(_))));
+}
+
+#[test]
+fn the_authority_that_stamps_is_asked_and_those_before_it_are_trusted() {
+    let make = |key_type| LocalKey::generate(key_type).unwrap();
+    let chain = |begins| {
+        let ceremony = chancery_tsa::TsaCeremony {
+            organization: "chancery.test",
+            common_name: "Timestamps",
+            now: UNIX_EPOCH + OCTOBER + begins,
+        };
+        let (root, leaf) = (make(KeyType::P384), make(KeyType::P256));
+        ceremony.perform(&root, None, &leaf).unwrap()
+    };
+    let minute = Duration::from_secs(60);
+    let (before, now) = (chain(minute), chain(3 * minute));
+    let documents = documents_with(
+        &[],
+        &[
+            TrustedTimestamps {
+                chain: now.clone(),
+                ends: None,
+            },
+            TrustedTimestamps {
+                chain: before.clone(),
+                ends: Some(UNIX_EPOCH + OCTOBER + 4 * minute),
+            },
+        ],
+    );
+    let parse = |document: &Bytes| serde_json::from_slice::<Value>(document).unwrap();
+    let root = parse(documents.trusted_root());
+    let [first, second] = &root["timestampAuthorities"].as_array().unwrap()[..] else {
+        panic!()
+    };
+    let served = |authority: &Value| -> Vec<_> {
+        let certificates = authority["certChain"]["certificates"].as_array();
+        certificates.unwrap().iter().map(bytes).collect()
+    };
+    assert_eq!(served(first), now.ders());
+    assert_eq!(served(second), before.ders());
+    let uri = "https://ca.chancery.test/api/v1/timestamp";
+    assert_eq!([&first["uri"], &second["uri"]], [uri, uri]);
+    assert_eq!(first["subject"]["commonName"], "Timestamps");
+    assert_eq!(
+        first["validFor"],
+        json!({ "start": "2026-10-01T00:02:00Z" })
+    );
+    let window = json!({ "start": "2026-10-01T00:00:00Z", "end": "2026-10-01T00:04:00Z" });
+    assert_eq!(second["validFor"], window);
+
+    let signing = parse(documents.signing_config());
+    let [service] = &signing["tsaUrls"].as_array().unwrap()[..] else {
+        panic!()
+    };
+    assert_eq!(service["url"], uri);
+    assert_eq!(service["majorApiVersion"], 1);
+    assert_eq!(service["validFor"], first["validFor"]);
+    assert_eq!(signing["tsaConfig"], json!({ "selector": "ANY" }));
+    let none = parse(documents_of(&[]).signing_config());
+    assert_eq!([&none["tsaUrls"], &none["tsaConfig"]], [&Value::Null; 2]);
 }

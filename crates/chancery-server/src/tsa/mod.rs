@@ -17,6 +17,7 @@ use chancery_tsa::{TimestampAuthority, TimestampRequest};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::error::ApiError;
+use crate::metrics::Metrics;
 use crate::request_body::{RequestBody, RequestLimits};
 
 const QUERY: &str = "application/timestamp-query";
@@ -28,6 +29,7 @@ const PEM: &str = "application/pem-certificate-chain";
 struct Served {
     authority: Arc<TimestampAuthority>,
     limits: RequestLimits,
+    metrics: Arc<Metrics>,
 }
 
 impl FromRef<Served> for RequestLimits {
@@ -37,7 +39,11 @@ impl FromRef<Served> for RequestLimits {
 }
 
 /// Returns the routes of a timestamp authority; what holds for every route is for who merges them.
-pub(crate) fn routes(authority: Arc<TimestampAuthority>, limits: RequestLimits) -> Router {
+pub(crate) fn routes(
+    authority: Arc<TimestampAuthority>,
+    limits: RequestLimits,
+    metrics: Arc<Metrics>,
+) -> Router {
     // A request is some 60 to 200 bytes; what is longer is refused by its length.
     let limits = RequestLimits {
         body_bytes: limits.body_bytes.min(2 * TimestampRequest::LONGEST),
@@ -46,12 +52,16 @@ pub(crate) fn routes(authority: Arc<TimestampAuthority>, limits: RequestLimits) 
     Router::new()
         .route("/api/v1/timestamp", post(stamp))
         .route("/api/v1/timestamp/certchain", get(certchain))
-        .with_state(Served { authority, limits })
+        .with_state(Served {
+            authority,
+            limits,
+            metrics,
+        })
 }
 
 /// Stamps a hash.
 async fn stamp(
-    State(Served { authority, .. }): State<Served>,
+    State(served): State<Served>,
     headers: HeaderMap,
     body: Result<RequestBody, ApiError>,
 ) -> Response {
@@ -68,12 +78,21 @@ async fn stamp(
     };
     let request = match request {
         Ok(request) => request,
-        Err(error) => return refuse::request(&error, &headers),
+        Err(error) => {
+            served.metrics.not_stamped(error.failure());
+            return refuse::request(&error, &headers);
+        }
     };
-    match authority.stamp(&request).await {
+    match served.authority.stamp(&request).await {
         // Clients of Sigstore take 200 and 201; others that speak RFC 3161 take 200 only.
-        Ok(timestamp) => answer(StatusCode::OK, timestamp.into_response()),
-        Err(error) => refuse::stamp(&error, &headers),
+        Ok(timestamp) => {
+            served.metrics.stamped();
+            answer(StatusCode::OK, timestamp.into_response())
+        }
+        Err(error) => {
+            served.metrics.not_stamped(error.failure());
+            refuse::stamp(&error, &headers)
+        }
     }
 }
 

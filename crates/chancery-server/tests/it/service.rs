@@ -115,7 +115,7 @@ impl Service {
         let logs = Logs::new(vec![served(&authority, setup.log_read)]).published_at(PUBLISHED);
         let app = AppState {
             submissions: setup.submissions,
-            timestamps: setup.timestamps,
+            timestamps: setup.timestamps.clone(),
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
             logs: logs.clone(),
@@ -130,6 +130,7 @@ impl Service {
         let admin_url = format!("http://{}", admin.local_addr().unwrap());
         let watched = AdminState {
             authority: Arc::clone(&authority),
+            timestamps: setup.timestamps,
             metrics,
             draining: draining.clone(),
         };
@@ -374,6 +375,7 @@ fn documents(url: &Url, authority: &Authority) -> TrustDocuments {
             begins: SystemTime::now(),
             ends: None,
         }],
+        timestamps: &[],
         valid_from: SystemTime::now(),
         oidc_issuers: &[url.join("/dev-oidc").unwrap()],
     })

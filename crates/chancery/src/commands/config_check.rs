@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::identity::IdentitySource;
 use crate::opening;
 use crate::report::{Report, Status, counted, said_time, say};
+use crate::stamping;
 
 pub(crate) async fn run(args: &ConfigCheckArgs) -> Result<(), Failure> {
     let mut report = Report::default();
@@ -72,6 +73,10 @@ async fn check_all(args: &ConfigCheckArgs, report: &mut Report) -> Result<(), Fa
             }
             found => report.result(name, found.map(|()| String::new())),
         }
+    }
+    let passphrase = opening::passphrase(&config);
+    if let Some(Ok(Some(warning))) = passphrase.ok().map(|p| stamping::check(&config, &p)) {
+        report.add("timestamps", Status::Warning, warning);
     }
     let addresses = config.check_listeners();
     report.result("listen", addresses.map(|()| String::new()));

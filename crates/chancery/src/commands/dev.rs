@@ -19,7 +19,7 @@ use crate::commands::serve::{Following, app_state, given_database};
 use crate::config::{Config, LogRead, Required};
 use crate::connecting;
 use crate::failure::Failure;
-use crate::founding::{Founding, empty_database, make_passphrase, write_new};
+use crate::founding::{Founding, empty_database, found_timestamps, make_passphrase, write_new};
 use crate::identity::IdentitySource;
 use crate::keys;
 use crate::layout::Layout;
@@ -118,6 +118,9 @@ impl Development {
             self.found(&config).await?;
         }
         self.refuse_production()?;
+        if !self.layout.tsa_chain().exists() {
+            self.found_timestamps()?;
+        }
         let url = Url::parse(&config.url).map_err(Failure::from_error)?;
         let source = self.identity()?;
         let identity = source.read()?;
@@ -156,6 +159,7 @@ impl Development {
         config.listen = self.listen;
         config.admin_listen = self.listen;
         config.passphrase_file = Some("secrets/passphrase".into());
+        config.timestamps = Some(Layout::timestamps());
         config.resolve(self.layout.folder());
         config.database = Some(self.database.clone().unwrap_or_else(sqlite));
         config
@@ -195,10 +199,19 @@ impl Development {
             guard: &config.guard.place,
             passphrase: &passphrase,
             root_passphrase: &root_passphrase,
+            timestamps: true,
         }
         .found(store)
         .await
         .map(drop)
+    }
+
+    /// Makes a timestamp authority in a folder of a version that knew none.
+    fn found_timestamps(&self) -> Result<(), Failure> {
+        let read = |path: &Path| file::read_passphrase_file(path).map_err(Failure::from_error);
+        let passphrase = read(&self.layout.passphrase())?;
+        let root_passphrase = read(&self.layout.root_passphrase())?;
+        found_timestamps(&self.layout, ORGANIZATION, &passphrase, &root_passphrase)
     }
 
     fn refuse_production(&self) -> Result<(), Failure> {
@@ -251,6 +264,7 @@ Chancery development CA  ***  NOT FOR PRODUCTION: anybody here is whoever they s
 
   CA and page       {url}/
   log               {url}/ct/{LOG_NAME}/checkpoint
+  timestamps        {url}/api/v1/timestamp
   test issuer       {url}/dev-oidc
   trust root        {url}/trusted_root.json
   signing config    {url}/signing_config.v0.2.json
@@ -259,7 +273,7 @@ Chancery development CA  ***  NOT FOR PRODUCTION: anybody here is whoever they s
 A token for anybody:
   curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token
 
-Sign and verify with cosign (a CA and its log alone: verify while the certificate lives):
+Sign and verify with cosign, with a timestamp, so that it verifies after the certificate's end:
   curl -sO {url}/trusted_root.json; curl -sO {url}/signing_config.v0.2.json
   curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token \\
     | sed 's/.*\"id_token\":\"\\([^\"]*\\)\".*/\\1/' > token
@@ -267,7 +281,7 @@ Sign and verify with cosign (a CA and its log alone: verify while the certificat
     --trusted-root trusted_root.json --identity-token token --bundle bundle.json FILE
   cosign verify-blob --trusted-root trusted_root.json --bundle bundle.json \\
     --certificate-identity you@example.com --certificate-oidc-issuer {url}/dev-oidc \\
-    --insecure-ignore-tlog FILE
+    --insecure-ignore-tlog --use-signed-timestamps FILE
 "
         );
     }

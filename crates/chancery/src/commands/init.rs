@@ -61,6 +61,7 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
         guard: &guard,
         passphrase: &passphrase,
         root_passphrase: &root_passphrase,
+        timestamps: setup.config.timestamps.is_some(),
     }
     .found(store)
     .await?;
@@ -130,6 +131,8 @@ impl Setup {
             guard,
         });
         config.listen = ([127, 0, 0, 1], 5555).into();
+        let stamps = !args.no_timestamps && (!args.join || layout.tsa_chain().exists());
+        config.timestamps = stamps.then(Layout::timestamps);
         config.database_file = args.database_file.as_deref().map(absolute).transpose()?;
         config.passphrase_file = Some(match &args.passphrase_file {
             Some(path) => absolute(path)?,
@@ -312,14 +315,14 @@ Made an instance for {url} in {folder}.
 
 Next:
  1. Say whose tokens it takes: edit {identity}
- 2. Take offline/ off this machine: it holds the root key. It is needed again only to renew the
-    intermediate. Keep its passphrase elsewhere.
+ 2. Take offline/ off this machine: it holds the root keys. They are needed again only to renew the
+    certificates below them. Keep their passphrase elsewhere.
  3. {guard}
     Never restore the guard from a backup: it is what notices an old database.
  4. Put a TLS proxy in front of {listen} for {url}, or say tls in chancery.yaml
  5. chancery serve --config {config}
 
-Log {origin}, entries readable: {read:?}. Back up the database and ca/ log/ secrets/ together.",
+Log {origin}, entries readable: {read:?}. Back up the database and ca/ log/ tsa/ secrets/ together.",
         url = config.url,
         identity = layout.identity_config().display(),
         listen = config.listen,

@@ -61,6 +61,12 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         hangup,
         stop: serving::stop_on_signal()?,
     };
+    if let Some(timestamps) = &opened.timestamps {
+        timestamps.watch_clock(&watch.stop);
+        if let Some(warning) = timestamps.warning() {
+            tracing::warn!("{warning}");
+        }
+    }
     let limit = config.log.scrub_entries_per_second;
     let scrubbing = Scrubbing::new(&app.metrics, limit, &watch.stop);
     let mut exporting = Exporting::new(&config, &app.metrics, &watch.stop);
@@ -167,7 +173,7 @@ pub(crate) fn app_state(
         documents,
         logs,
         submissions: opened.shards.submissions(),
-        timestamps: None,
+        timestamps: opened.timestamps.as_ref().map(|t| Arc::clone(&t.authority)),
         limits: chancery_server::RequestLimits::default(),
         cors: cors(config)?,
         metrics: serving::metrics(config.fulcio_metrics),
@@ -203,6 +209,8 @@ fn documents(config: &Config, url: &Url, opened: &Opened, login: &[Url]) -> Writ
     let (url, login) = (url.clone(), login.to_vec());
     let organization = config.organization.clone();
     let authority = Arc::clone(&opened.authority);
+    let timestamps = opened.timestamps.as_ref();
+    let timestamps = timestamps.map_or_else(Vec::new, |timestamps| timestamps.trusted.clone());
     let valid_from = from_unix_ms(opened.instance.created_ms);
     Box::new(move |logs: &[TrustedLog]| {
         TrustDocuments::new(&TrustSubject {
@@ -210,6 +218,7 @@ fn documents(config: &Config, url: &Url, opened: &Opened, login: &[Url]) -> Writ
             organization: &organization,
             chain: authority.trust_bundle(),
             logs,
+            timestamps: &timestamps,
             valid_from,
             oidc_issuers: &login,
         })

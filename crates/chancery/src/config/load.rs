@@ -128,6 +128,9 @@ impl Config {
         if let Some(export) = &mut self.export {
             export.resolve(folder);
         }
+        if let Some(timestamps) = &mut self.timestamps {
+            timestamps.resolve(folder);
+        }
         if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
             self.database = Some(format!("sqlite:{}", folder.join(relative).display()));
         }

@@ -71,6 +71,7 @@ impl Ending {
             guard: &GuardPlace::File(folder.path().join("guard")),
             passphrase: &passphrase(),
             root_passphrase: &passphrase(),
+            timestamps: false,
         };
         let found = founding.found(empty_database(&url).await.unwrap()).await;
         found.unwrap();

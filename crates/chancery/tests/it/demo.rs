@@ -14,6 +14,7 @@ fn the_demo_holds_and_leaves_its_evidence() {
     );
     assert!(said.contains("identity: ada@example.com"), "{said}");
     assert!(said.contains("log index: 0"), "{said}");
+    assert!(said.contains("verified its timestamp"), "{said}");
     assert!(said.contains("Every check held."), "{said}");
     for file in [
         "certificate.pem",

@@ -37,4 +37,5 @@ mod rollback;
 mod secrets;
 mod settings;
 mod shutdown;
+mod timestamps;
 mod tls;

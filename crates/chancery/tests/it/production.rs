@@ -148,10 +148,15 @@ impl Production {
         std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
+    /// Returns what `/metrics` shows.
+    pub(crate) async fn metrics(&self) -> String {
+        let admin = Client::new(&format!("http://127.0.0.1:{}", self.admin)).unwrap();
+        admin.get("/metrics").await.unwrap().body
+    }
+
     /// Returns the value of a metric.
     pub(crate) async fn metric(&self, name: &str) -> String {
-        let admin = Client::new(&format!("http://127.0.0.1:{}", self.admin)).unwrap();
-        let body = admin.get("/metrics").await.unwrap().body;
+        let body = self.metrics().await;
         let line = body.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap().trim().to_owned()
     }

@@ -3,6 +3,7 @@
 mod keep;
 mod login;
 mod outsider;
+mod stamp;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -122,6 +123,10 @@ async fn show(url: &str, say: &mut Narrator, keep: Option<&keep::Folder>) -> Res
             verified.tree.tree_size, verified.tree.root_hash
         ),
     );
+    let signature = key.sign(b"a release").await.map_err(Failure::from_error)?;
+    let stamped = stamp::stamp(&http, &evidence.trusted_root, &signature).await?;
+    say.step("had a signature stamped, and verified its timestamp with the trust root alone");
+    say.fact("stamped", &OffsetDateTime::from(stamped).to_string());
     if let Some(folder) = keep {
         folder.fill(&evidence, &key)?;
         say.step(&format!("left the evidence in {}", folder.path().display()));
