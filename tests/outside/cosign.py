@@ -14,6 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from service import Service, check, issuer_of, main
 
 IDENTITY = "dev@chancery.test"
+STAMPED = "--use-signed-timestamps"
+
+# Preloaded, it lets a program see another time.
+FAKETIME = [
+    Path(folder) / "faketime/libfaketime.so.1"
+    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
+]
 
 
 def run():
@@ -44,6 +51,11 @@ class Flow:
         after = self.service.tree_size()
         check(after == before + 1, f"signing took the log from {before} to {after} entries")
         self.expect_success("verify-blob", self.verify())
+        self.expect_success("verify-blob, as of the timestamp", self.verify(more=[STAMPED]))
+        self.write("unstamped_root.json", self.with_another_timestamp_chain())
+        unstamped = self.verify(root="unstamped_root.json", more=[STAMPED])
+        self.expect_refusal("a timestamp by an unknown authority", unstamped)
+        self.verify_later()
 
         self.expect_refusal("a changed file", self.verify(blob="other"))
         self.expect_refusal("another identity", self.verify(identity="other@chancery.test"))
@@ -80,8 +92,26 @@ class Flow:
             "blob",
         )
 
-    def verify(self, blob="blob", identity=IDENTITY, issuer=None, root="trusted_root.json"):
-        """There is no ledger yet, so cosign is told to do without, while the certificate lives."""
+    def verify_later(self):
+        """An hour on the certificate has ended: the timestamp alone says that it was not so then."""
+        library = next((path for path in FAKETIME if path.exists()), None)
+        if library is None:
+            print("cosign: verify-blob, an hour later: left out, there is no libfaketime")
+            return
+        later = {"LD_PRELOAD": str(library), "FAKETIME": "+1h"}
+        version = self.cosign("version", environment=later)
+        check(version.returncode == 0, f"cosign does not run under libfaketime:\n{version.stderr}")
+        if self.verify(environment=later).returncode == 0:
+            print("cosign: verify-blob, an hour later: left out, cosign sees the true time")
+            return
+        result = self.verify(more=[STAMPED], environment=later)
+        self.expect_success("verify-blob, an hour later, as of the timestamp", result)
+
+    def verify(
+        self, blob="blob", identity=IDENTITY, issuer=None, root="trusted_root.json", more=(),
+        environment=None,
+    ):
+        """There is no ledger yet, so cosign is told to do without."""
         return self.cosign(
             "verify-blob",
             "--trusted-root", root,
@@ -89,12 +119,14 @@ class Flow:
             "--certificate-identity", identity,
             "--certificate-oidc-issuer", issuer or self.issuer,
             "--insecure-ignore-tlog",
+            *more,
             blob,
+            environment=environment,
         )
 
-    def cosign(self, *arguments):
+    def cosign(self, *arguments, environment=None):
         # An empty home: no trust root, token or configuration of the person who runs this.
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        environment = (environment or {}) | {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
         return subprocess.run(
             [self.program, *arguments],
             cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
@@ -107,6 +139,13 @@ class Flow:
         key = ec.generate_private_key(ec.SECP256R1()).public_key()
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         root["ctlogs"][0]["publicKey"]["rawBytes"] = base64.b64encode(spki).decode()
+        return json.dumps(root).encode()
+
+    def with_another_timestamp_chain(self):
+        """Returns the trusted root with the CA's chain in place of the timestamp authority's."""
+        root = json.loads((self.folder / "trusted_root.json").read_bytes())
+        [authority] = root["certificateAuthorities"]
+        root["timestampAuthorities"][0]["certChain"] = authority["certChain"]
         return json.dumps(root).encode()
 
     def write(self, name, content):
