@@ -28,6 +28,16 @@ impl KnownEnd {
     }
 }
 
+/// The last head of a log.
+#[derive(Clone, Debug)]
+pub struct LastHead {
+    /// As it is published.
+    pub signed: Arc<SignedHead>,
+    /// Whether it has the cosignatures of a quorum, or there are no witnesses. Where the rule insists
+    /// on one, it has.
+    pub quorum: bool,
+}
+
 /// Why a log's last head was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum LastHeadError {
@@ -54,18 +64,22 @@ impl Log {
     /// Publishes the stored head, and no other, and returns it: nothing that this process knows may
     /// stand in its place. For a log that nobody can append to any more, whose last head it is.
     ///
+    /// Witnesses are asked anew, also if the head is published already: those who were away or late
+    /// then may cosign it now. All are waited for, and no line that there was is lost.
+    ///
     /// # Errors
     ///
     /// When the database cannot be asked, or guard, key or witnesses do not do their part now.
-    pub async fn last(&self) -> Result<Arc<SignedHead>, LastHeadError> {
+    pub async fn last(&self) -> Result<LastHead, LastHeadError> {
         let stored = self.publisher.store.head().await?;
-        let published = self.publisher.publish(stored, None).await?;
-        if published.head != stored {
+        let last = self.publisher.publish_last(stored).await?;
+        let published = &last.signed.head;
+        if *published != stored {
             return Err(LastHeadError::Moved {
                 stored: stored.tree,
-                published: published.head.tree,
+                published: published.tree,
             });
         }
-        Ok(published)
+        Ok(last)
     }
 }

@@ -47,7 +47,7 @@ mod witnesses;
 pub mod memory;
 
 pub use causes::causes;
-pub use ending::LastHeadError;
+pub use ending::{LastHead, LastHeadError};
 pub use frozen::{FrozenLog, FrozenLogParts, OpenFrozenLogError};
 pub use guard::{Guard, GuardError};
 pub use leaf::{Delivery, EncodedLeaf, IndexTerm, IssuerCertificate, Leaf};
@@ -66,4 +66,4 @@ pub use store::{
     ServerRun, StoreError, StoredTerm, Tip,
 };
 pub use tiered::Tiered;
-pub use witnesses::{CosignError, WitnessStanding, Witnesses};
+pub use witnesses::{CosignError, Cosigned, Waiting, WitnessStanding, Witnesses};

@@ -11,6 +11,7 @@ use chancery_keys::SignError;
 use chancery_tlog::{NoteSignature, SignedNote, TreeHead, verify_consistency};
 use tokio::sync::Mutex;
 
+use crate::ending::LastHead;
 use crate::flight::Flights;
 use crate::guard::{Advance, Guard, GuardError};
 use crate::proofs::consistency_proof;
@@ -18,7 +19,7 @@ use crate::read::ReadError;
 use crate::signing::HeadSigner;
 use crate::snapshot::SignedHead;
 use crate::store::{Head, LogReader, LogStore};
-use crate::witnesses::{CosignError, WitnessStanding, Witnesses};
+use crate::witnesses::{CosignError, Cosigned, Waiting, WitnessStanding, Witnesses};
 
 /// How often a newer head is published because a witness has seen it before this process.
 const MAX_OVERTAKEN: usize = 4;
@@ -36,10 +37,13 @@ pub(crate) struct Publisher {
     halted: OnceLock<String>,
 }
 
-/// Where the guard stood when this process last looked.
+/// What whoever publishes goes by.
 #[derive(Debug)]
 struct Turn {
+    /// Where the guard stood when this process last looked.
     guarded: TreeHead,
+    /// The head that was released last with the cosignatures of a quorum.
+    cosigned: Option<Head>,
 }
 
 /// Why a committed head was not published.
@@ -95,6 +99,7 @@ impl Publisher {
             published: ArcSwapOption::empty(),
             turn: Mutex::new(Turn {
                 guarded: TreeHead::EMPTY,
+                cosigned: None,
             }),
             flights: Flights::default(),
             halted: OnceLock::new(),
@@ -130,18 +135,49 @@ impl Publisher {
         extends: Option<&TreeHead>,
     ) -> Result<Arc<SignedHead>, PublishError> {
         let mut turn = self.turn.lock().await;
+        if let Some(newest) = self.covering(&head).await? {
+            return Ok(newest);
+        }
+        let released = self.release(&mut turn, head, extends, Waiting::ForQuorum);
+        let published = Arc::new(released.await?);
+        self.published.store(Some(Arc::clone(&published)));
+        Ok(published)
+    }
+
+    /// Publishes `head`, which nothing follows, as [`Publisher::publish`] does. Where there are
+    /// witnesses, it is released once more, with the lines of those who cosign it by now.
+    pub(crate) async fn publish_last(&self, head: Head) -> Result<LastHead, PublishError> {
+        let mut turn = self.turn.lock().await;
+        let newest = self.covering(&head).await?;
+        let signed = match newest {
+            Some(newest) if newest.head != head || self.witnesses.is_none() => newest,
+            newest => {
+                let released = self.release(&mut turn, head, None, Waiting::ForAll).await;
+                let published = match (released, newest) {
+                    (Ok(released), newest) => Arc::new(with_lines_of(released, newest.as_deref())?),
+                    // It was released once, under the same rule.
+                    (Err(PublishError::Unwitnessed(_)), Some(newest)) => newest,
+                    (Err(e), _) => return Err(e),
+                };
+                self.published.store(Some(Arc::clone(&published)));
+                published
+            }
+        };
+        let quorum = self.witnesses.is_none() || turn.cosigned == Some(signed.head);
+        Ok(LastHead { signed, quorum })
+    }
+
+    /// Returns the newest published head if `head` is not newer, and must therefore be a part of it.
+    async fn covering(&self, head: &Head) -> Result<Option<Arc<SignedHead>>, PublishError> {
         if let Some(reason) = self.halted() {
             return Err(PublishError::Halted(reason.to_owned()));
         }
-        if let Some(newest) = self.newest()
-            && newest.head.timestamp_ms >= head.timestamp_ms
-        {
-            self.prove(&head.tree, &newest.head.tree).await?;
-            return Ok(newest);
-        }
-        let published = Arc::new(self.release(&mut turn, head, extends).await?);
-        self.published.store(Some(Arc::clone(&published)));
-        Ok(published)
+        let newest = self.newest();
+        let Some(newest) = newest.filter(|n| n.head.timestamp_ms >= head.timestamp_ms) else {
+            return Ok(None);
+        };
+        self.prove(&head.tree, &newest.head.tree).await?;
+        Ok(Some(newest))
     }
 
     /// Takes `head`, or the newer one that a witness has seen by then, past guard, keys and
@@ -151,6 +187,7 @@ impl Publisher {
         turn: &mut Turn,
         mut head: Head,
         extends: Option<&TreeHead>,
+        waiting: Waiting,
     ) -> Result<SignedHead, PublishError> {
         self.guard_past(turn, &head.tree, extends).await?;
         for tries_left in (0..MAX_OVERTAKEN).rev() {
@@ -159,8 +196,12 @@ impl Publisher {
                 return Ok(signed);
             };
             let log = Arc::clone(&self.store) as Arc<dyn LogReader>;
-            let (name, witnessed, without) = match witnesses.cosign(&note, &head.tree, log).await {
-                Ok(lines) => return Ok(cosigned(signed, note, lines)),
+            let asked = witnesses.cosign(&note, &head.tree, log, waiting).await;
+            let (name, witnessed, without) = match asked {
+                Ok(Cosigned { lines, quorum }) => {
+                    turn.cosigned = if quorum { Some(head) } else { turn.cosigned };
+                    return Ok(under(signed, note, lines));
+                }
                 Err(CosignError::NoQuorum(why)) => return Err(PublishError::Unwitnessed(why)),
                 Err(CosignError::Ahead {
                     name,
@@ -187,7 +228,7 @@ impl Publisher {
                 error = &why as &dyn std::error::Error,
                 "a checkpoint is released although too few witnesses have cosigned it"
             );
-            return Ok(cosigned(signed, note, lines));
+            return Ok(under(signed, note, lines));
         }
         Err(PublishError::Unwitnessed("nobody was asked".to_owned()))
     }
@@ -315,8 +356,30 @@ impl Publisher {
     }
 }
 
+/// Adds the lines that `earlier`, of the same head, has of others than it itself has. Without, they
+/// would be lost: a witness that cosigned then may be away now.
+fn with_lines_of(
+    signed: SignedHead,
+    earlier: Option<&SignedHead>,
+) -> Result<SignedHead, PublishError> {
+    let Some(earlier) = earlier.filter(|earlier| earlier.head == signed.head) else {
+        return Ok(signed);
+    };
+    let parse = |signed: &SignedHead| {
+        SignedNote::parse(&signed.checkpoint).map_err(|e| PublishError::Encode(e.to_string()))
+    };
+    let (note, earlier) = (parse(&signed)?, parse(earlier)?);
+    let known = |line: &NoteSignature| {
+        let mut lines = note.signatures().iter();
+        lines.any(|known| known.name == line.name && known.key_id == line.key_id)
+    };
+    let more = earlier.signatures().iter().filter(|line| !known(line));
+    let more: Vec<_> = more.cloned().collect();
+    Ok(under(signed, note, more))
+}
+
 /// Puts the lines of witnesses under a checkpoint.
-fn cosigned(signed: SignedHead, mut note: SignedNote, lines: Vec<NoteSignature>) -> SignedHead {
+fn under(signed: SignedHead, mut note: SignedNote, lines: Vec<NoteSignature>) -> SignedHead {
     lines.into_iter().for_each(|line| note.push(line));
     SignedHead {
         checkpoint: note.encode().into(),

@@ -17,7 +17,7 @@ use crate::store::LogReader;
 pub trait Witnesses: Debug + Send + Sync {
     /// Gathers cosignatures for a checkpoint that the log has signed and the guard has seen, and
     /// returns their lines, each of which has been verified. They are enough for the rule, or it
-    /// does not insist.
+    /// does not insist. `waiting` says for whose.
     ///
     /// `log` has the tiles of at least that tree, for consistency proofs.
     async fn cosign(
@@ -25,12 +25,31 @@ pub trait Witnesses: Debug + Send + Sync {
         checkpoint: &SignedNote,
         head: &TreeHead,
         log: Arc<dyn LogReader>,
-    ) -> Result<Vec<NoteSignature>, CosignError>;
+        waiting: Waiting,
+    ) -> Result<Cosigned, CosignError>;
 
     /// Returns how each of them stands, for metrics.
     fn standings(&self) -> Vec<WitnessStanding> {
         Vec::new()
     }
+}
+
+/// For whose cosignatures a checkpoint waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Waiting {
+    /// For those of a quorum, and of others who answer hardly later.
+    ForQuorum,
+    /// For those of all who answer in time: none will ask for more of them later.
+    ForAll,
+}
+
+/// What witnesses have put under a checkpoint.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cosigned {
+    /// Their lines, verified.
+    pub lines: Vec<NoteSignature>,
+    /// Whether they are a quorum. Where the rule insists, they are.
+    pub quorum: bool,
 }
 
 /// How a witness stands, as far as this process has asked it.

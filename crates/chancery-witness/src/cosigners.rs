@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_log::{CosignError, LogReader, WitnessStanding, Witnesses};
-use chancery_tlog::{NoteSignature, SignedNote, TreeHead, VerifierKey, WitnessPolicy};
+use chancery_log::{CosignError, Cosigned, LogReader, Waiting, WitnessStanding, Witnesses};
+use chancery_tlog::{SignedNote, TreeHead, VerifierKey, WitnessPolicy};
 
 use crate::asked::Asked;
 use crate::client::{MakeClientError, WitnessClient};
@@ -88,8 +88,9 @@ impl Witnesses for Cosigners {
         checkpoint: &SignedNote,
         head: &TreeHead,
         log: Arc<dyn LogReader>,
-    ) -> Result<Vec<NoteSignature>, CosignError> {
-        let mut gathering = Gathering::new(self, *head);
+        waiting: Waiting,
+    ) -> Result<Cosigned, CosignError> {
+        let mut gathering = Gathering::new(self, *head, waiting);
         gathering.gather(checkpoint, &log).await;
         gathering.conclude()
     }

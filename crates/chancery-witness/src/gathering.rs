@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_log::{CosignError, LogReader};
+use chancery_log::{CosignError, Cosigned, LogReader, Waiting};
 use chancery_tlog::{NoteSignature, SignedNote, TreeHead};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -19,20 +19,22 @@ const GRACE: Duration = Duration::from_millis(100);
 pub(crate) struct Gathering<'a> {
     cosigners: &'a Cosigners,
     head: TreeHead,
+    waiting: Waiting,
     said: Vec<Said>,
 }
 
 impl<'a> Gathering<'a> {
-    pub(crate) fn new(cosigners: &'a Cosigners, head: TreeHead) -> Self {
+    pub(crate) fn new(cosigners: &'a Cosigners, head: TreeHead, waiting: Waiting) -> Self {
         Self {
             cosigners,
             head,
+            waiting,
             said: cosigners.asked.iter().map(|_| Said::Nothing).collect(),
         }
     }
 
     /// Asks all who are worth asking, until all have answered, there is a quorum and the grace is
-    /// over, or time is up. What is on its way then goes on by itself: only the answer is too late
+    /// over, or time is up. Who waits for all gives no grace. What is on its way then goes on by itself: only the answer is too late
     /// for this checkpoint, and the next one begins where the witness stands by then.
     pub(crate) async fn gather(&mut self, checkpoint: &SignedNote, log: &Arc<dyn LogReader>) {
         // An exchange notes by itself that it took too long; that is heard here.
@@ -40,7 +42,7 @@ impl<'a> Gathering<'a> {
         let mut answers = self.set_out(checkpoint, log);
         let mut in_grace = false;
         loop {
-            if self.has_quorum() {
+            if self.waiting == Waiting::ForQuorum && self.has_quorum() {
                 if !in_grace {
                     in_grace = true;
                     until = until.min(Instant::now() + GRACE);
@@ -110,7 +112,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Returns the lines in the order of the policy, if they are enough.
-    pub(crate) fn conclude(self) -> Result<Vec<NoteSignature>, CosignError> {
+    pub(crate) fn conclude(self) -> Result<Cosigned, CosignError> {
         let insists = self.cosigners.insistence == Insistence::Required;
         let size = self.head.tree_size;
         let ahead = self.ahead();
@@ -119,7 +121,10 @@ impl<'a> Gathering<'a> {
                 let what = "a witness has seen a larger tree of this log";
                 tracing::debug!(witness, witnessed, size, "{what}");
             }
-            return Ok(self.lines());
+            return Ok(Cosigned {
+                lines: self.lines(),
+                quorum: true,
+            });
         }
         if let Some((name, witnessed)) = ahead {
             return Err(CosignError::Ahead {
@@ -133,7 +138,10 @@ impl<'a> Gathering<'a> {
             return Err(CosignError::NoQuorum(why));
         }
         tracing::warn!(size, "a checkpoint is released although {why}");
-        Ok(self.lines())
+        Ok(Cosigned {
+            lines: self.lines(),
+            quorum: false,
+        })
     }
 
     /// Returns a witness that another process has brought further, and how far.

@@ -169,7 +169,7 @@ async fn the_last_head_is_the_stored_one_or_none() {
     let last = log.last().await;
     assert!(matches!(last, Err(LastHeadError::Store(_))), "{last:?}");
     log.store.away.store(false, SeqCst);
-    let last = log.last().await.unwrap();
+    let last = log.last().await.unwrap().signed;
     assert_eq!(last.head, world.memory.state().head);
     assert_eq!(last.head.tree.tree_size, 2);
     assert_eq!(log.checkpoint().await.unwrap(), last.checkpoint);

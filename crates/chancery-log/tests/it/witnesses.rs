@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_log::{
-    AppendError, CosignError, LogReader, PublishedLog as _, ReadError, Witnesses, consistency_proof,
+    AppendError, CosignError, Cosigned, LogReader, PublishedLog as _, ReadError, Waiting,
+    Witnesses, consistency_proof,
 };
 use chancery_tlog::{Checkpoint, KeyName, NoteSignature, SignedNote, TreeHead, verify_consistency};
 
@@ -31,6 +32,7 @@ struct Memory {
     hangs: bool,
     not_required: bool,
     asked: u64,
+    asked_last: u64,
     lines: u64,
 }
 
@@ -61,11 +63,13 @@ impl Witnesses for OneWitness {
         checkpoint: &SignedNote,
         head: &TreeHead,
         log: Arc<dyn LogReader>,
-    ) -> Result<Vec<NoteSignature>, CosignError> {
+        waiting: Waiting,
+    ) -> Result<Cosigned, CosignError> {
         let stated = Checkpoint::parse(checkpoint.text()).unwrap();
         assert_eq!(stated.head, *head);
         assert_eq!(checkpoint.signatures().len(), 2);
         self.0.lock().unwrap().asked += 1;
+        self.0.lock().unwrap().asked_last += u64::from(waiting == Waiting::ForAll);
         loop {
             let goes_on = self.1.notified();
             if !self.0.lock().unwrap().hangs {
@@ -74,6 +78,12 @@ impl Witnesses for OneWitness {
             goes_on.await;
         }
         let memory = self.0.lock().unwrap().clone();
+        if memory.away && memory.not_required {
+            return Ok(Cosigned {
+                lines: Vec::new(),
+                quorum: false,
+            });
+        }
         if memory.away {
             return Err(CosignError::NoQuorum("one is away".to_owned()));
         }
@@ -90,11 +100,15 @@ impl Witnesses for OneWitness {
         let mut memory = self.0.lock().unwrap();
         memory.seen = Some(*head);
         memory.lines += 1;
-        Ok(vec![NoteSignature {
+        let line = NoteSignature {
             name: KeyName::parse("one.example").unwrap(),
             key_id: [0; 4],
             signature: memory.lines.to_be_bytes().to_vec(),
-        }])
+        };
+        Ok(Cosigned {
+            lines: vec![line],
+            quorum: true,
+        })
     }
 }
 
@@ -327,4 +341,38 @@ async fn a_witness_ahead_that_is_not_required_holds_nothing_up() {
     }
     assert_eq!(published(&log).await.1, 4);
     log.check_log().await;
+}
+
+#[tokio::test]
+async fn the_last_head_is_cosigned_by_a_witness_that_was_away_when_it_was_published() {
+    let (world, witness) = witnessed();
+    witness.0.lock().unwrap().not_required = true;
+    let log = world.open().await.unwrap();
+    witness.set_away(true);
+    log.append_many(2).await;
+    assert_eq!(published(&log).await.0, [crate::world::ORIGIN; 2]);
+    assert!(!log.last().await.unwrap().quorum);
+    witness.set_away(false);
+    let last = log.last().await.unwrap();
+    assert!(last.quorum);
+    assert_eq!(witness.0.lock().unwrap().asked_last, 2);
+    let (names, size) = published(&log).await;
+    assert_eq!((names.len(), &*names[2], size), (3, "one.example", 2));
+    assert_eq!(log.checkpoint().await.unwrap(), last.signed.checkpoint);
+    log.check_log().await;
+}
+
+#[tokio::test]
+async fn the_last_head_keeps_the_lines_that_it_had_where_the_witness_is_away_by_then() {
+    for not_required in [false, true] {
+        let (world, witness) = witnessed();
+        witness.0.lock().unwrap().not_required = not_required;
+        let log = world.open().await.unwrap();
+        log.append_many(2).await;
+        witness.set_away(true);
+        let last = log.last().await.unwrap();
+        assert!(last.quorum);
+        let (names, _) = published(&log).await;
+        assert_eq!((names.len(), &*names[2]), (3, "one.example"));
+    }
 }

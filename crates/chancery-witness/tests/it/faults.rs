@@ -349,6 +349,29 @@ async fn an_answer_later_than_the_quorum_is_no_failure_and_says_where_the_witnes
 }
 
 #[tokio::test]
+async fn the_last_head_waits_for_all_who_answer_in_time() {
+    let world = World::new();
+    let (late, good) = (world.witness("late.example"), world.witness("good.example"));
+    let permits = Arc::new(Semaphore::new(0));
+    let late_server = Server::start(Behaviour::Held(late.open(), Arc::clone(&permits))).await;
+    let good_server = Server::start(Behaviour::Honest(good.open())).await;
+    let asked = [(&late, &*late_server.url), (&good, &*good_server.url)];
+    let witnesses = patient_cosigners(&world, &asked, "any", Required);
+    let log = world.open(Some(witnesses)).await.unwrap();
+    world.append(&log).await.unwrap();
+    let (_, names) = published(&log, &[&late, &good]).await;
+    assert_eq!(names, ["good.example"]);
+
+    let mut last = Box::pin(log.last());
+    let grace = tokio::time::timeout(Duration::from_secs(1), &mut last).await;
+    grace.expect_err("the last head goes without a witness that may still answer");
+    permits.add_permits(10);
+    let (last, late_first) = (last.await.unwrap(), ["late.example", "good.example"]);
+    assert_eq!((last.quorum, last.signed.head.tree.tree_size), (true, 1));
+    assert_eq!(published(&log, &[&late, &good]).await.1, late_first);
+}
+
+#[tokio::test]
 async fn each_cell_of_the_table_in_the_documents_is_as_it_says() {
     let ahead = |size| Behaviour::Says(status("409 Conflict", size));
     let cells = [

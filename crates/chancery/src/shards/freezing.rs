@@ -16,18 +16,28 @@ use crate::failure::Failure;
 /// second later.
 const RETIRE_AFTER: Duration = Duration::from_secs(60);
 
-/// When logs are retired.
+/// How long the final checkpoint of a log whose witnesses are not required waits for a quorum of them.
+/// What is kept then is kept for ever, so it is worth waiting for a witness that is started anew. A
+/// process that starts waits anew.
+const QUORUM_WITHIN: Duration = Duration::from_mins(10);
+
+/// When logs are retired, and their checkpoints kept.
 pub(super) struct Freezing {
     /// Since when this process has seen each log past its end, at every look.
     over_since: BTreeMap<String, Instant>,
+    /// Since when each log's last checkpoint has been there without a quorum.
+    last_since: BTreeMap<String, Instant>,
     pub(super) retire_after: Duration,
+    pub(super) quorum_within: Duration,
 }
 
 impl Default for Freezing {
     fn default() -> Self {
         Self {
             over_since: BTreeMap::new(),
+            last_since: BTreeMap::new(),
             retire_after: RETIRE_AFTER,
+            quorum_within: QUORUM_WITHIN,
         }
     }
 }
@@ -62,7 +72,7 @@ impl Shards {
     /// Makes a log's head final and keeps its checkpoint. First the database refuses every batch; what
     /// is its head then is the last, and is guarded and signed like any other. Nothing else is kept:
     /// where the head cannot be read or released now, the next look tries again.
-    pub(super) async fn freeze(&self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
+    pub(super) async fn freeze(&mut self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
         // What was handed out can be recorded until the log is retired.
         open.close().await;
         if log.retired_ms.is_none() {
@@ -76,7 +86,10 @@ impl Shards {
             }
         }
         let last = open.last().await.map_err(Failure::from_error)?;
-        let (tree, checkpoint) = (&last.head.tree, &last.checkpoint);
+        if !last.quorum {
+            self.wait_for_quorum(log)?;
+        }
+        let (tree, checkpoint) = (&last.signed.head.tree, &last.signed.checkpoint);
         let kept = self
             .store
             .put_final_checkpoint(log.log, tree, checkpoint)
@@ -88,6 +101,24 @@ impl Shards {
             "the final checkpoint, of {} entries, is not kept: the database has another head by now",
             tree.tree_size
         )))
+    }
+
+    /// Refuses a last checkpoint without a quorum while one may still come.
+    fn wait_for_quorum(&mut self, log: &RecordedLog) -> Result<(), Failure> {
+        let since = self.freezing.last_since.entry(log.name.clone());
+        let within = self.freezing.quorum_within;
+        if since.or_insert_with(Instant::now).elapsed() < within {
+            return Err(Failure::failed(format!(
+                "too few witnesses have cosigned its last checkpoint: they are asked for up to {} s, \
+                 and then it is kept with the lines that it has",
+                within.as_secs()
+            )));
+        }
+        tracing::warn!(
+            log.name,
+            "the final checkpoint is kept without a quorum of witnesses"
+        );
+        Ok(())
     }
 
     /// Tells whether a log has its final checkpoint by now.

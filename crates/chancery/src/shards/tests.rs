@@ -5,11 +5,12 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use chancery_keys::Passphrase;
+use chancery_keys::{KeyType, LocalKey, Passphrase, Signer as _};
 use chancery_log::PublishedLog as _;
 use chancery_log::clock::from_unix_ms;
 use chancery_store::{ConnectOptions, DatabaseUrl, NewLog, NextLog, Purpose};
 use chancery_tlog::ct::PrecertEntry;
+use chancery_tlog::{KeyName, VerifierKey};
 use tempfile::TempDir;
 
 use super::*;
@@ -200,6 +201,34 @@ async fn each_step_to_a_frozen_log_is_finished_by_the_next_process_where_one_bro
     };
     assert_eq!(log.checkpoint().await.unwrap(), kept);
     assert_eq!(ending.old().await.final_checkpoint.unwrap(), kept);
+}
+
+#[tokio::test]
+async fn a_final_checkpoint_without_a_quorum_is_kept_only_after_the_witnesses_had_their_time() {
+    let ending = Ending::new().await;
+    let witness = LocalKey::generate(KeyType::Ed25519).unwrap();
+    let name = KeyName::parse("one.example").unwrap();
+    let public_key = witness.public_key().subject_public_key();
+    let public_key = public_key.try_into().unwrap();
+    let key = VerifierKey::Cosignature { name, public_key };
+    // Nobody listens there.
+    let policy = format!("witness one {key} http://127.0.0.1:1\nquorum one\n");
+    std::fs::write(ending.folder.path().join("policy"), policy).unwrap();
+    let path = ending.folder.path().join("chancery.yaml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let asked = "read: open, witnesses: {policy: policy, required: false}}";
+    std::fs::write(&path, config.replace("read: open}", asked)).unwrap();
+    let mut shards = ending.process(Duration::ZERO).await;
+    ending.clock.set(from_unix_ms(ending.ends_ms));
+    for _ in 0..2 {
+        shards.step().await.unwrap();
+    }
+    let old = ending.old().await;
+    assert!(old.retired_ms.is_some() && old.final_checkpoint.is_none());
+    assert!(shards.complaints["old"].contains("too few witnesses"));
+    shards.freezing.quorum_within = Duration::ZERO;
+    shards.step().await.unwrap();
+    assert!(ending.old().await.final_checkpoint.is_some());
 }
 
 #[tokio::test]
