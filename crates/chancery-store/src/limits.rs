@@ -1,4 +1,4 @@
-//! How long anything may wait for the database.
+//! How much may read the database at once, and how long anything may wait for it.
 //!
 //! A frozen holder of the head lock stops the other processes, so nothing that can be held under
 //! it lasts longer than [`STATEMENT`].
@@ -9,6 +9,11 @@ use std::time::Duration;
 use chancery_log::StoreError;
 
 use crate::error::store_error;
+
+/// How many connections a process reads a database with. Strangers hold four at most: two who read
+/// logs, and two whose submissions are looked up. The rest is for issuance and what the operator
+/// runs, such as the export and the scrubber.
+pub(crate) const READERS: u32 = 8;
 
 /// For a free connection, or a new one.
 pub(crate) const ACQUIRE: Duration = Duration::from_secs(2);

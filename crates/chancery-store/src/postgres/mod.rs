@@ -46,7 +46,7 @@ use self::database::Database;
 use self::guard::GuardRows;
 use self::writers::Writers;
 use crate::Access;
-use crate::limits::{ACQUIRE, STATEMENT};
+use crate::limits::{ACQUIRE, READERS, STATEMENT};
 use crate::migrate::{Embedded, migrator};
 
 const MIGRATIONS: &[Embedded] = &[
@@ -110,8 +110,6 @@ const WRITERS: usize = 2;
 
 /// Any number of processes share a database.
 const SOLE_WRITER: bool = false;
-
-const READERS: u32 = 8;
 
 /// How long a pooled connection may have been idle and still be taken for alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);

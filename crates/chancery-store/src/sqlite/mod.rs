@@ -54,7 +54,7 @@ use self::guard::GuardRows;
 pub(crate) use self::place::at as place_at;
 use self::writers::Writers;
 use crate::Access;
-use crate::limits::{ACQUIRE, STATEMENT};
+use crate::limits::{ACQUIRE, READERS, STATEMENT};
 use crate::migrate::{Embedded, migrator};
 
 const MIGRATIONS: &[Embedded] = &[
@@ -117,8 +117,6 @@ const WRITERS: usize = 1;
 
 /// The file is claimed, and there is one connection that writes.
 const SOLE_WRITER: bool = true;
-
-const READERS: u32 = 4;
 
 /// Opens a file that was [claimed](claim()).
 pub(crate) async fn connect(
@@ -222,4 +220,26 @@ async fn tables_exist(connection: &mut Connection) -> sqlx::Result<bool> {
     sqlx::query_scalar(sql::TABLES_EXIST)
         .fetch_one(connection)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ConnectOptions;
+
+    #[tokio::test]
+    async fn four_strangers_who_read_leave_connections_for_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chancery.db");
+        let options = ConnectOptions {
+            create: true,
+            ..ConnectOptions::default()
+        };
+        let claim = claim(&path, options).unwrap();
+        let database = connect(&path, claim, options.access).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..4 + 4 {
+            held.push(database.readers.acquire().await.unwrap());
+        }
+    }
 }
