@@ -142,6 +142,7 @@ fn a_log_key_that_clients_cannot_verify_with_is_refused() {
         organization: "chancery.test",
         chain: &CertificateChain::from_ders(chain).unwrap(),
         logs: &[log(key.public_key().clone())],
+        timestamps: &[],
         valid_from: UNIX_EPOCH,
         oidc_issuers: &[],
     });
