@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use chancery_log::clock::unix_ms;
+use chancery_log::clock::{CLOCK_TOLERANCE_MS, unix_ms};
 use chancery_log::{AppendError, IndexTerm, Log, Sequenced};
 use chancery_tlog::ct::PrecertEntry;
 
@@ -54,8 +54,9 @@ impl IssuanceLogs {
     }
 
     /// Returns the log that takes entries at a time, or the one that follows if that has ended, if it
-    /// would take one more now.
+    /// would take one more now. One that does not begin by then would refuse what it is given.
     pub(crate) fn open_at(&self, now: SystemTime) -> Result<Arc<Log>, AppendError> {
+        let latest_ms = unix_ms(now).saturating_add(CLOCK_TOLERANCE_MS);
         let mut log = self.current(now).ok_or(AppendError::Ended)?;
         loop {
             let ended = match log.check_open() {
@@ -63,7 +64,10 @@ impl IssuanceLogs {
                 Err(e @ (AppendError::Ended | AppendError::Closing)) => e,
                 Err(e) => return Err(e),
             };
-            log = self.after(&log).ok_or(ended)?;
+            let next = self.after(&log);
+            log = next
+                .filter(|next| next.begins_ms() <= latest_ms)
+                .ok_or(ended)?;
         }
     }
 

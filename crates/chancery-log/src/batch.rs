@@ -3,11 +3,9 @@
 use chancery_tlog::ct::LeafIndex;
 use chancery_tlog::{Hash, RightEdge, TreeHead, leaf_hash};
 
+use crate::clock::CLOCK_TOLERANCE_MS;
 use crate::leaf::{Delivery, IndexTerm, IssuerCertificate, Leaf};
 use crate::store::{Batch, Head, NewEntry, PlanRefused, Tip};
-
-/// How far the last head may be ahead of this clock, and the database's clock from it.
-pub(crate) const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
 /// An entry that waits for its place.
 #[derive(Debug)]

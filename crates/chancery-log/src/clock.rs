@@ -3,6 +3,10 @@
 use std::fmt::Debug;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How far the last head of a log may be ahead of this process's clock, its beginning too, and the
+/// database's clock from it, in milliseconds. A batch that finds more is put off.
+pub const CLOCK_TOLERANCE_MS: u64 = 2_000;
+
 /// A source of the current time.
 pub trait Clock: Debug + Send + Sync {
     /// Returns the current wall-clock time.

@@ -50,3 +50,16 @@ async fn a_log_that_has_ended_is_refused_before_a_token_is_used_and_the_next_one
     old.close().await;
     assert_eq!(logs.open_at(behind).unwrap().name(), "next");
 }
+
+#[tokio::test]
+async fn a_log_that_begins_later_is_no_log_to_use_a_token_for_where_the_one_before_has_ended() {
+    let clock = Arc::new(FixedClock::at(from_unix_ms(CUT_MS)));
+    let old = log("old", 0, &clock).await;
+    let next = log("next", CUT_MS + 3_600_000, &clock).await;
+    let logs = IssuanceLogs::new(vec![Arc::clone(&old), next]);
+    old.note_end(CUT_MS);
+    let refused = logs.open_at(clock.now()).unwrap_err();
+    assert!(matches!(refused, AppendError::Ended), "{refused:?}");
+    clock.set(from_unix_ms(CUT_MS + 3_600_000));
+    assert_eq!(logs.open_at(clock.now()).unwrap().name(), "next");
+}
