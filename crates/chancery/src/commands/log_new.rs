@@ -87,38 +87,13 @@ impl Beginning {
         };
         // After all that takes long.
         let now_ms = unix_ms(SystemTime::now());
-        self.refuse_too_soon(shard.begins_ms()?, now_ms, before)
+        let begins_ms = shard.begins_ms()?;
+        refuse_too_soon(begins_ms, now_ms, &instance.logs)
+            .and_then(|()| refuse_gap(begins_ms, now_ms, &instance.logs))
             .map_err(|e| self.with_file(e))?;
         self.record(&shard, &keys, before, now_ms).await?;
-        self.say_what_next(&shard, &instance, before);
+        self.say_what_next(&shard, &instance);
         Ok(())
-    }
-
-    /// Refuses a date that some process might learn of too late. Where no log takes entries, nobody
-    /// waits for any, but it begins no earlier than that one was retired.
-    fn refuse_too_soon(
-        &self,
-        begins_ms: u64,
-        now_ms: u64,
-        before: &RecordedLog,
-    ) -> Result<(), Failure> {
-        if let Some(retired_ms) = before.retired_ms {
-            return match begins_ms >= retired_ms {
-                true => Ok(()),
-                false => Err(Failure::usage(format!(
-                    "the log {:?} was retired at {}, and one that follows it begins later",
-                    before.name,
-                    said_time(retired_ms)?
-                ))),
-            };
-        }
-        if begins_ms >= now_ms.saturating_add(NOTICE_MS) {
-            return Ok(());
-        }
-        Err(Failure::usage(format!(
-            "a log begins at least {} s from now, so that every process knows of it in time",
-            NOTICE_MS / 1_000,
-        )))
     }
 
     /// Says what to do where the file of an earlier run says a time that is refused now.
@@ -138,7 +113,8 @@ impl Beginning {
     ) -> Result<(ShardConfig, [LocalKey; 2]), Failure> {
         let now_ms = unix_ms(SystemTime::now());
         let planned_ms = self.begin.at(now_ms)?;
-        self.refuse_too_soon(planned_ms, now_ms, before)?;
+        refuse_too_soon(planned_ms, now_ms, logs)?;
+        refuse_gap(planned_ms, now_ms, logs)?;
         refuse_overlap(planned_ms, logs)?;
         let (config, name) = (&self.config, &self.args.name);
         let folder = &config.logs;
@@ -233,11 +209,11 @@ impl Beginning {
         })
     }
 
-    fn say_what_next(&self, shard: &ShardConfig, instance: &Instance, before: &RecordedLog) {
+    fn say_what_next(&self, shard: &ShardConfig, instance: &Instance) {
         let file = self.config.shard_file(&shard.log.name);
-        let before = match before.retired_ms {
-            Some(_) => format!("{} is retired.", before.origin),
-            None => format!("{} takes entries until then.", before.origin),
+        let before = match live(&instance.logs).last() {
+            None => "No log takes entries until then.".to_owned(),
+            Some(before) => format!("{} takes entries until then.", before.origin),
         };
         say(format_args!(
             "log {origin} begins at {from}. {before}\n\
@@ -262,6 +238,53 @@ fn refuse_name(name: &str) -> Result<(), Failure> {
     Err(Failure::usage(
         "--name takes up to 64 letters, digits and hyphens",
     ))
+}
+
+/// Refuses a date that some process might learn of too late. Where no log takes entries, nobody waits
+/// for any, but it begins no earlier than every other was retired.
+fn refuse_too_soon(begins_ms: u64, now_ms: u64, logs: &[RecordedLog]) -> Result<(), Failure> {
+    if live(logs).next().is_some() {
+        if begins_ms >= now_ms.saturating_add(NOTICE_MS) {
+            return Ok(());
+        }
+        return Err(Failure::usage(format!(
+            "a log begins at least {} s from now, so that every process knows of it in time",
+            NOTICE_MS / 1_000,
+        )));
+    }
+    let last = logs.iter().max_by_key(|log| log.retired_ms);
+    match last.and_then(|log| Some((log, log.retired_ms?))) {
+        Some((log, retired_ms)) if retired_ms > begins_ms => Err(Failure::usage(format!(
+            "the log {:?} was retired at {}, and one that follows it begins later",
+            log.name,
+            said_time(retired_ms)?
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a date before which no log would take entries for a while, although one could: the one
+/// that was to follow was given up.
+fn refuse_gap(begins_ms: u64, now_ms: u64, logs: &[RecordedLog]) -> Result<(), Failure> {
+    let ends = live(logs).map(|log| (log.ends_ms.unwrap_or(u64::MAX), log));
+    match ends.max_by_key(|(ends_ms, _)| *ends_ms) {
+        Some((ends_ms, log))
+            if ends_ms < begins_ms && ends_ms >= now_ms.saturating_add(NOTICE_MS) =>
+        {
+            let ends = said_time(ends_ms)?;
+            Err(Failure::usage(format!(
+                "the log {:?} takes entries until {ends}, and from then on none would until this one \
+                 begins: choose --from {ends}; nothing was changed",
+                log.name
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The logs that are not retired.
+fn live(logs: &[RecordedLog]) -> impl Iterator<Item = &RecordedLog> {
+    logs.iter().filter(|log| log.retired_ms.is_none())
 }
 
 /// Refuses a date at which a log that is recorded already is still to begin, or goes on. The database
@@ -373,6 +396,64 @@ fn relative_place(config: &Config, place: GuardPlace) -> GuardPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn recorded(name: &str, ends_ms: Option<u64>, retired_ms: Option<u64>) -> RecordedLog {
+        RecordedLog {
+            log: 1,
+            name: name.to_owned(),
+            origin: format!("localhost/ct/{name}"),
+            log_id: [0; 32],
+            public_key: Vec::new(),
+            witness_key: Vec::new(),
+            readers: Readers::Open,
+            created_ms: 0,
+            begins_ms: 0,
+            ends_ms,
+            retired_ms,
+            binding: 0,
+            guard_id: None,
+            final_checkpoint: None,
+        }
+    }
+
+    #[test]
+    fn all_logs_say_when_one_may_begin_where_the_last_was_given_up() {
+        let now_ms = 1_000_000;
+        // The first lives on: every process must learn of the new one in time.
+        let living = [
+            recorded("a", Some(2_000_000), None),
+            recorded("b", None, Some(now_ms - 1)),
+        ];
+        refuse_too_soon(now_ms, now_ms, &living).unwrap_err();
+        refuse_too_soon(now_ms + NOTICE_MS, now_ms, &living).unwrap();
+        // The first was retired after the last.
+        let retired = [
+            recorded("a", Some(2_000_000), Some(now_ms)),
+            recorded("b", None, Some(now_ms - 100_000)),
+        ];
+        let refused = refuse_too_soon(now_ms - 50_000, now_ms, &retired).unwrap_err();
+        assert!(refused.to_string().contains("\"a\""), "{refused}");
+        refuse_too_soon(now_ms, now_ms, &retired).unwrap();
+    }
+
+    #[test]
+    fn no_time_is_left_in_which_no_log_takes_entries() {
+        let (now_ms, ends_ms) = (1_000_000, 2_000_000);
+        let logs = [
+            recorded("a", Some(ends_ms), None),
+            recorded("b", None, Some(now_ms - 1)),
+        ];
+        let refused = refuse_gap(ends_ms + 1_000, now_ms, &logs).unwrap_err();
+        assert!(
+            refused.to_string().contains("1970-01-01T00:33:20Z"),
+            "{refused}"
+        );
+        refuse_gap(ends_ms, now_ms, &logs).unwrap();
+        // Too late for that, and nothing to be left.
+        refuse_gap(ends_ms + 60_000, ends_ms - 1, &logs).unwrap();
+        refuse_gap(ends_ms, now_ms, &[recorded("a", None, None)]).unwrap();
+        refuse_gap(ends_ms, now_ms, &[recorded("a", Some(1_500_000), Some(1))]).unwrap();
+    }
 
     #[test]
     fn durations_are_read_with_their_unit_and_nothing_else() {

@@ -312,10 +312,12 @@ impl Shards {
     }
 }
 
-/// Refuses an instance whose last log is retired: nobody issues from it.
+/// Refuses an instance whose logs are all retired: nobody issues from it. One that was scheduled and
+/// given up leaves the one before it as it was.
 fn refuse_all_retired(instance: &Instance) -> Result<(), Failure> {
+    let all = instance.logs.iter().all(|log| log.retired_ms.is_some());
     match instance.logs.last() {
-        Some(last) if last.retired_ms.is_some() => Err(Failure::configuration(format!(
+        Some(last) if all => Err(Failure::configuration(format!(
             "the log {} is retired and takes no entries any more: begin a new one with \
              `chancery log new`, or found a new instance with `chancery init`",
             last.origin

@@ -204,6 +204,14 @@ async fn each_step_to_a_frozen_log_is_finished_by_the_next_process_where_one_bro
 }
 
 #[tokio::test]
+async fn a_log_takes_entries_where_the_one_that_was_to_follow_it_is_given_up() {
+    let ending = Ending::new().await;
+    assert!(ending.store.retire_log(2, 1).await.unwrap());
+    let shards = ending.process(Duration::from_secs(60)).await;
+    assert_eq!(shards.issuance().all().len(), 1);
+}
+
+#[tokio::test]
 async fn a_final_checkpoint_without_a_quorum_is_kept_only_after_the_witnesses_had_their_time() {
     let ending = Ending::new().await;
     let witness = LocalKey::generate(KeyType::Ed25519).unwrap();
