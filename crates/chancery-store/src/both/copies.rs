@@ -7,7 +7,7 @@ use sqlx::query::Query;
 
 use super::logs::{self, Stretch};
 use super::used_tokens::begin;
-use super::writers::Writers;
+use super::writers::{Loan, Writers};
 use super::{Arguments, BEGIN, Connection, Driver, sql};
 use crate::Issuers;
 use crate::error::store_error;
@@ -107,36 +107,74 @@ pub(super) async fn change(
     writers: &Writers,
     query: Query<'_, Driver, Arguments>,
 ) -> Result<bool, StoreError> {
-    change_and(writers, query, None).await
+    in_transaction(writers, async |loan| run(loan, query).await).await
 }
 
-/// Does so with a statement that changes what processes are bound to, which `then` tells them. Those
-/// that run find out under the lock of the head, for which this waits.
-pub(super) async fn rebind(
+/// Retires a log, and tells the processes that are bound to it; `false` if it is retired already.
+pub(super) async fn retire_log(
     writers: &Writers,
-    query: Query<'_, Driver, Arguments>,
-    then: Query<'_, Driver, Arguments>,
+    log: i64,
+    now_ms: u64,
 ) -> Result<bool, StoreError> {
-    change_and(writers, query, Some(then)).await
+    let retire = sqlx::query(sql::RETIRE_LOG)
+        .bind(log)
+        .bind(now_ms.cast_signed());
+    let rebind_and_retire =
+        async |loan: &mut Loan<'_>| Ok(rebind(loan, log).await? && run(loan, retire).await?);
+    in_transaction(writers, rebind_and_retire).await
 }
 
-async fn change_and(
+/// Puts another guard in the place of a log's, its own or the instance's, and tells the processes
+/// that are bound to it; `false` if its guard is not `from`.
+pub(super) async fn replace_guard(
     writers: &Writers,
-    query: Query<'_, Driver, Arguments>,
-    then: Option<Query<'_, Driver, Arguments>>,
+    log: i64,
+    from: &str,
+    to: &str,
+) -> Result<bool, StoreError> {
+    let replacing = |statement| {
+        let query = sqlx::query(statement).bind(log);
+        query.bind(from.to_owned()).bind(to.to_owned())
+    };
+    let replace = async |loan: &mut Loan<'_>| {
+        // It locks nothing where the guard is the log's own.
+        if run(loan, replacing(sql::REPLACE_GUARD)).await? {
+            return run(loan, sqlx::query(sql::REBIND_GUARDED)).await;
+        }
+        Ok(rebind(loan, log).await? && run(loan, replacing(sql::REPLACE_LOG_GUARD)).await?)
+    };
+    in_transaction(writers, replace).await
+}
+
+/// Tells the processes of a log that what they are bound to changes, which they find out under the
+/// lock of its head. That is taken here, before the log's record is touched: whoever needs both takes
+/// them in this order.
+async fn rebind(loan: &mut Loan<'_>, log: i64) -> sqlx::Result<bool> {
+    run(loan, sqlx::query(sql::REBIND).bind(log)).await
+}
+
+/// Runs a statement, and tells whether it changed anything.
+async fn run(loan: &mut Loan<'_>, query: Query<'_, Driver, Arguments>) -> sqlx::Result<bool> {
+    let done = query.execute(loan.connection()).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Does what `change` does in one transaction, or nothing where it says so.
+async fn in_transaction(
+    writers: &Writers,
+    change: impl AsyncFnOnce(&mut Loan<'_>) -> sqlx::Result<bool>,
 ) -> Result<bool, StoreError> {
     let (loan, changed) = tokio::time::timeout(BEFORE_COMMIT, async {
         let mut loan = begin(writers).await?;
-        let done = query.execute(loan.connection()).await;
-        let changed = done.map_err(store_error)?.rows_affected();
-        if let Some(then) = then.filter(|_| changed > 0) {
-            let done = then.execute(loan.connection()).await;
-            done.map_err(store_error)?;
-        }
+        let changed = change(&mut loan).await.map_err(store_error)?;
         Ok::<_, StoreError>((loan, changed))
     })
     .await
     .map_err(|_| timed_out(BEFORE_COMMIT))??;
-    within(COMMIT, loan.commit()).await?;
-    Ok(changed > 0)
+    if changed {
+        within(COMMIT, loan.commit()).await?;
+    } else {
+        loan.roll_back().await;
+    }
+    Ok(changed)
 }

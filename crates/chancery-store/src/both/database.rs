@@ -136,10 +136,7 @@ impl crate::Database for Database {
     }
 
     async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError> {
-        let query = sqlx::query(sql::RETIRE_LOG)
-            .bind(log)
-            .bind(now_ms.cast_signed());
-        copies::rebind(&self.writers, query, sqlx::query(sql::REBIND).bind(log)).await
+        copies::retire_log(&self.writers, log, now_ms).await
     }
 
     async fn retire_ended_log(
@@ -167,21 +164,7 @@ impl crate::Database for Database {
     }
 
     async fn replace_guard(&self, log: i64, from: &str, to: &str) -> Result<bool, StoreError> {
-        let rebind_all = sqlx::query(sql::REBIND_GUARDED);
-        let rebind_one = sqlx::query(sql::REBIND).bind(log);
-        for (statement, rebind) in [
-            (sql::REPLACE_GUARD, rebind_all),
-            (sql::REPLACE_LOG_GUARD, rebind_one),
-        ] {
-            let query = sqlx::query(statement)
-                .bind(log)
-                .bind(from.to_owned())
-                .bind(to.to_owned());
-            if copies::rebind(&self.writers, query, rebind).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        copies::replace_guard(&self.writers, log, from, to).await
     }
 
     async fn used_tokens(&self, after: &[u8], limit: u32) -> Result<Vec<UsedToken>, StoreError> {

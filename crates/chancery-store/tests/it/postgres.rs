@@ -8,6 +8,7 @@ use chancery_store::{ConnectOptions, DatabaseUrl, DurabilityError, Store};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use crate::harness::{LOG, on_postgres};
+use crate::logs::next;
 use crate::test_log::{append, check_log};
 
 #[tokio::test]
@@ -37,6 +38,42 @@ async fn a_holder_of_the_head_that_hangs_stops_others_for_seconds_only() {
         holder.execute("ROLLBACK").await.unwrap();
         append(&*log, None, 1).await.unwrap();
         check_log(&*log, 2).await;
+    })
+    .await;
+}
+
+/// Whoever needs a log's head and its record takes them in this order.
+#[tokio::test]
+async fn a_log_is_retired_and_its_guard_replaced_beside_who_holds_the_head_and_changes_the_log() {
+    on_postgres(|database| async move {
+        let store = database.store().await;
+        let log = store.add_log(next("2028", LOG)).await.unwrap();
+        for replaces in [true, false] {
+            let mut holder = database.postgres_session().await;
+            holder
+                .execute("BEGIN; SELECT log FROM log_head FOR UPDATE")
+                .await
+                .unwrap();
+            let store = store.clone();
+            let waits = tokio::spawn(async move {
+                match replaces {
+                    true => store.replace_guard(log, "guard of 2028", "new").await,
+                    false => store.retire_log(log, 7).await,
+                }
+            });
+            let begun = Instant::now();
+            let waiting = "SELECT 1 FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            let mut watcher = database.postgres_session().await;
+            while watcher.fetch_optional(waiting).await.unwrap().is_none() {
+                assert!(begun.elapsed() < Duration::from_secs(5), "nobody waits");
+            }
+            holder
+                .execute("UPDATE log SET name = name; COMMIT")
+                .await
+                .unwrap();
+            assert!(waits.await.unwrap().unwrap());
+        }
     })
     .await;
 }
