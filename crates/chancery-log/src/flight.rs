@@ -76,10 +76,16 @@ impl Publisher {
                 let ended = "the publication ended before its time";
                 Err(Arc::new(PublishError::Unfinished(ended)))
             });
-            // One that was under way already may have carried an older head.
-            let newer = flight.head.timestamp_ms > head.timestamp_ms;
-            if flight.head == head || (newer && outcome.is_ok()) {
+            if flight.head == head {
                 return outcome;
+            }
+            // One that was under way already may have carried an older head, or a newer one, of which
+            // `head` must be a part: the database may have gone back meanwhile.
+            if let Ok(published) = outcome
+                && published.head.timestamp_ms > head.timestamp_ms
+            {
+                let proven = self.prove(&head.tree, &published.head.tree).await;
+                return proven.map(|()| published).map_err(Arc::new);
             }
         }
     }

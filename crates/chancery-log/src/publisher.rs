@@ -290,7 +290,11 @@ impl Publisher {
     }
 
     /// Proves from the stored tiles that `larger` extends `smaller`; halts the log if it does not.
-    async fn prove(&self, smaller: &TreeHead, larger: &TreeHead) -> Result<(), PublishError> {
+    pub(crate) async fn prove(
+        &self,
+        smaller: &TreeHead,
+        larger: &TreeHead,
+    ) -> Result<(), PublishError> {
         if smaller == larger {
             return Ok(());
         }

@@ -179,3 +179,24 @@ async fn a_guard_that_moved_unheard_is_caught_up_with_by_the_proof() {
     assert_eq!(asked, [(3, 4), (3, 4), (4, 5)]);
     log.check_log().await;
 }
+
+#[tokio::test]
+async fn a_reader_who_waited_for_a_newer_head_notices_that_the_database_went_back() {
+    let log = TestLog::of_size(2).await;
+    let earlier = log.world.backup();
+    log.append_one().await.unwrap();
+    let other = log.world.open().await.unwrap();
+    other.append_one().await.unwrap();
+    log.guard.gate.close();
+    let first = {
+        let log = log.log.clone();
+        tokio::spawn(async move { log.newest().await.map(drop) })
+    };
+    log.guard.gate.reached().await;
+    log.world.restore(&earlier);
+    let (read, ()) = tokio::join!(log.newest(), async { log.guard.gate.open() });
+    first.await.unwrap().unwrap();
+    let refusal = read.unwrap_err().to_string();
+    assert!(refusal.contains("rolled back"), "{refusal}");
+    assert!(log.status().halted.is_some());
+}
