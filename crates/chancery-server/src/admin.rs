@@ -57,11 +57,10 @@ pub(crate) async fn metrics(State(admin): State<AdminState>) -> Result<Response,
     let now_ms = chancery_log::clock::unix_ms(std::time::SystemTime::now());
     let logs = admin.authority.logs().all();
     let known = logs.iter().map(|log| (log.name(), log.status()));
-    admin.metrics.logs_are(known, now_ms);
     if let Some(timestamps) = &admin.timestamps {
         admin.metrics.timestamps_are(timestamps);
     }
-    let text = admin.metrics.encode();
+    let text = admin.metrics.scrape(known, now_ms);
     let text =
         text.map_err(|e| ApiError::internal("Metrics", &e.to_string(), RefusalCode::Internal))?;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())

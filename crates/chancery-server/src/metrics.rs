@@ -6,6 +6,7 @@ mod witnesses;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use chancery_log::LogStatus;
@@ -37,6 +38,8 @@ pub struct Metrics {
     timestamps: TimestampMetrics,
     fulcio: Option<FulcioMetrics>,
     reload: ReloadGauges,
+    /// Held while what the logs say is taken over and told: another scrape would clear it meanwhile.
+    scraping: Mutex<()>,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -101,6 +104,7 @@ impl Metrics {
             export: ExportGauges::default(),
             witnesses: WitnessGauges::default(),
             timestamps: TimestampMetrics::default(),
+            scraping: Mutex::default(),
             reload: ReloadGauges::default(),
             registry: Registry::default(),
             fulcio: None,
@@ -249,12 +253,23 @@ impl Metrics {
         gauge.set(below);
     }
 
-    /// Takes over what the open logs say about themselves, and forgets those that are gone.
-    pub(crate) fn logs_are<'a>(
+    /// Returns everything as `OpenMetrics` text, with what the open logs say about themselves now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Metrics::encode`].
+    pub(crate) fn scrape<'a>(
         &self,
         logs: impl Iterator<Item = (&'a str, LogStatus)>,
         now_ms: u64,
-    ) {
+    ) -> Result<String, fmt::Error> {
+        let _turn = self.scraping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.logs_are(logs, now_ms);
+        self.encode()
+    }
+
+    /// Takes over what the open logs say about themselves, and forgets those that are gone.
+    fn logs_are<'a>(&self, logs: impl Iterator<Item = (&'a str, LogStatus)>, now_ms: u64) {
         let gauges = &self.log;
         gauges.tree_size.clear();
         gauges.waiting.clear();
@@ -406,10 +421,11 @@ mod tests {
                 cosigned_at: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_500)),
             }],
         };
-        metrics.logs_are([("gone", status(1))].into_iter(), 0);
+        metrics
+            .scrape([("gone", status(1))].into_iter(), 0)
+            .unwrap();
         let logs = [("2026", status(70_000)), ("2027", status(0))];
-        metrics.logs_are(logs.into_iter(), 2_500);
-        let text = metrics.encode().unwrap();
+        let text = metrics.scrape(logs.into_iter(), 2_500).unwrap();
         let lines = [
             r#"chancery_build_info{version="1.2.3"} 1"#,
             r#"chancery_http_requests_total{route="/ct/{log}/tile/{*tile}",method="GET",code="200"} 1"#,
@@ -431,5 +447,34 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
         assert!(!text.contains("gone"), "{text}");
+    }
+
+    #[test]
+    fn scrapes_at_once_count_no_failure_of_a_witness_twice_and_lose_none() {
+        let metrics = Metrics::new("1.2.3");
+        let status = || LogStatus {
+            tree: TreeHead::EMPTY,
+            timestamp_ms: 0,
+            waiting: 0,
+            halted: None,
+            witnesses: vec![WitnessStanding {
+                name: "one.example".to_owned(),
+                size: 0,
+                failures: 3,
+                cosigned_at: None,
+            }],
+        };
+        let line = r#"chancery_log_witness_failures_total{log="2027",witness="one.example"} 3"#;
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    for _ in 0..500 {
+                        let logs = [("2027", status())].into_iter();
+                        let text = metrics.scrape(logs, 0).unwrap();
+                        assert!(text.lines().any(|l| l == line), "{text}");
+                    }
+                });
+            }
+        });
     }
 }
