@@ -66,9 +66,17 @@ fn cosign() -> Result<()> {
     let python = Python::with_sigstore()?;
     let service = Service::start()?;
     check(&python, "cosign.py", &service, |command| {
-        command.arg("--cosign").arg(cosign);
+        command.arg("--cosign").arg(&cosign);
     })?;
-    service.stop()
+    service.stop()?;
+    let Some(behind) = Service::start_an_hour_behind()? else {
+        println!("cosign an hour after signing: left out, there is no libfaketime");
+        return Ok(());
+    };
+    check(&python, "cosign.py", &behind, |command| {
+        command.arg("--hour-behind").arg("--cosign").arg(&cosign);
+    })?;
+    behind.stop()
 }
 
 /// Lets sigstore-python get as far as a service with no ledger lets it.

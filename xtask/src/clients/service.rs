@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,6 +16,14 @@ use crate::workspace;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where systems have the libfaketime for programs of many threads.
+const FAKETIME: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib64/faketime/libfaketimeMT.so.1",
+    "/usr/local/lib/faketime/libfaketimeMT.so.1",
+];
 
 /// Builds the binary and the load generator, unoptimised.
 pub(super) fn build() -> Result<()> {
@@ -73,6 +81,22 @@ impl Service {
 
     /// Starts a service on a folder, new or left by an earlier one.
     pub(super) fn start_on(data: Data) -> Result<Self> {
+        Self::start_with(data, |_| ())
+    }
+
+    /// Starts a new service whose clock is an hour behind, if there is libfaketime.
+    pub(super) fn start_an_hour_behind() -> Result<Option<Self>> {
+        let Some(library) = FAKETIME.iter().find(|path| Path::new(path).exists()) else {
+            return Ok(None);
+        };
+        let started = Self::start_with(Data::new(None)?, |command| {
+            command.env("LD_PRELOAD", library).env("FAKETIME", "-1h");
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        });
+        started.map(Some)
+    }
+
+    fn start_with(data: Data, more: impl FnOnce(&mut Command)) -> Result<Self> {
         let port = free_port()?;
         let log = File::options().create(true).append(true).open(data.log())?;
         let mut command = Command::new(program("chancery"));
@@ -82,6 +106,7 @@ impl Service {
             command.args(["--database", url]);
         }
         command.stdout(log.try_clone()?).stderr(log);
+        more(&mut command);
         let child = command.spawn().context("cannot start chancery")?;
         let mut service = Self {
             child,
