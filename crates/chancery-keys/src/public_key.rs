@@ -9,6 +9,7 @@
 
 mod ec;
 mod ed25519;
+mod prehashed;
 mod rsa;
 
 pub use ed25519::is_weak_ed25519;

@@ -16,6 +16,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         // keys: which of an issuer's RSA keys anybody can factor is told there.
         &["chancery-certs", "chancery-keys", "chancery-template"],
     ),
+    (
+        "chancery-ledger",
+        &[
+            "chancery-certs",
+            "chancery-keys",
+            "chancery-log",
+            "chancery-tlog",
+        ],
+    ),
     ("chancery-log", &["chancery-keys", "chancery-tlog"]),
     (
         "chancery-ca",
