@@ -27,11 +27,8 @@ const CANDIDATES: u32 = 16;
 /// What a ledger is made of.
 #[derive(Debug)]
 pub struct LedgerParts {
-    /// The log, which has its first entry.
+    /// The log, a plain one, which has its first entry.
     pub log: Arc<Log>,
-    /// The id of the log in answers: SHA-256 over name, type and key of its Ed25519 note key
-    /// (c2sp.org/signed-note), of which the key id is the beginning.
-    pub log_id: [u8; 32],
     /// Whose signatures are entered.
     pub acceptance: Acceptance,
     /// The time.
@@ -70,7 +67,6 @@ impl Default for LedgerLimits {
 #[derive(Debug)]
 pub struct Ledger {
     log: Arc<Log>,
-    log_id: [u8; 32],
     acceptance: Acceptance,
     clock: Arc<dyn Clock>,
     budget: Budget,
@@ -141,7 +137,6 @@ impl Ledger {
     pub fn new(parts: LedgerParts) -> Arc<Self> {
         let LedgerParts {
             log,
-            log_id,
             acceptance,
             clock,
             limits,
@@ -149,7 +144,6 @@ impl Ledger {
         let at_once = limits.at_once.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
             log,
-            log_id,
             acceptance,
             clock,
             budget: Budget::new(limits.per_second, limits.burst),
@@ -162,11 +156,6 @@ impl Ledger {
     /// Returns the log.
     pub fn log(&self) -> &Arc<Log> {
         &self.log
-    }
-
-    /// Returns the log's id in answers.
-    pub fn log_id(&self) -> &[u8; 32] {
-        &self.log_id
     }
 
     /// Verifies a signature and logs it, and returns the entry with its proof once it is committed,
@@ -253,7 +242,7 @@ impl Ledger {
             kind: entry.kind(),
             body: entry.body().to_vec(),
             leaf_index,
-            log_id: self.log_id,
+            log_id: *self.log.log_id().as_bytes(),
             tree,
             hashes,
             checkpoint: checkpoint.map_err(not_text)?,

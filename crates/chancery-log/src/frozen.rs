@@ -117,7 +117,7 @@ fn signed_head(
     let signature = Rfc6962NoteSignature::parse(&line.signature)?.signature;
     Ok(SignedHead {
         head,
-        signature,
+        signature: Some(signature),
         checkpoint,
     })
 }

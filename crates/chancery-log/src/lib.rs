@@ -59,7 +59,7 @@ pub use read::{PublishedLog, ReadError};
 pub use reading_place::with_reading_place;
 pub use sct::{Sct, SctError};
 pub use sequencer::Sequenced;
-pub use signing::ed25519_line;
+pub use signing::{LogKeys, ed25519_line, plain_log_id};
 pub use snapshot::{SignedHead, Snapshot};
 pub use store::{
     Batch, Beyond, Head, LogReader, LogStore, NewEntry, Plan, PlanRefused, SequenceError,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_keys::{PublicKey, Signer};
+use chancery_keys::PublicKey;
 use chancery_tlog::ct::LogId;
 use chancery_tlog::{Origin, RightEdge, TreeHead};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -18,7 +18,7 @@ use crate::publisher::{PublishError, Publisher};
 use crate::read::{ReadError, stored_edge};
 use crate::sct::{Sct, SctError};
 use crate::sequencer::{Pending, Sequenced, Sequencer};
-use crate::signing::HeadSigner;
+use crate::signing::{HeadSigner, LogKeys};
 use crate::store::{Head, LogStore, StoreError};
 use crate::witnesses::{WitnessStanding, Witnesses};
 
@@ -33,10 +33,8 @@ pub struct LogParts {
     pub store: Arc<dyn LogStore>,
     /// The guard that the database names.
     pub guard: Arc<dyn Guard>,
-    /// The log's P-256 key.
-    pub signer: Arc<dyn Signer>,
-    /// The log's Ed25519 key, for the line that witnesses read.
-    pub witness_signer: Arc<dyn Signer>,
+    /// What kind of log it is, with its keys.
+    pub keys: LogKeys,
     /// Those who cosign each checkpoint, if any.
     pub witnesses: Option<Arc<dyn Witnesses>>,
     /// The time.
@@ -153,14 +151,13 @@ impl Log {
             origin,
             store,
             guard,
-            signer,
-            witness_signer,
+            keys,
             witnesses,
             clock,
             begins_ms,
             limits,
         } = parts;
-        let signer = HeadSigner::new(origin, signer, witness_signer)?;
+        let signer = HeadSigner::new(origin, keys)?;
         let publisher = Publisher::new(Arc::clone(&store), guard, signer, witnesses);
         let publisher = Arc::new(publisher);
         publisher.look().await?;
@@ -265,7 +262,8 @@ impl Log {
 
     /// Signs the SCT for a logged entry.
     pub async fn sign_sct(&self, sequenced: &Sequenced) -> Result<Sct, SctError> {
-        Sct::sign(sequenced, *self.log_id(), &*self.publisher.signer.key).await
+        let key = self.publisher.signer.sct_key().ok_or(SctError::NoKey)?;
+        Sct::sign(sequenced, *self.log_id(), key).await
     }
 
     /// Notes what was handed out for an entry; it is recorded with the next batch. What comes after
@@ -342,14 +340,15 @@ impl Log {
         &self.publisher.signer.origin
     }
 
-    /// Returns SHA-256 of the log's key (RFC 6962, section 3.2).
+    /// Returns SHA-256 of the log's key (RFC 6962, section 3.2); of a plain log the
+    /// [`plain_log_id`](crate::plain_log_id).
     pub fn log_id(&self) -> &LogId {
         &self.publisher.signer.log_id
     }
 
     /// Returns the log's key.
     pub fn public_key(&self) -> &PublicKey {
-        self.publisher.signer.key.public_key()
+        self.publisher.signer.key().public_key()
     }
 }
 

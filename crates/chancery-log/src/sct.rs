@@ -22,6 +22,9 @@ pub enum SctError {
     /// The key's signature does not fit the structures of RFC 6962.
     #[error("the log key's signature does not fit an SCT: {0}")]
     Encode(String),
+    /// The log is not one of issued certificates.
+    #[error("this log gives no SCTs")]
+    NoKey,
     /// The log's key could not sign.
     #[error("the log's key could not sign the SCT")]
     Sign(#[from] SignError),

@@ -15,8 +15,8 @@ pub struct SignedHead {
     /// Size, root and time.
     pub head: Head,
     /// The log's signature over it: that of RFC 6962's signed tree head, section 3.5, which the
-    /// checkpoint's first line holds, too.
-    pub signature: DigitallySigned,
+    /// checkpoint's first line holds, too. Plain logs have none.
+    pub signature: Option<DigitallySigned>,
     /// The checkpoint as it is served: a signed note, with whatever other lines it has.
     pub checkpoint: Bytes,
 }

@@ -51,7 +51,7 @@ pub use cosignature::{Cosignature, ParseCosignatureError};
 pub use hash::{Hash, WrongHashLength, leaf_hash, node_hash};
 pub use note::{
     KeyName, KeyNameError, NoteSignature, NoteTextError, ParseNoteError, SignatureType, SignedNote,
-    key_id,
+    key_hash, key_id,
 };
 pub use origin::{Origin, OriginError};
 pub use proof::{

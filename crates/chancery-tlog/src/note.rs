@@ -164,13 +164,18 @@ pub enum SignatureType {
 ///
 /// For [`SignatureType::Rfc6962`] the log id stands for the public key (static-ct-api).
 pub fn key_id(name: &KeyName, signature_type: SignatureType, public_key: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = key_hash(name, signature_type, public_key);
+    [a, b, c, d]
+}
+
+/// Returns the whole hash of which a key's id is the beginning: the id of a Rekor v2 log.
+pub fn key_hash(name: &KeyName, signature_type: SignatureType, public_key: &[u8]) -> [u8; 32] {
     let digest = Sha256::new()
         .chain_update(name.as_str())
         .chain_update([b'\n', signature_type as u8])
         .chain_update(public_key)
         .finalize();
-    let [a, b, c, d, ..] = <[u8; 32]>::from(digest);
-    [a, b, c, d]
+    digest.into()
 }
 
 fn check_text(text: &str) -> Result<(), NoteTextError> {

@@ -9,7 +9,7 @@ use chancery_log::clock::{SystemClock, unix_ms};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
 use chancery_log::published_files::verify_checkpoint;
-use chancery_log::{Log, LogParts, PoolLimits, PublishedLog as _, Snapshot};
+use chancery_log::{Log, LogKeys, LogParts, PoolLimits, PublishedLog as _, Snapshot};
 use chancery_tlog::ct::{PrecertEntry, TileLeaf};
 use chancery_tlog::{Origin, TilePath};
 use ed25519_dalek_2::pkcs8::DecodePublicKey as _;
@@ -40,8 +40,10 @@ impl World {
             origin: Origin::parse(ORIGIN).unwrap(),
             store: Arc::new(MemoryStore::default()),
             guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
-            signer: Arc::<LocalKey>::clone(&key),
-            witness_signer: Arc::<LocalKey>::clone(&witness_key),
+            keys: LogKeys::Issuance {
+                signer: Arc::<LocalKey>::clone(&key),
+                witness_signer: Arc::<LocalKey>::clone(&witness_key),
+            },
             witnesses: None,
             clock: Arc::new(SystemClock),
             limits: PoolLimits::default(),

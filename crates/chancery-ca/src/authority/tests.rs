@@ -10,7 +10,7 @@ use chancery_keys::{KeyType, LocalKey};
 use chancery_log::clock::{SystemClock, unix_ms};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
-use chancery_log::{LogParts, PoolLimits};
+use chancery_log::{LogKeys, LogParts, PoolLimits};
 use chancery_tlog::Origin;
 use tokio::net::TcpListener;
 
@@ -38,8 +38,10 @@ async fn authority(issuer: &str, folder: &tempfile::TempDir) -> Arc<Authority> {
         origin: Origin::parse("localhost/ct/main").unwrap(),
         store: Arc::new(MemoryStore::default()),
         guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
-        signer: Arc::new(key(KeyType::P256)),
-        witness_signer: Arc::new(key(KeyType::Ed25519)),
+        keys: LogKeys::Issuance {
+            signer: Arc::new(key(KeyType::P256)),
+            witness_signer: Arc::new(key(KeyType::Ed25519)),
+        },
         witnesses: None,
         clock: Arc::new(SystemClock),
         begins_ms: 0,

@@ -10,7 +10,7 @@ use chancery_keys::{KeyType, LocalKey, Signer};
 use chancery_log::clock::{SystemClock, unix_ms};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
-use chancery_log::{Log, LogParts, PoolLimits};
+use chancery_log::{Log, LogKeys, LogParts, PoolLimits};
 use chancery_tlog::Origin;
 use chancery_tlog::ct::{DigitallySigned, parse_sct_list};
 
@@ -110,9 +110,11 @@ async fn log(folder: &tempfile::TempDir) -> Log {
         origin: Origin::parse("localhost/ct/main").unwrap(),
         store: Arc::new(MemoryStore::default()),
         guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
-        signer: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
+        keys: LogKeys::Issuance {
+            signer: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
+            witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
+        },
         begins_ms: 0,
-        witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
         witnesses: None,
         clock: Arc::new(SystemClock),
         limits: PoolLimits::default(),

@@ -6,7 +6,7 @@ use chancery_keys::{KeyType, LocalKey};
 use chancery_log::clock::{Clock, FixedClock, from_unix_ms};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
-use chancery_log::{LogParts, PoolLimits};
+use chancery_log::{LogKeys, LogParts, PoolLimits};
 use chancery_tlog::Origin;
 
 use super::*;
@@ -21,8 +21,10 @@ async fn log(name: &str, begins_ms: u64, clock: &Arc<FixedClock>) -> Arc<Log> {
         origin: Origin::parse(&format!("localhost/ct/{name}")).unwrap(),
         store: Arc::new(MemoryStore::default()),
         guard: Arc::new(FileGuard::create(&folder.path().join("guard")).unwrap()),
-        signer: key(KeyType::P256),
-        witness_signer: key(KeyType::Ed25519),
+        keys: LogKeys::Issuance {
+            signer: key(KeyType::P256),
+            witness_signer: key(KeyType::Ed25519),
+        },
         witnesses: None,
         clock: Arc::<FixedClock>::clone(clock),
         begins_ms,

@@ -52,7 +52,7 @@ impl Issued {
             name: "issued".to_owned(),
             origin: Origin::parse(origin).unwrap(),
             public_key: PublicKey::from_spki_der(KEY).unwrap(),
-            reader: Arc::new(store),
+            store: Arc::new(store),
             final_checkpoint: CHECKPOINT.into(),
         });
         Arc::new(Self(vec![Arc::new(frozen.await.unwrap())]))

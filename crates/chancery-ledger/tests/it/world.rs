@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use chancery_keys::{KeyType, LocalKey};
+use async_trait::async_trait;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use chancery_keys::{PublicKey, SignError, Signer};
 use chancery_ledger::{
     Accept, Acceptance, IssuanceRecords, Ledger, LedgerLimits, LedgerParts, NoRecords,
     append_genesis,
@@ -11,14 +13,13 @@ use chancery_ledger::{
 use chancery_log::clock::{FixedClock, SystemClock};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
-use chancery_log::{Log, LogParts, PoolLimits};
+use chancery_log::{Log, LogKeys, LogParts, PoolLimits};
 use chancery_tlog::Origin;
 use tempfile::TempDir;
 
 pub(crate) struct World {
     pub(crate) store: MemoryStore,
     pub(crate) clock: Arc<FixedClock>,
-    signer: Arc<LocalKey>,
     folder: TempDir,
 }
 
@@ -34,7 +35,6 @@ impl World {
         Self {
             store: MemoryStore::default(),
             clock: Arc::new(FixedClock::at(vector_time(5))),
-            signer: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
             folder,
         }
     }
@@ -46,8 +46,9 @@ impl World {
             begins_ms: 0,
             store: Arc::new(self.store.clone()),
             guard: Arc::new(FileGuard::open(&self.folder.path().join("guard")).unwrap()),
-            signer: Arc::clone(&self.signer) as Arc<_>,
-            witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
+            keys: LogKeys::Plain {
+                signer: Arc::new(VectorKey::new()),
+            },
             witnesses: None,
             clock: Arc::new(SystemClock),
             limits: PoolLimits::default(),
@@ -66,7 +67,6 @@ impl World {
         append_genesis(&log).await.unwrap();
         Ledger::new(LedgerParts {
             log,
-            log_id: [7; 32],
             acceptance: Acceptance::new(accept, records),
             clock: Arc::clone(&self.clock) as Arc<_>,
             limits,
@@ -78,5 +78,33 @@ impl World {
         let limits = LedgerLimits::default();
         self.ledger(Accept::AnyKey, Arc::new(NoRecords), limits)
             .await
+    }
+}
+
+/// The key of the vectors' ledger.
+#[derive(Debug)]
+struct VectorKey {
+    pair: Ed25519KeyPair,
+    public_key: PublicKey,
+}
+
+impl VectorKey {
+    fn new() -> Self {
+        let seed = "5e8b2fc18c3c92ac26ca0562e7de091a9fcad0c2cf546e72cb70987df05ff96c";
+        let pair = Ed25519KeyPair::from_seed_unchecked(&hex::decode(seed).unwrap()).unwrap();
+        let public_key = pair.public_key().as_ref().try_into().unwrap();
+        let public_key = PublicKey::from_ed25519(&public_key).unwrap();
+        Self { pair, public_key }
+    }
+}
+
+#[async_trait]
+impl Signer for VectorKey {
+    fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        Ok(self.pair.sign(message).as_ref().to_vec())
     }
 }

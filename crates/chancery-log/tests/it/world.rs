@@ -15,8 +15,8 @@ use chancery_log::clock::{Clock, FixedClock, from_unix_ms, unix_ms};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::{MemoryStore, State};
 use chancery_log::{
-    AppendError, Guard, Log, LogParts, LogStore, OpenLogError, PoolLimits, PublishError, Sequenced,
-    Witnesses,
+    AppendError, Guard, Log, LogKeys, LogParts, LogStore, OpenLogError, PoolLimits, PublishError,
+    Sequenced, Witnesses,
 };
 use chancery_tlog::ct::PrecertEntry;
 use chancery_tlog::{Origin, TreeHead};
@@ -114,8 +114,10 @@ impl World {
             origin: Origin::parse(ORIGIN).unwrap(),
             store: Arc::clone(&store) as Arc<dyn LogStore>,
             guard: Arc::clone(&guard) as Arc<dyn Guard>,
-            signer: Arc::clone(&signer) as Arc<dyn Signer>,
-            witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
+            keys: LogKeys::Issuance {
+                signer: Arc::clone(&signer) as Arc<dyn Signer>,
+                witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
+            },
             witnesses: self.witnesses.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             begins_ms: self.begins_ms,

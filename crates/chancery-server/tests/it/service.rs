@@ -18,7 +18,7 @@ use chancery_keys::{KeyType, LocalKey, Signer as _};
 use chancery_log::clock::FixedClock;
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
-use chancery_log::{Log, LogParts, PoolLimits};
+use chancery_log::{Log, LogKeys, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
     AdminState, AppState, CorsPolicy, LogRead, Logs, Metrics, RequestLimits, ServeLimits,
@@ -340,8 +340,10 @@ pub(crate) async fn open_log(
         origin: Origin::parse(&format!("localhost/ct/{name}")).unwrap(),
         store: Arc::new(store),
         guard: Arc::new(FileGuard::create(&folder.join(format!("{name}.guard"))).unwrap()),
-        signer: Arc::new(key(KeyType::P256)),
-        witness_signer: Arc::new(key(KeyType::Ed25519)),
+        keys: LogKeys::Issuance {
+            signer: Arc::new(key(KeyType::P256)),
+            witness_signer: Arc::new(key(KeyType::Ed25519)),
+        },
         witnesses: None,
         clock: Arc::new(chancery_log::clock::SystemClock),
         begins_ms,

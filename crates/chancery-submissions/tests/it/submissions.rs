@@ -9,7 +9,7 @@ use chancery_keys::{KeyType, LocalKey};
 use chancery_log::clock::SystemClock;
 use chancery_log::guard::{Advance, FileGuard};
 use chancery_log::memory::{Fault, MemoryStore};
-use chancery_log::{Guard, GuardError, Log, LogParts, PoolLimits};
+use chancery_log::{Guard, GuardError, Log, LogKeys, LogParts, PoolLimits};
 use chancery_submissions::{
     Submissions, SubmissionsLimits, SubmitError, SubmittedChain, SubmittedKind,
 };
@@ -52,8 +52,10 @@ impl World {
             begins_ms: 0,
             store: Arc::new(self.store.clone()),
             guard,
-            signer: Arc::clone(&self.signer) as Arc<_>,
-            witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
+            keys: LogKeys::Issuance {
+                signer: Arc::clone(&self.signer) as Arc<_>,
+                witness_signer: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
+            },
             witnesses: None,
             clock: Arc::new(SystemClock),
             limits: PoolLimits::default(),

@@ -9,7 +9,7 @@ use chancery_log::clock::SystemClock;
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
 use chancery_log::{
-    AppendError, Guard, Log, LogParts, LogReader, OpenLogError, PoolLimits, PublishedLog as _,
+    AppendError, Guard, Log, LogKeys, LogParts, LogReader, OpenLogError, PoolLimits, PublishedLog as _,
     Sequenced,
 };
 use chancery_tlog::ct::PrecertEntry;
@@ -108,8 +108,10 @@ impl World {
             origin: self.origin.clone(),
             store: Arc::new(self.memory.clone()),
             guard,
-            signer: Arc::clone(&self.key) as Arc<dyn Signer>,
-            witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
+            keys: LogKeys::Issuance {
+                signer: Arc::clone(&self.key) as Arc<dyn Signer>,
+                witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
+            },
             witnesses: witnesses.map(|w| Arc::new(w) as Arc<dyn chancery_log::Witnesses>),
             clock: Arc::new(SystemClock),
             begins_ms: 0,

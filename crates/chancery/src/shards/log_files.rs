@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chancery_keys::{LocalKey, Passphrase, Signer};
 use chancery_log::clock::Clock;
-use chancery_log::{Guard, Log, LogParts, LogStore, PoolLimits};
+use chancery_log::{Guard, Log, LogKeys, LogParts, LogStore, PoolLimits};
 use chancery_store::{Instance, RecordedLog, Store};
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
@@ -84,8 +84,10 @@ impl LogFiles {
             origin: self.origin,
             store,
             guard,
-            signer: Arc::new(self.key),
-            witness_signer: Arc::new(self.witness_key),
+            keys: LogKeys::Issuance {
+                signer: Arc::new(self.key),
+                witness_signer: Arc::new(self.witness_key),
+            },
             witnesses,
             clock,
             begins_ms: recorded.begins_ms,

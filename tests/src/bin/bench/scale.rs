@@ -13,7 +13,7 @@ use chancery_keys::{KeyType, LocalKey, Signer};
 use chancery_log::clock::SystemClock;
 use chancery_log::guard::FileGuard;
 use chancery_log::{
-    Batch, EncodedLeaf, Guard as _, Head, IndexTerm, Leaf, Log, LogParts, LogStore, PlanRefused,
+    Batch, EncodedLeaf, Guard as _, Head, IndexTerm, Leaf, Log, LogKeys, LogParts, LogStore, PlanRefused,
     PoolLimits, Tip,
 };
 use chancery_store::{ConnectOptions, DatabaseUrl, NewInstance, NewLog, Purpose, Readers, Store};
@@ -217,8 +217,10 @@ impl World {
             origin: self.origin.clone(),
             store: self.store.log_store(LOG),
             guard: Arc::<FileGuard>::clone(&self.guard),
-            signer: Arc::<LocalKey>::clone(&self.signer),
-            witness_signer: Arc::<LocalKey>::clone(&self.witness_signer),
+            keys: LogKeys::Issuance {
+                signer: Arc::<LocalKey>::clone(&self.signer),
+                witness_signer: Arc::<LocalKey>::clone(&self.witness_signer),
+            },
             witnesses: None,
             clock: Arc::new(SystemClock),
             begins_ms: 0,

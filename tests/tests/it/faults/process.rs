@@ -12,7 +12,7 @@ use chancery_keys::{KeyType, LocalKey, Signer};
 use chancery_log::PublishedLog as _;
 use chancery_log::clock::SystemClock;
 use chancery_log::guard::FileGuard;
-use chancery_log::{Log, LogParts, PoolLimits};
+use chancery_log::{Log, LogKeys, LogParts, PoolLimits};
 use chancery_store::{ConnectError, ConnectOptions, Store};
 use chancery_tlog::{Origin, TreeHead};
 use tokio::runtime::Runtime;
@@ -158,8 +158,10 @@ async fn open(world: &World, faults: &Arc<Faults>) -> Outcome<Arc<Authority>> {
             inner: FileGuard::open(&world.folder.join("guard")).unwrap(),
             faults: Arc::clone(faults),
         }),
-        signer: Arc::new(faulty_key(&world.keys.log, Role::Log)),
-        witness_signer: Arc::<LocalKey>::clone(&world.keys.witness),
+        keys: LogKeys::Issuance {
+            signer: Arc::new(faulty_key(&world.keys.log, Role::Log)),
+            witness_signer: Arc::<LocalKey>::clone(&world.keys.witness),
+        },
         witnesses: None,
         clock: Arc::new(SystemClock),
         begins_ms: 0,
