@@ -74,8 +74,10 @@ pub struct Instance {
     pub url: String,
     /// The DER of the CA certificates: the issuing one first, the root last.
     pub chain: Vec<Vec<u8>>,
-    /// Its logs, oldest first.
+    /// Its logs of issued certificates, oldest first.
     pub logs: Vec<RecordedLog>,
+    /// Its ledgers, oldest first.
+    pub ledgers: Vec<RecordedLog>,
     /// What kind of copy the database is; `None` if it is the installation's own.
     pub copy: Option<CopyState>,
 }
@@ -124,6 +126,29 @@ pub struct RecordedLog {
     pub guard_id: Option<String>,
     /// Its last checkpoint as it was signed, if it is retired and that was kept.
     pub final_checkpoint: Option<Vec<u8>>,
+    /// What its entries are.
+    pub kind: LogKind,
+}
+
+/// What the entries of a log are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogKind {
+    /// Issued certificates (RFC 6962, c2sp.org/static-ct-api).
+    Issuance,
+    /// Signatures over artifacts (c2sp.org/tlog-tiles). Of its record, `log_id` is the whole hash of
+    /// its note key, and both keys are that one.
+    Ledger,
+}
+
+/// A ledger, to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewLedger {
+    /// The log.
+    pub log: NewLog,
+    /// The id of its rollback guard.
+    pub guard_id: String,
+    /// Now, in milliseconds since the Unix epoch; also the time of the log's empty head.
+    pub now_ms: u64,
 }
 
 /// A log that follows another one from a date on, to be recorded.
@@ -157,6 +182,25 @@ impl CopyState {
             "unfinished restore" => Ok(Self::UnfinishedRestore),
             _ => Err(StoreError::Inconsistent(format!(
                 "a copy's state is {text:?}"
+            ))),
+        }
+    }
+}
+
+impl LogKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Issuance => "issuance",
+            Self::Ledger => "ledger",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        match text {
+            "issuance" => Ok(Self::Issuance),
+            "ledger" => Ok(Self::Ledger),
+            _ => Err(StoreError::Inconsistent(format!(
+                "a log's kind is {text:?}"
             ))),
         }
     }

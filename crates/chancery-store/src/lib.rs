@@ -34,7 +34,8 @@ use chancery_tlog::TreeHead;
 pub use error::{AddLogError, ConnectError, CreateError, DurabilityError, SchemaError};
 pub use guard::{DatabaseGuard, GuardDatabaseError, OpenDatabaseGuardError, Separation};
 pub use instance::{
-    CopyState, Instance, NewInstance, NewLog, NextLog, Purpose, Readers, RecordedLog,
+    CopyState, Instance, LogKind, NewInstance, NewLedger, NewLog, NextLog, Purpose, Readers,
+    RecordedLog,
 };
 pub use server::{DatabaseServer, ServerChange};
 pub use url::{DatabaseUrl, DatabaseUrlError};
@@ -106,6 +107,7 @@ trait Database: Send + Sync {
     ) -> Result<(), CreateError>;
     async fn finish_copy(&self, state: CopyState) -> Result<bool, StoreError>;
     async fn add_log(&self, next: &NextLog) -> Result<i64, AddLogError>;
+    async fn add_ledger(&self, new: &NewLedger) -> Result<i64, AddLogError>;
     async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError>;
     async fn retire_ended_log(
         &self,
@@ -227,6 +229,14 @@ impl Store {
             return Err(AddLogError::LogName(next.log.name));
         }
         self.database.add_log(&next).await
+    }
+
+    /// Records an empty ledger, and returns its number.
+    pub async fn add_ledger(&self, new: NewLedger) -> Result<i64, AddLogError> {
+        if !new.log.has_usable_name() {
+            return Err(AddLogError::LogName(new.log.name));
+        }
+        self.database.add_ledger(&new).await
     }
 
     /// Keeps the last checkpoint of a retired log, which is of `tree`, to be served when nobody can

@@ -47,7 +47,7 @@ pub(super) async fn insert(
             .execute(&mut *connection)
             .await?;
     }
-    for log in &of.logs {
+    for log in of.logs.iter().chain(&of.ledgers) {
         insert_log(connection, log).await?;
     }
     for Issuers { log, certificates } in issuers {
@@ -76,6 +76,7 @@ async fn insert_log(connection: &mut Connection, log: &RecordedLog) -> sqlx::Res
         created_ms: log.created_ms,
         begins_ms: log.begins_ms,
         guard_id: log.guard_id.as_deref(),
+        kind: log.kind,
     };
     logs::insert(connection, log.log, &new, &stretch).await?;
     if let Some(ends_ms) = log.ends_ms {

@@ -18,7 +18,9 @@ use super::{
 };
 use crate::error::{AddLogError, CreateError, DurabilityError, SchemaError};
 use crate::guard::Place;
-use crate::instance::{CopyState, Instance, NewInstance, NextLog, Purpose};
+use crate::instance::{
+    CopyState, Instance, LogKind, NewInstance, NewLedger, NextLog, Purpose, RecordedLog,
+};
 use crate::limits::{COMMIT, OPERATION, within};
 use crate::server::ServerChange;
 use crate::{Issuers, UsedToken, migrate, rows};
@@ -135,6 +137,10 @@ impl crate::Database for Database {
         logs::add(&self.writers, next).await
     }
 
+    async fn add_ledger(&self, new: &NewLedger) -> Result<i64, AddLogError> {
+        logs::add_ledger(&self.writers, new).await
+    }
+
     async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError> {
         copies::retire_log(&self.writers, log, now_ms).await
     }
@@ -230,6 +236,7 @@ async fn insert_instance(connection: &mut Connection, new: &NewInstance) -> sqlx
         created_ms: new.now_ms,
         begins_ms: new.now_ms,
         guard_id: None,
+        kind: LogKind::Issuance,
     };
     logs::insert(connection, FIRST_LOG, &new.log, &stretch).await?;
 
@@ -258,16 +265,19 @@ fn read_instance(
     logs: Vec<LogRow>,
     copy: Option<String>,
 ) -> Result<Instance, StoreError> {
+    let recorded = logs.into_iter().map(logs::read);
+    let recorded = recorded.collect::<Result<Vec<RecordedLog>, StoreError>>()?;
+    let (logs, ledgers) = recorded
+        .into_iter()
+        .partition(|log| log.kind == LogKind::Issuance);
     Ok(Instance {
         purpose: Purpose::parse(&purpose)?,
         created_ms: rows::unsigned("created_ms", created_ms)?,
         guard_id,
         url,
         chain,
-        logs: logs
-            .into_iter()
-            .map(logs::read)
-            .collect::<Result<_, StoreError>>()?,
+        logs,
+        ledgers,
         copy: copy.map(|state| CopyState::parse(&state)).transpose()?,
     })
 }

@@ -7,7 +7,7 @@ use super::used_tokens::begin_on;
 use super::writers::{Loan, Writers};
 use super::{Connection, permit_log_record, sql};
 use crate::error::{AddLogError, store_error};
-use crate::instance::{NewLog, NextLog, Readers, RecordedLog};
+use crate::instance::{LogKind, NewLedger, NewLog, NextLog, Readers, RecordedLog};
 use crate::limits::{BEFORE_COMMIT, COMMIT, timed_out, within};
 use crate::rows;
 
@@ -17,6 +17,7 @@ pub(super) struct Stretch<'a> {
     pub(super) begins_ms: u64,
     /// The id of a guard of its own.
     pub(super) guard_id: Option<&'a str>,
+    pub(super) kind: LogKind,
 }
 
 /// Inserts an empty log.
@@ -38,6 +39,7 @@ pub(super) async fn insert(
         .bind(created_ms)
         .bind(stretch.begins_ms.cast_signed())
         .bind(stretch.guard_id)
+        .bind(stretch.kind.as_str())
         .execute(&mut *connection)
         .await?;
     sqlx::query(sql::INSERT_HEAD)
@@ -52,6 +54,18 @@ pub(super) async fn insert(
 
 /// Adds a log, and ends the one that it follows.
 pub(super) async fn add(writers: &Writers, next: &NextLog) -> Result<i64, AddLogError> {
+    insert_with(writers, async |loan| insert_next(loan, next).await).await
+}
+
+/// Adds a ledger.
+pub(super) async fn add_ledger(writers: &Writers, new: &NewLedger) -> Result<i64, AddLogError> {
+    insert_with(writers, async |loan| insert_ledger(loan, new).await).await
+}
+
+async fn insert_with(
+    writers: &Writers,
+    insert: impl AsyncFnOnce(&mut Loan<'_>) -> Result<i64, AddLogError>,
+) -> Result<i64, AddLogError> {
     let (loan, log) = tokio::time::timeout(BEFORE_COMMIT, async {
         let mut loan = writers.lend().await?;
         let access = writers.access();
@@ -59,7 +73,7 @@ pub(super) async fn add(writers: &Writers, next: &NextLog) -> Result<i64, AddLog
             .await
             .map_err(store_error)?;
         begin_on(&mut loan).await?;
-        let inserted = insert_next(&mut loan, next).await;
+        let inserted = insert(&mut loan).await;
         permit_log_record(loan.connection(), access, false)
             .await
             .map_err(store_error)?;
@@ -105,11 +119,12 @@ async fn insert_next(loan: &mut Loan<'_>, next: &NextLog) -> Result<i64, AddLogE
     if ended.rows_affected() != 1 {
         return Err(AddLogError::TooLate);
     }
-    let log = next.after + 1;
+    let log = next_number(loan).await?;
     let stretch = Stretch {
         created_ms: next.now_ms,
         begins_ms: next.begins_ms,
         guard_id: Some(&next.guard_id),
+        kind: LogKind::Issuance,
     };
     let inserted = insert(loan.connection(), log, &next.log, &stretch).await;
     inserted.map_err(store_error)?;
@@ -122,8 +137,26 @@ async fn insert_next(loan: &mut Loan<'_>, next: &NextLog) -> Result<i64, AddLogE
     Ok(log)
 }
 
+async fn insert_ledger(loan: &mut Loan<'_>, new: &NewLedger) -> Result<i64, AddLogError> {
+    let log = next_number(loan).await?;
+    let stretch = Stretch {
+        created_ms: new.now_ms,
+        begins_ms: new.now_ms,
+        guard_id: Some(&new.guard_id),
+        kind: LogKind::Ledger,
+    };
+    let inserted = insert(loan.connection(), log, &new.log, &stretch).await;
+    inserted.map_err(store_error)?;
+    Ok(log)
+}
+
+async fn next_number(loan: &mut Loan<'_>) -> Result<i64, AddLogError> {
+    let next = sqlx::query_scalar(sql::NEXT_LOG).fetch_one(loan.connection());
+    Ok(next.await.map_err(store_error)?)
+}
+
 /// A log as it is stored: number, name, origin, id, key, witness key and readers, then when it was
-/// made, begins, ends and was retired, then binding, guard and final checkpoint.
+/// made, begins, ends and was retired, then binding, guard, final checkpoint and kind.
 pub(super) type LogRow = (
     i64,
     String,
@@ -139,12 +172,14 @@ pub(super) type LogRow = (
     i64,
     Option<String>,
     Option<Vec<u8>>,
+    String,
 );
 
 /// Reads the record of a log.
 pub(super) fn read(row: LogRow) -> Result<RecordedLog, StoreError> {
     let (log, name, origin, log_id, public_key, witness_key, readers, ..) = row;
-    let (.., created_ms, begins_ms, ends_ms, retired_ms, binding, guard_id, final_checkpoint) = row;
+    let (.., created_ms, begins_ms, ends_ms, retired_ms, binding, guard_id, final_checkpoint, kind) =
+        row;
     let optional = |column, value: Option<i64>| {
         let value = value.map(|time| rows::unsigned(column, time));
         value.transpose()
@@ -164,5 +199,6 @@ pub(super) fn read(row: LogRow) -> Result<RecordedLog, StoreError> {
         binding: rows::unsigned("binding", binding)?,
         guard_id,
         final_checkpoint,
+        kind: LogKind::parse(&kind)?,
     })
 }

@@ -111,8 +111,8 @@ pub(crate) const INSERT_AUTHORITY: &str = "\
 /// A log.
 pub(crate) const INSERT_LOG: &str = "\
     INSERT INTO log (log, name, origin, log_id, public_key, witness_key, readers, created_ms,
-                     begins_ms, guard_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+                     begins_ms, guard_id, kind)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 /// A log's first head.
 pub(crate) const INSERT_HEAD: &str = "\
@@ -157,7 +157,7 @@ pub(crate) const MOVE_GUARD: &str = "\
 /// All logs.
 pub(crate) const LOGS: &str = "\
     SELECT log.log, name, origin, log_id, public_key, witness_key, readers, created_ms, begins_ms,
-           ends_ms, retired_ms, binding, guard_id, final_checkpoint
+           ends_ms, retired_ms, binding, guard_id, final_checkpoint, kind
       FROM log
       JOIN log_head ON log_head.log = log.log
      ORDER BY log.log";
@@ -202,7 +202,7 @@ pub(crate) const LOGS_BEYOND: &str = "\
     SELECT COUNT(*)
       FROM log
       JOIN log_head ON log_head.log = log.log
-     WHERE log.log <= $1
+     WHERE log.log <= $1 AND kind = 'issuance'
        AND (retired_ms IS NULL AND (begins_ms >= $2 OR ends_ms > $2)
          OR retired_ms IS NOT NULL AND begins_ms >= $2 AND tree_size > 0)";
 
@@ -219,9 +219,15 @@ pub(crate) const COPY_ISSUERS: &str = "\
       FROM log_issuer
      WHERE log = $2";
 
-/// The log that was made last.
+/// The log that was made last, of those that follow one another.
 pub(crate) const NEWEST_LOG: &str = "\
     SELECT MAX(log)
+      FROM log
+     WHERE kind = 'issuance'";
+
+/// The number that the next log of any kind gets.
+pub(crate) const NEXT_LOG: &str = "\
+    SELECT COALESCE(MAX(log), 0) + 1
       FROM log";
 
 /// Puts another guard in the place of the instance's, for a log that has none of its own.

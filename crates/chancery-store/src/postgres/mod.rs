@@ -95,6 +95,11 @@ const MIGRATIONS: &[Embedded] = &[
         "prune_comment",
         include_str!("../../../../migrations/postgres/0009_prune_comment.sql"),
     ),
+    (
+        10,
+        "ledger",
+        include_str!("../../../../migrations/postgres/0010_ledger.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

@@ -103,6 +103,11 @@ const MIGRATIONS: &[Embedded] = &[
         "prune_comment",
         include_str!("../../../../migrations/sqlite/0009_prune_comment.sql"),
     ),
+    (
+        10,
+        "ledger",
+        include_str!("../../../../migrations/sqlite/0010_ledger.sql"),
+    ),
 ];
 
 const GUARD_MIGRATIONS: &[Embedded] = &[(

@@ -2,7 +2,8 @@
 
 use chancery_log::{LogStore, PlanRefused, SequenceError, Tip};
 use chancery_store::{
-    Access, AddLogError, ConnectOptions, Instance, NewLog, NextLog, Readers, Store,
+    Access, AddLogError, ConnectOptions, Instance, LogKind, NewLedger, NewLog, NextLog, Readers,
+    Store,
 };
 use chancery_tlog::TreeHead;
 
@@ -20,6 +21,7 @@ on_both_databases!(
     only_a_retired_log_keeps_a_final_checkpoint_and_only_one,
     only_the_processes_of_one_log_are_told_what_concerns_it,
     only_the_newest_log_is_followed,
+    a_ledger_is_recorded_apart_from_the_logs_that_follow_one_another,
 );
 
 const NEXT: i64 = 2;
@@ -316,4 +318,36 @@ async fn only_the_processes_of_one_log_are_told_what_concerns_it(database: TestD
     let after = instance(&store).await;
     let guards: Vec<_> = after.logs.iter().map(|log| log.guard_of(&after)).collect();
     assert_eq!(guards, ["first", "new", "third", "c0ffee"]);
+}
+
+async fn a_ledger_is_recorded_apart_from_the_logs_that_follow_one_another(database: TestDatabase) {
+    let store = database.store().await;
+    let before = instance(&store).await;
+    let ledger = || NewLedger {
+        log: next("ledger", LOG).log,
+        guard_id: "guard of the ledger".into(),
+        now_ms: 2_000,
+    };
+    let number = store.add_ledger(ledger()).await.unwrap();
+    let after = instance(&store).await;
+    assert_eq!(after.logs, before.logs);
+    let [recorded] = &*after.ledgers else {
+        panic!("{:?}", after.ledgers);
+    };
+    assert_eq!((recorded.log, recorded.kind), (number, LogKind::Ledger));
+    assert_eq!(recorded.guard_id.as_deref(), Some("guard of the ledger"));
+    append(&*store.log_store(number), None, 3).await.unwrap();
+    check_log(&*store.log_store(number), 3).await;
+
+    // The log that follows is the first one's, and gets a number of its own.
+    let next = store.add_log(next("2027", LOG)).await.unwrap();
+    assert_eq!(next, number + 1);
+    let after = instance(&store).await;
+    let logs: Vec<_> = after.logs.iter().map(|log| log.log).collect();
+    assert_eq!(logs, [LOG, next]);
+    assert_eq!(after.ledgers.len(), 1);
+    assert!(
+        store.add_ledger(ledger()).await.is_err(),
+        "the name is taken"
+    );
 }

@@ -67,7 +67,7 @@ async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase
              ALTER TABLE log DROP COLUMN retired_ms; ALTER TABLE log DROP COLUMN pruned_below;
              ALTER TABLE log DROP COLUMN begins_ms; ALTER TABLE log DROP COLUMN guard_id;
              ALTER TABLE log DROP COLUMN final_checkpoint; ALTER TABLE log_head DROP COLUMN ends_ms;
-             ALTER TABLE log_head DROP COLUMN binding",
+             ALTER TABLE log_head DROP COLUMN binding; ALTER TABLE log DROP COLUMN kind",
         )
         .await;
     let refused = store.check_schema().await;

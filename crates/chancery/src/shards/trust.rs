@@ -68,6 +68,7 @@ mod tests {
             binding: 0,
             guard_id: None,
             final_checkpoint: None,
+            kind: chancery_store::LogKind::Issuance,
         };
         for (ends_ms, retired_ms, until_ms) in [
             (None, None, None),
