@@ -2,9 +2,10 @@
 
 use std::error::Error;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "dev/sigstore/fulcio/v1beta/fulcio_legacy.proto",
     "dev/sigstore/fulcio/v2/fulcio.proto",
+    "dev/sigstore/rekor/v2/rekor_service.proto",
     "grpc/health/v1/health.proto",
 ];
 

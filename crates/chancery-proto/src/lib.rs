@@ -7,6 +7,25 @@
 mod packages {
     pub mod dev {
         pub mod sigstore {
+            pub mod common {
+                /// `dev.sigstore.common.v1`: what the ledger's messages share with others.
+                pub mod v1 {
+                    tonic::include_proto!("dev.sigstore.common.v1");
+                }
+            }
+
+            pub mod rekor {
+                /// `dev.sigstore.rekor.v1`: entries as they are answered.
+                pub mod v1 {
+                    tonic::include_proto!("dev.sigstore.rekor.v1");
+                }
+
+                /// `dev.sigstore.rekor.v2`: the ledger.
+                pub mod v2 {
+                    tonic::include_proto!("dev.sigstore.rekor.v2");
+                }
+            }
+
             pub mod fulcio {
                 /// `dev.sigstore.fulcio.v1beta`: the certificate authority as it was before.
                 pub mod v1beta {
@@ -28,6 +47,13 @@ mod packages {
         }
     }
 
+    pub mod io {
+        /// `io.intoto`: DSSE envelopes.
+        pub mod intoto {
+            tonic::include_proto!("io.intoto");
+        }
+    }
+
     pub mod grpc {
         pub mod health {
             /// `grpc.health.v1`: health checks.
@@ -39,5 +65,8 @@ mod packages {
 }
 
 pub use packages::dev::sigstore::fulcio::{v1beta as fulcio_v1beta, v2 as fulcio_v2};
+pub use packages::dev::sigstore::common::v1 as common_v1;
+pub use packages::dev::sigstore::rekor::{v1 as rekor_v1, v2 as rekor_v2};
 pub use packages::google::api as google_api;
+pub use packages::io::intoto;
 pub use packages::grpc::health::v1 as grpc_health_v1;

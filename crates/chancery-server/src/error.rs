@@ -28,6 +28,7 @@ pub(crate) enum GrpcCode {
     InvalidArgument = 3,
     DeadlineExceeded = 4,
     NotFound = 5,
+    AlreadyExists = 6,
     PermissionDenied = 7,
     ResourceExhausted = 8,
     Unimplemented = 12,
@@ -41,6 +42,7 @@ impl GrpcCode {
             Self::InvalidArgument => StatusCode::BAD_REQUEST,
             Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::AlreadyExists => StatusCode::CONFLICT,
             Self::PermissionDenied => StatusCode::FORBIDDEN,
             Self::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
             Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
@@ -199,7 +201,8 @@ impl ApiError {
         }
     }
 
-    fn bare(code: GrpcCode, message: &str) -> Self {
+    /// An error in the words that clients know it by, without a stable code.
+    pub(crate) fn bare(code: GrpcCode, message: &str) -> Self {
         Self {
             code,
             message: message.to_owned(),
@@ -337,6 +340,7 @@ mod tests {
             (GrpcCode::InvalidArgument, 400),
             (GrpcCode::DeadlineExceeded, 504),
             (GrpcCode::NotFound, 404),
+            (GrpcCode::AlreadyExists, 409),
             (GrpcCode::PermissionDenied, 403),
             (GrpcCode::ResourceExhausted, 429),
             (GrpcCode::Unimplemented, 501),

@@ -15,6 +15,7 @@ mod error;
 pub mod fuzzing;
 mod grpc;
 mod html;
+mod ledger;
 mod lenient_base64;
 mod listener;
 mod logs;
@@ -35,6 +36,7 @@ mod tsa;
 mod witness;
 
 pub use cors::{CorsPolicy, CorsPolicyError};
+pub use ledger::{Ledgers, ServedLedger};
 pub use listener::{ServeLimits, serve};
 pub use logs::{LogRead, Logs, ServedLog};
 pub use metrics::Metrics;
@@ -44,6 +46,6 @@ pub use router::{PublicRouters, admin_router, public_routers};
 pub use state::{AdminState, AppState};
 pub use tls::{Reloaded, Tls, TlsError};
 pub use trust_documents::{
-    TrustDocuments, TrustDocumentsError, TrustSubject, TrustedLog, TrustedTimestamps,
+    TrustDocuments, TrustDocumentsError, TrustSubject, TrustedLedger, TrustedLog, TrustedTimestamps,
 };
 pub use witness::witness_router;

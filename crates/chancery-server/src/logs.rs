@@ -63,7 +63,7 @@ impl Logs {
     }
 
     /// Returns all logs.
-    pub(crate) fn all(&self) -> Arc<Vec<ServedLog>> {
+    pub fn all(&self) -> Arc<Vec<ServedLog>> {
         self.0.load_full()
     }
 

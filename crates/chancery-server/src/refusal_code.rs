@@ -23,8 +23,14 @@ pub enum RefusalCode {
     ChainRefused,
     /// `deadline-exceeded`
     DeadlineExceeded,
+    /// `entry-not-accepted`
+    EntryNotAccepted,
+    /// `entry-refused`
+    EntryRefused,
     /// `internal`
     Internal,
+    /// `ledger-limited`
+    LedgerLimited,
     /// `log-entry-unknown`
     LogEntryUnknown,
     /// `log-read-restricted`
@@ -55,7 +61,10 @@ impl RefusalCode {
         Self::BodyTooSlow,
         Self::ChainRefused,
         Self::DeadlineExceeded,
+        Self::EntryNotAccepted,
+        Self::EntryRefused,
         Self::Internal,
+        Self::LedgerLimited,
         Self::LogEntryUnknown,
         Self::LogReadRestricted,
         Self::Overloaded,
@@ -91,7 +100,10 @@ impl RefusalCode {
             Self::BodyTooSlow => ("body-too-slow", Grpc::InvalidArgument),
             Self::ChainRefused => ("chain-refused", Grpc::InvalidArgument),
             Self::DeadlineExceeded => ("deadline-exceeded", Grpc::DeadlineExceeded),
+            Self::EntryNotAccepted => ("entry-not-accepted", Grpc::InvalidArgument),
+            Self::EntryRefused => ("entry-refused", Grpc::InvalidArgument),
             Self::Internal => ("internal", Grpc::Internal),
+            Self::LedgerLimited => ("ledger-limited", Grpc::ResourceExhausted),
             Self::LogEntryUnknown => ("log-entry-unknown", Grpc::NotFound),
             Self::LogReadRestricted => ("log-read-restricted", Grpc::PermissionDenied),
             Self::Overloaded => ("overloaded", Grpc::Unavailable),

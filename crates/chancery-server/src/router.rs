@@ -11,7 +11,9 @@ use crate::metrics::Metrics;
 use crate::middleware::{Bounds, Surface};
 use crate::request_body::RequestLimits;
 use crate::state::{AdminState, AppState};
-use crate::{admin, ct, dev_oidc, grpc, middleware, page, rest, trust_documents, tsa};
+use crate::{
+    admin, ct, dev_oidc, grpc, ledger, middleware, page, rest, trust_documents, tsa,
+};
 
 /// What clients see, on one port or on two.
 #[derive(Debug)]
@@ -70,6 +72,7 @@ fn all(app: AppState, bounds: Bounds) -> Router {
         .route("/ct/{log}/issuer/{fingerprint}", get(ct::issuer))
         .route("/ct/{log}/tile/{*tile}", get(ct::tile))
         .merge(ct::v1::routes())
+        .merge(ledger::routes())
         .with_state(app);
     let router = match dev_oidc {
         Some(provider) => router.nest(dev_oidc::MOUNT, provider.router(limits)),

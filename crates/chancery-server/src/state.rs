@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cors::CorsPolicy;
 use crate::dev_oidc::DevOidc;
 use crate::error::ApiError;
+use crate::ledger::Ledgers;
 use crate::logs::Logs;
 use crate::metrics::Metrics;
 use crate::request_body::RequestLimits;
@@ -29,6 +30,8 @@ pub struct AppState {
     pub documents: Arc<ArcSwap<TrustDocuments>>,
     /// The logs that can be read.
     pub logs: Logs,
+    /// The ledgers; none if they are off.
+    pub ledgers: Ledgers,
     /// Takes submissions from outside; `None` if they are off.
     pub submissions: Option<Arc<Submissions>>,
     /// Stamps hashes; `None` if there is no timestamp authority.

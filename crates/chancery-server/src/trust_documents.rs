@@ -35,6 +35,9 @@ pub struct TrustSubject<'a> {
     pub logs: &'a [TrustedLog],
     /// Every chain of timestamp authorities whose timestamps count, the one that stamps now first.
     pub timestamps: &'a [TrustedTimestamps],
+    /// Every ledger of signatures, in the same manner. Signers are told of them only where there are
+    /// timestamps, too: cosign refuses to sign with the one and without the other.
+    pub ledgers: &'a [TrustedLedger],
     /// From when certificates count.
     pub valid_from: SystemTime,
     /// The issuers where people log in.
@@ -61,6 +64,21 @@ pub struct TrustedTimestamps {
     /// they must know it.
     pub chain: TsaChain,
     /// Until when its timestamps count, if it stamps no more.
+    pub ends: Option<SystemTime>,
+}
+
+/// A ledger of signatures (Rekor v2).
+#[derive(Clone, Debug)]
+pub struct TrustedLedger {
+    /// Its Ed25519 key.
+    pub key: PublicKey,
+    /// Its id: the whole hash of its note key.
+    pub log_id: [u8; 32],
+    /// Its URL, whose host is its origin.
+    pub url: Url,
+    /// From when its entries count.
+    pub begins: SystemTime,
+    /// Until when, if it takes no entries any more.
     pub ends: Option<SystemTime>,
 }
 

@@ -23,11 +23,11 @@ use crate::logs::{LogRead, ServedLog};
 use crate::refusal_code::RefusalCode;
 use crate::state::AppState;
 
-const CHECKPOINT: Answer = Answer {
+pub(crate) const CHECKPOINT: Answer = Answer {
     content_type: "text/plain; charset=utf-8",
     cache: "no-store",
 };
-const TILE: Answer = Answer {
+pub(crate) const TILE: Answer = Answer {
     content_type: "application/octet-stream",
     cache: FOREVER,
 };
@@ -133,14 +133,14 @@ fn fingerprint(digits: &str) -> Option<[u8; 32]> {
 }
 
 /// Type and lifetime of an answer.
-struct Answer {
+pub(crate) struct Answer {
     content_type: &'static str,
     cache: &'static str,
 }
 
 impl Answer {
     /// The log is public by nature, so any page may read it.
-    fn with(&self, body: Bytes) -> Response {
+    pub(crate) fn with(&self, body: Bytes) -> Response {
         let headers: [(HeaderName, &str); 3] = [
             (header::CONTENT_TYPE, self.content_type),
             (header::CACHE_CONTROL, self.cache),
@@ -150,7 +150,7 @@ impl Answer {
     }
 }
 
-fn refuse(error: ReadError) -> ApiError {
+pub(crate) fn refuse(error: ReadError) -> ApiError {
     match error {
         ReadError::Inconsistent(_) => ApiError::internal(
             "The log could not be read",

@@ -9,6 +9,7 @@ pub(crate) mod answer;
 mod fulcio_v1beta;
 mod fulcio_v2;
 mod health;
+mod rekor_v2;
 mod request;
 mod token;
 
@@ -17,6 +18,7 @@ use axum::{Router, middleware};
 use chancery_proto::fulcio_v1beta::ca_server::CaServer as FulcioV1betaServer;
 use chancery_proto::fulcio_v2::ca_server::CaServer as FulcioV2Server;
 use chancery_proto::grpc_health_v1::health_server::HealthServer;
+use chancery_proto::rekor_v2::rekor_server::RekorServer;
 use tonic::codec::CompressionEncoding::Gzip;
 
 use crate::state::AppState;
@@ -35,6 +37,10 @@ pub(crate) fn routes(app: &AppState) -> Router {
     let health = HealthServer::new(health::Health)
         .accept_compressed(Gzip)
         .max_decoding_message_size(message_bytes);
+    let rekor = RekorServer::new(rekor_v2::RekorV2(app.clone()))
+        .accept_compressed(Gzip)
+        .max_decoding_message_size(message_bytes);
+    let rekor: MethodRouter = post_service(rekor);
     let (v2, v1beta): (MethodRouter, MethodRouter) = (post_service(v2), post_service(v1beta));
     Router::new()
         .route(
@@ -48,6 +54,10 @@ pub(crate) fn routes(app: &AppState) -> Router {
         )
         .route("/dev.sigstore.fulcio.v2.CA/GetConfiguration", v2.clone())
         .route("/dev.sigstore.fulcio.v2.CA/GetTrustBundle", v2)
+        .route("/dev.sigstore.rekor.v2.Rekor/CreateEntry", rekor.clone())
+        .route("/dev.sigstore.rekor.v2.Rekor/GetTile", rekor.clone())
+        .route("/dev.sigstore.rekor.v2.Rekor/GetEntryBundle", rekor.clone())
+        .route("/dev.sigstore.rekor.v2.Rekor/GetCheckpoint", rekor)
         .route("/grpc.health.v1.Health/Check", post_service(health))
         .layer(middleware::from_fn_with_state(app.limits, request::whole))
 }

@@ -45,8 +45,10 @@ impl LogReads {
 
     /// Says whether a request only reads a log.
     pub(crate) fn concern(request: &Request) -> bool {
+        const LOGS: [&str; 3] = ["/ct/", "/tile/", "/api/v2/tile/"];
+        let path = request.uri().path();
         matches!(*request.method(), Method::GET | Method::HEAD)
-            && request.uri().path().starts_with("/ct/")
+            && (path.ends_with("/checkpoint") || LOGS.iter().any(|logs| path.starts_with(logs)))
     }
 
     /// Waits for a turn, and answers 503 where too many wait or one waits too long.

@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 use x509_cert::Certificate;
 
-use super::{TrustDocumentsError, TrustSubject, TrustedLog, TrustedTimestamps};
+use super::{TrustDocumentsError, TrustSubject, TrustedLedger, TrustedLog, TrustedTimestamps};
 
 /// Version 0.1 of the media type: cosign, sigstore-python and sigstore-java refuse the newer 0.2.
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
@@ -27,13 +27,14 @@ const TSA_API: u32 = 1;
 
 /// Where timestamps are asked for. Clients post to the URL that they are told, as it is.
 const TSA_PATH: &str = "/api/v1/timestamp";
+/// Rekor v2.
+const LEDGER_API: u32 = 2;
 
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TrustedRoot {
     media_type: &'static str,
-    /// Empty as long as there is no ledger here.
-    tlogs: [(); 0],
+    tlogs: Vec<TransparencyLog>,
     certificate_authorities: [CertificateAuthority; 1],
     ctlogs: Vec<TransparencyLog>,
     timestamp_authorities: Vec<CertificateAuthority>,
@@ -105,6 +106,10 @@ pub(super) struct SigningConfig {
     media_type: &'static str,
     ca_urls: [Service; 1],
     oidc_urls: Vec<Service>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rekor_tlog_urls: Vec<Service>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rekor_tlog_config: Option<Selection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tsa_urls: Option<[Service; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,9 +152,10 @@ impl TrustedRoot {
         };
         let stamping = subject.timestamps.iter();
         let logs = subject.logs.iter().map(TransparencyLog::of);
+        let ledgers = subject.ledgers.iter().map(TransparencyLog::of_ledger);
         Ok(Self {
             media_type: TRUSTED_ROOT,
-            tlogs: [],
+            tlogs: ledgers.collect::<Result<_, _>>()?,
             certificate_authorities: [authority],
             ctlogs: logs.collect::<Result<_, _>>()?,
             timestamp_authorities: stamping
@@ -210,6 +216,23 @@ impl TransparencyLog {
     }
 }
 
+impl TransparencyLog {
+    fn of_ledger(ledger: &TrustedLedger) -> Result<Self, TrustDocumentsError> {
+        Ok(Self {
+            base_url: without_final_slash(&ledger.url),
+            hash_algorithm: "SHA2_256",
+            public_key: LogKey {
+                raw_bytes: STANDARD.encode(ledger.key.spki_der()),
+                key_details: "PKIX_ED25519",
+                valid_for: ValidFor::between(ledger.begins, ledger.ends)?,
+            },
+            log_id: LogId {
+                key_id: STANDARD.encode(ledger.log_id),
+            },
+        })
+    }
+}
+
 impl SigningConfig {
     pub(super) fn of(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
         let valid_for = ValidFor::from(subject)?;
@@ -220,12 +243,20 @@ impl SigningConfig {
             Service::at(&timestamp_url(subject)?, TSA_API, &valid_for)
         });
         let stamping = stamping.transpose()?;
+        let open = |ledger: &&TrustedLedger| stamping.is_some() && ledger.ends.is_none();
+        let ledgers = subject.ledgers.iter().filter(open).map(|ledger| {
+            let valid_for = ValidFor::between(ledger.begins, None)?;
+            Service::at(&ledger.url, LEDGER_API, &valid_for)
+        });
+        let ledgers = ledgers.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             media_type: SIGNING_CONFIG,
             ca_urls: [Service::at(subject.url, CA_API, &valid_for)?],
             oidc_urls: issuers
                 .map(|url| Service::at(url, OIDC_API, &valid_for))
                 .collect::<Result<_, _>>()?,
+            rekor_tlog_config: (!ledgers.is_empty()).then_some(Selection { selector: "ANY" }),
+            rekor_tlog_urls: ledgers,
             tsa_config: stamping.is_some().then_some(Selection { selector: "ANY" }),
             tsa_urls: stamping.map(|service| [service]),
         })

@@ -54,6 +54,7 @@ fn documents_with(logs: &[TrustedLog], timestamps: &[TrustedTimestamps]) -> Trus
         chain: &CertificateChain::from_ders(chain).unwrap(),
         logs,
         timestamps,
+        ledgers: &[],
         valid_from: UNIX_EPOCH + OCTOBER + Duration::from_millis(900),
         oidc_issuers: &[
             url("https://issuer.chancery.test"),
@@ -143,6 +144,7 @@ fn a_log_key_that_clients_cannot_verify_with_is_refused() {
         chain: &CertificateChain::from_ders(chain).unwrap(),
         logs: &[log(key.public_key().clone())],
         timestamps: &[],
+        ledgers: &[],
         valid_from: UNIX_EPOCH,
         oidc_issuers: &[],
     });

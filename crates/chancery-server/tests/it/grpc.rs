@@ -26,7 +26,7 @@ const ISSUE: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 
 pub(crate) type Channel = Client<HttpConnector, tonic::body::Body>;
 
-fn channel() -> Channel {
+pub(crate) fn channel() -> Channel {
     Client::builder(TokioExecutor::new())
         .http2_only(true)
         .build_http()

@@ -12,6 +12,7 @@ mod dev_oidc;
 mod grpc;
 mod hostile;
 mod issuance;
+mod ledger;
 mod limits;
 mod listener;
 mod reads;

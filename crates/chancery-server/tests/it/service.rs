@@ -21,7 +21,7 @@ use chancery_log::memory::MemoryStore;
 use chancery_log::{Log, LogKeys, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
-    AdminState, AppState, CorsPolicy, LogRead, Logs, Metrics, RequestLimits, ServeLimits,
+    AdminState, AppState, CorsPolicy, Ledgers, LogRead, Logs, Metrics, RequestLimits, ServeLimits,
     ServedLog, Tls, TrustDocuments, TrustSubject, TrustedLog, admin_router, public_routers, serve,
 };
 use chancery_submissions::Submissions;
@@ -65,6 +65,7 @@ pub(crate) struct Setup {
     pub(crate) cors: CorsPolicy,
     pub(crate) fulcio_names: bool,
     pub(crate) log_read: LogRead,
+    pub(crate) ledgers: Ledgers,
     /// What the issuer's entry says besides the usual, an object.
     pub(crate) entry: Value,
     pub(crate) limits: RequestLimits,
@@ -116,6 +117,7 @@ impl Service {
         let app = AppState {
             submissions: setup.submissions,
             timestamps: setup.timestamps.clone(),
+            ledgers: setup.ledgers,
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
             logs: logs.clone(),
@@ -378,6 +380,7 @@ fn documents(url: &Url, authority: &Authority) -> TrustDocuments {
             ends: None,
         }],
         timestamps: &[],
+        ledgers: &[],
         valid_from: SystemTime::now(),
         oidc_issuers: &[url.join("/dev-oidc").unwrap()],
     })
