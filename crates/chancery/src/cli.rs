@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Looks at the log, or mends it.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Deals with the ledger of signatures.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Looks at a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -132,8 +135,19 @@ pub(crate) struct InitArgs {
     /// two guards would each miss what the other saw.
     #[arg(long)]
     pub(crate) join: bool,
+    /// Make a ledger, too: a Rekor v2 log of signatures, at this host name, such as the URL's own.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) ledger: Option<String>,
     #[command(flatten)]
     pub(crate) guard: GuardArgs,
+}
+
+/// What is done with the ledger.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Makes the ledger that the configuration names as `ledger`: key, guard, record and first entry.
+    /// With SQLite, stop the server first.
+    New(InstanceArgs),
 }
 
 /// Where the guard is, or is to be made; by default a file in the folder.

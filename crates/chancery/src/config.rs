@@ -2,6 +2,7 @@
 
 mod export;
 mod guard;
+mod ledger;
 mod load;
 #[cfg(test)]
 mod schema;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::export::{ExportConfig, ExportPlace};
 pub(crate) use self::guard::{GuardConfig, GuardPlace, ObjectStorePlace, WitnessPlace};
+pub(crate) use self::ledger::{LedgerAccept, LedgerConfig};
 pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 pub(crate) use self::shard::{ShardConfig, parse_time};
 pub(crate) use self::submissions::{ExternalLogConfig, SubmissionsConfig, WhenAway};
@@ -88,6 +90,9 @@ pub(crate) struct Config {
     /// The folder of the logs that follow `log`, each a file that `chancery log new` writes.
     #[serde(default = "default_logs")]
     pub(crate) logs: PathBuf,
+    /// The ledger of signatures over artifacts, which is a Rekor v2 log. None unless it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ledger: Option<LedgerConfig>,
     /// The folder that relative paths are relative to.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -221,6 +226,7 @@ impl Config {
             log: required.log,
             guard: required.guard,
             logs: default_logs(),
+            ledger: None,
             folder: PathBuf::new(),
             export: None,
             timestamps: None,

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{CaConfig, GuardConfig, GuardPlace, LogConfig, LogRead, TimestampsConfig};
+use crate::config::{
+    CaConfig, GuardConfig, GuardPlace, LedgerConfig, LogConfig, LogRead, TimestampsConfig,
+};
 use crate::failure::Failure;
+use crate::ledgers;
 
 /// A file that marks a folder as one of `chancery dev`, which alone may be thrown away.
 const DEVELOPMENT_MARK: &str = "NOT-FOR-PRODUCTION";
@@ -55,6 +58,10 @@ impl Layout {
 
     pub(crate) fn tsa_root_key(&self) -> PathBuf {
         self.folder.join("offline/tsa-root.key.pem")
+    }
+
+    pub(crate) fn ledger_key(&self) -> PathBuf {
+        self.folder.join("log/ledger.key.pem")
     }
 
     pub(crate) fn root_key(&self) -> PathBuf {
@@ -131,6 +138,16 @@ impl Layout {
     pub(crate) fn timestamps() -> TimestampsConfig {
         let here = Self::new(Path::new(""));
         TimestampsConfig::new(here.tsa_chain(), here.tsa_key())
+    }
+
+    /// Returns the section of a ledger whose guard is beside `guard`.
+    pub(crate) fn ledger(&self, host: &str, guard: &GuardConfig) -> LedgerConfig {
+        let key = self.ledger_key();
+        let key = key
+            .strip_prefix(&self.folder)
+            .map_or_else(|_| key.clone(), Path::to_owned);
+        let place = ledgers::guard_beside(&guard.place, Path::new("guard-ledger"));
+        LedgerConfig::new(host.to_owned(), key, GuardConfig { place, id: None })
     }
 
     /// Makes the folder and its rooms, readable by the owner alone.

@@ -13,6 +13,7 @@ mod guarding;
 mod identity;
 mod keys;
 mod layout;
+mod ledgers;
 mod logged_certificate;
 mod logging;
 mod opening;
@@ -31,7 +32,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, ConfigCommand, IssuerCommand, LogCommand, TokenCommand};
+use crate::cli::{
+    Cli, Command, ConfigCommand, IssuerCommand, LedgerCommand, LogCommand, TokenCommand,
+};
 use crate::failure::Failure;
 
 #[global_allocator]
@@ -83,6 +86,7 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Log(LogCommand::Keys(args)) => commands::log_keys::run(&args).await,
         Command::Log(LogCommand::Witness(args)) => commands::log_witness::run(args).await,
         Command::Log(LogCommand::Verify(args)) => commands::log_verify::run(args).await,
+        Command::Ledger(LedgerCommand::New(args)) => commands::ledger_new::run(&args).await,
         Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),
         Command::Issuer(IssuerCommand::Test(args)) => commands::issuer_test::run(&args).await,

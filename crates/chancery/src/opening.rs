@@ -11,6 +11,7 @@ use chancery_ca::{Authority, AuthorityParts, BlockList, ClientAlgorithms, Issuin
 use chancery_certs::{CertificateChain, Profile, ProfileError};
 use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, file};
+use chancery_log::Log;
 use chancery_log::clock::{Clock, SystemClock, from_unix_ms};
 use chancery_log::published_files::MAX_CHECKPOINT;
 use chancery_store::{DatabaseUrl, Instance, Purpose, Store};
@@ -20,6 +21,7 @@ use crate::connecting::{current, database_url, log_of, own, up_to_date};
 use crate::failure::{Causes, Failure};
 use crate::guarding;
 use crate::keys;
+use crate::ledgers::{self, OpenLedger};
 use crate::shards::{self, Shards};
 use crate::stamping::{self, Stamping, StampingFiles};
 use crate::submitting;
@@ -32,12 +34,14 @@ pub(crate) struct Opened {
     pub(crate) instance: Instance,
     pub(crate) shards: Shards,
     pub(crate) timestamps: Option<Stamping>,
+    pub(crate) ledger: Option<OpenLedger>,
     pub(crate) closing: Closing,
 }
 
 /// What is closed in the end.
 pub(crate) struct Closing {
     authority: Arc<Authority>,
+    ledger: Option<Arc<Log>>,
     store: Store,
 }
 
@@ -45,6 +49,9 @@ impl Closing {
     /// Finishes every act that has begun, closes the logs, then the database.
     pub(crate) async fn close(self) {
         self.authority.close().await;
+        if let Some(ledger) = self.ledger {
+            ledger.close().await;
+        }
         self.store.close().await;
     }
 }
@@ -69,6 +76,7 @@ pub(crate) async fn open(
     let instance = bound_instance(&store, purpose).await?;
     refuse_other_chain(&issuer, &instance)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ledger = ledgers::open(config, &passphrase, &store, &instance, Arc::clone(&clock)).await?;
     let shards = Shards::open(
         config,
         passphrase,
@@ -92,12 +100,14 @@ pub(crate) async fn open(
     Ok(Opened {
         closing: Closing {
             authority: Arc::clone(&authority),
+            ledger: ledger.as_ref().map(|ledger| Arc::clone(&ledger.log)),
             store,
         },
         authority,
         instance,
         shards,
         timestamps: timestamps.transpose()?,
+        ledger,
     })
 }
 
@@ -186,7 +196,11 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
     };
     let log_key = load(&config.log.key).map(drop);
     let witness_key = load(&config.log.witness_key).map(drop);
-    vec![
+    let ledger_key = config
+        .ledger
+        .as_ref()
+        .map(|ledger| load(&ledger.key).map(drop));
+    let mut checked = vec![
         ("url", parse_url(&config.url).map(drop)),
         ("passphrase", passphrase.map(drop)),
         ("ca", ca),
@@ -206,7 +220,15 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
             submitting::external_log(config).map(drop),
         ),
         ("timestamps", timestamps),
-    ]
+    ];
+    if let (Some(ledger), Some(key)) = (&config.ledger, ledger_key) {
+        checked.extend([
+            ("ledger.origin", ledgers::origin(ledger).map(drop)),
+            ("ledger.key", key),
+            ("ledger.guard", guarding::check(&ledger.guard)),
+        ]);
+    }
+    checked
 }
 
 fn issuing_ca(config: &Config, key: LocalKey) -> Result<IssuingCa, Failure> {

@@ -54,6 +54,12 @@ pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
     source.close().await;
     partial.put_in_place(&args.to)?;
     say_what_it_is(&args.to, &config, &copied);
+    for ledger in &instance.ledgers {
+        say(format_args!(
+            "Not in it, either: the entries of the ledger {}, which backups do not cover yet.\n",
+            ledger.origin
+        ));
+    }
     // It is a good copy of what there is, in any case.
     held.map_err(|e| e.after(format_args!("{} is written, but ", args.to.display())))
 }

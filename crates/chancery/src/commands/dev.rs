@@ -27,7 +27,7 @@ use crate::opening::{self, Opened};
 use crate::reload::{Hangup, IdentityPart, Reloader};
 use crate::scrubbing::Scrubbing;
 use crate::serving::{Listeners, Watch};
-use crate::{logging, serving};
+use crate::{ledgers, logging, serving};
 
 const LOG_NAME: &str = "dev";
 const ORGANIZATION: &str = "chancery development";
@@ -121,6 +121,7 @@ impl Development {
         if !self.layout.tsa_chain().exists() {
             self.found_timestamps()?;
         }
+        self.begin_ledger(&config).await?;
         let url = Url::parse(&config.url).map_err(Failure::from_error)?;
         let source = self.identity()?;
         let identity = source.read()?;
@@ -129,7 +130,7 @@ impl Development {
         let opened = opening::open(&config, issuers, Purpose::Development).await?;
         let dev_oidc = self.dev_oidc(&url)?;
         let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;
-        let (mut app, following) = app_state(&config, &url, &opened, &[login])?;
+        let (mut app, following) = app_state(&config, &url, &opened, &[login]).await?;
         app.unlisted_issuer = self
             .identity_config
             .as_ref()
@@ -148,6 +149,7 @@ impl Development {
         let origin = format!("{}/ct/{LOG_NAME}", self.host());
         let (ca, log, guard) = self.layout.sections(LOG_NAME, &origin, LogRead::Open);
         let sqlite = || format!("sqlite:{}", self.layout.sqlite().display());
+        let ledger = self.layout.ledger(&self.host(), &guard);
         let mut config = Config::new(Required {
             url: self.url(),
             organization: ORGANIZATION.to_owned(),
@@ -160,6 +162,7 @@ impl Development {
         config.admin_listen = self.listen;
         config.passphrase_file = Some("secrets/passphrase".into());
         config.timestamps = Some(Layout::timestamps());
+        config.ledger = Some(ledger);
         config.resolve(self.layout.folder());
         config.database = Some(self.database.clone().unwrap_or_else(sqlite));
         config
@@ -212,6 +215,18 @@ impl Development {
         let passphrase = read(&self.layout.passphrase())?;
         let root_passphrase = read(&self.layout.root_passphrase())?;
         found_timestamps(&self.layout, ORGANIZATION, &passphrase, &root_passphrase)
+    }
+
+    /// Makes the ledger, also in a folder of an earlier version, which has none.
+    async fn begin_ledger(&self, config: &Config) -> Result<(), Failure> {
+        if self.layout.ledger_key().exists() {
+            return Ok(());
+        }
+        let passphrase = opening::passphrase(config)?;
+        let store = connecting::up_to_date(&connecting::database_url(config)?).await?;
+        let begun = ledgers::found(config, &passphrase, &store).await;
+        store.close().await;
+        begun.map(drop)
     }
 
     fn refuse_production(&self) -> Result<(), Failure> {

@@ -19,6 +19,7 @@ use crate::connecting;
 use crate::failure::{Causes, Failure};
 use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::layout::Layout;
+use crate::ledgers;
 use crate::opening;
 
 const IDENTITY_TEMPLATE: &str = "\
@@ -68,6 +69,7 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
     if !matches!(guard, GuardPlace::File(_)) {
         setup.config.guard.id = Some(made.guard.id().to_owned());
     }
+    setup.begin_ledger(&layout, &passphrase).await?;
     if !layout.identity_config().exists() {
         write_new(
             &layout.identity_config(),
@@ -133,6 +135,9 @@ impl Setup {
         config.listen = ([127, 0, 0, 1], 5555).into();
         let stamps = !args.no_timestamps && (!args.join || layout.tsa_chain().exists());
         config.timestamps = stamps.then(Layout::timestamps);
+        let ledger = args.ledger.as_deref();
+        config.ledger = ledger.map(|host| layout.ledger(host, &config.guard));
+        config.ledger.as_ref().map(ledgers::origin).transpose()?;
         config.database_file = args.database_file.as_deref().map(absolute).transpose()?;
         config.passphrase_file = Some(match &args.passphrase_file {
             Some(path) => absolute(path)?,
@@ -157,6 +162,30 @@ impl Setup {
             database,
             origin,
         })
+    }
+}
+
+impl Setup {
+    /// Makes the ledger that was asked for, in a database that holds the instance by now.
+    async fn begin_ledger(
+        &mut self,
+        layout: &Layout,
+        passphrase: &Passphrase,
+    ) -> Result<(), Failure> {
+        let mut resolved = self.config.clone();
+        resolved.resolve(layout.folder());
+        let Some(ledger) = &mut self.config.ledger else {
+            return Ok(());
+        };
+        let store = connecting::current(&self.database).await?;
+        let guard_id = ledgers::found(&resolved, passphrase, &store).await;
+        store.close().await;
+        if !matches!(ledger.guard.place, GuardPlace::File(_)) {
+            ledger.guard.id = Some(guard_id?);
+        } else {
+            guard_id?;
+        }
+        Ok(())
     }
 }
 

@@ -26,6 +26,17 @@ pub(crate) async fn run(args: &InstanceArgs) -> Result<(), Failure> {
             }
         }
     }
+    for ledger in instance
+        .ledgers
+        .iter()
+        .filter(|log| log.retired_ms.is_none())
+    {
+        let origin = Origin::parse(&ledger.origin).map_err(Failure::from_error)?;
+        let key = PublicKey::from_spki_der(&ledger.public_key).map_err(Failure::from_error)?;
+        if let Some(key) = verifier_key(&origin, &key) {
+            say(format_args!("{key}\n"));
+        }
+    }
     store.close().await;
     Ok(())
 }

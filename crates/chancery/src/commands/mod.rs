@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod init;
 pub(crate) mod issuer_test;
+pub(crate) mod ledger_new;
 pub(crate) mod log_check;
 pub(crate) mod log_export;
 pub(crate) mod log_keys;

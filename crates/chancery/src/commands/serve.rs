@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chancery_log::clock::from_unix_ms;
-use chancery_server::{AppState, CorsPolicy, Logs, Tls, TrustDocuments, TrustSubject, TrustedLog};
+use chancery_server::{
+    AppState, CorsPolicy, Ledgers, Logs, Tls, TrustDocuments, TrustSubject, TrustedLog,
+};
 use chancery_store::Purpose;
 use url::Url;
 
@@ -18,7 +20,7 @@ use crate::reload::{Hangup, IdentityPart, KeysPart, Part, Reloader, Settings, Tl
 use crate::scrubbing::Scrubbing;
 use crate::serving::{Listeners, Watch};
 use crate::shards::{Rotation, Shards, WriteDocuments};
-use crate::{logging, serving};
+use crate::{ledgers, logging, serving};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::start("info");
@@ -33,7 +35,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     identity.warn();
     let issuers = source.issuers(identity.config.clone())?;
     let opened = opening::open(&config, issuers, Purpose::Production).await?;
-    let (app, rotation) = app_state(&config, &url, &opened, &[])?;
+    let (app, rotation) = app_state(&config, &url, &opened, &[]).await?;
     let listeners = Listeners {
         public: serving::bind(config.listen).await?,
         grpc: match config.grpc_listen {
@@ -148,19 +150,23 @@ pub(crate) fn is_argument(text: &str) -> bool {
 }
 
 /// Makes what the public routes serve from, and what keeps it in step with the logs.
-pub(crate) fn app_state(
+pub(crate) async fn app_state(
     config: &Config,
     url: &Url,
     opened: &Opened,
     login: &[Url],
 ) -> Result<(AppState, Following), Failure> {
-    let write = documents(config, url, opened, login);
+    let write = documents(config, url, opened, login)?;
     let documents = Arc::new(ArcSwap::from_pointee(write(&opened.shards.trusted()?)?));
     let logs = Logs::new(opened.shards.served());
     let published = config.export.as_ref();
     let logs = match published.and_then(|export| export.url.as_deref()) {
         Some(url) => logs.published_at(url),
         None => logs,
+    };
+    let ledgers = match &opened.ledger {
+        Some(ledger) => vec![ledgers::serve(config, ledger, logs.clone()).await?],
+        None => Vec::new(),
     };
     let following = Following {
         served: logs.clone(),
@@ -172,6 +178,7 @@ pub(crate) fn app_state(
         url: config.url.as_str().into(),
         documents,
         logs,
+        ledgers: Ledgers::new(ledgers),
         submissions: opened.shards.submissions(),
         timestamps: opened.timestamps.as_ref().map(|t| Arc::clone(&t.authority)),
         limits: chancery_server::RequestLimits::default(),
@@ -205,23 +212,30 @@ impl Following {
 }
 
 /// Returns what writes the trust documents for any logs.
-fn documents(config: &Config, url: &Url, opened: &Opened, login: &[Url]) -> WriteDocuments {
+fn documents(
+    config: &Config,
+    url: &Url,
+    opened: &Opened,
+    login: &[Url],
+) -> Result<WriteDocuments, Failure> {
     let (url, login) = (url.clone(), login.to_vec());
     let organization = config.organization.clone();
     let authority = Arc::clone(&opened.authority);
     let timestamps = opened.timestamps.as_ref();
     let timestamps = timestamps.map_or_else(Vec::new, |timestamps| timestamps.trusted.clone());
     let valid_from = from_unix_ms(opened.instance.created_ms);
-    Box::new(move |logs: &[TrustedLog]| {
+    let ledgers = ledgers::trusted(config, &opened.instance)?;
+    Ok(Box::new(move |logs: &[TrustedLog]| {
         TrustDocuments::new(&TrustSubject {
             url: &url,
             organization: &organization,
             chain: authority.trust_bundle(),
             logs,
             timestamps: &timestamps,
+            ledgers: &ledgers,
             valid_from,
             oidc_issuers: &login,
         })
         .map_err(|e| Failure::configuration(Causes(&e)))
-    })
+    }))
 }

@@ -113,6 +113,7 @@ impl Config {
         let submissions = self.log.submissions.iter_mut().map(|s| &mut s.roots);
         let external = self.ca.external_log.iter_mut();
         let external = external.map(|log| &mut log.public_key);
+        let ledger = self.ledger.iter_mut().map(|ledger| &mut ledger.key);
         for path in paths
             .into_iter()
             .chain(optional.into_iter().flatten())
@@ -120,10 +121,14 @@ impl Config {
             .chain(policy)
             .chain(submissions)
             .chain(external)
+            .chain(ledger)
         {
             *path = folder.join(&*path);
         }
         self.guard.place.resolve(folder);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.guard.place.resolve(folder);
+        }
         self.folder = folder.to_owned();
         if let Some(export) = &mut self.export {
             export.resolve(folder);

@@ -17,6 +17,7 @@ mod guards;
 mod harness;
 mod hostile;
 mod issuer_test;
+mod ledger;
 mod log_new;
 mod log_verify;
 mod migrate;
