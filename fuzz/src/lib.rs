@@ -10,6 +10,7 @@
 pub mod csr;
 pub mod identity_config;
 pub mod jwks;
+pub mod ledger;
 pub mod public_key;
 pub mod request;
 pub mod submitted_chain;

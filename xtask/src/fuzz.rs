@@ -25,10 +25,11 @@ pub(crate) struct Arguments {
 }
 
 /// Each has a file of this name in `fuzz/src`, and a folder in `fuzz/seeds`.
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
     "csr",
     "identity_config",
     "jwks",
+    "ledger",
     "public_key",
     "request",
     "submitted_chain",
