@@ -413,6 +413,7 @@ mod tests {
             binding: 0,
             guard_id: None,
             final_checkpoint: None,
+            kind: chancery_store::LogKind::Issuance,
         }
     }
 
