@@ -64,9 +64,9 @@ mod packages {
     }
 }
 
-pub use packages::dev::sigstore::fulcio::{v1beta as fulcio_v1beta, v2 as fulcio_v2};
 pub use packages::dev::sigstore::common::v1 as common_v1;
+pub use packages::dev::sigstore::fulcio::{v1beta as fulcio_v1beta, v2 as fulcio_v2};
 pub use packages::dev::sigstore::rekor::{v1 as rekor_v1, v2 as rekor_v2};
 pub use packages::google::api as google_api;
-pub use packages::io::intoto;
 pub use packages::grpc::health::v1 as grpc_health_v1;
+pub use packages::io::intoto;

@@ -11,9 +11,7 @@ use crate::metrics::Metrics;
 use crate::middleware::{Bounds, Surface};
 use crate::request_body::RequestLimits;
 use crate::state::{AdminState, AppState};
-use crate::{
-    admin, ct, dev_oidc, grpc, ledger, middleware, page, rest, trust_documents, tsa,
-};
+use crate::{admin, ct, dev_oidc, grpc, ledger, middleware, page, rest, trust_documents, tsa};
 
 /// What clients see, on one port or on two.
 #[derive(Debug)]

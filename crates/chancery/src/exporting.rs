@@ -113,7 +113,7 @@ pub(crate) async fn require_readable(
 pub(crate) fn note(told: &mut Result<(), Failure>, name: &str, this: Result<(), Failure>) {
     let Err(failure) = this else { return };
     match told {
-        Ok(()) => *told = Err(failure.after(&format!("log {name}: "))),
+        Ok(()) => *told = Err(failure.after(format!("log {name}: "))),
         Err(_) => eprintln!("chancery: log {name}: {failure}"),
     }
 }

@@ -1,6 +1,7 @@
 //! A whole service on loopback: authority, log in memory, guard file, development issuer, and both
 //! routers behind the real listener.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -101,12 +102,7 @@ impl Service {
         let authority = authority(issuers, &folder, store.clone(), setup.log_begins_ms).await;
         let log = first(&authority);
         let base = Url::parse(&url).unwrap();
-        let dev_oidc = DevOidc::new(DevOidcConfig {
-            url: &base,
-            listen,
-            key: rsa_key(),
-            clock: Arc::clone(&clock) as _,
-        });
+        let dev_oidc = dev_oidc(&base, listen, Arc::clone(&clock));
         let metrics = Arc::new(if setup.fulcio_names {
             Metrics::with_fulcio_names("0.0.0-test")
         } else {
@@ -124,7 +120,7 @@ impl Service {
             cors: setup.cors,
             limits: setup.limits,
             metrics: Arc::clone(&metrics),
-            dev_oidc: Some(dev_oidc.unwrap()),
+            dev_oidc: Some(dev_oidc),
             unlisted_issuer: None,
             authority: Arc::clone(&authority),
         };
@@ -392,6 +388,16 @@ fn key(key_type: KeyType) -> LocalKey {
 }
 
 /// RSA keys take long to make; one is enough.
+fn dev_oidc(url: &Url, listen: SocketAddr, clock: Arc<FixedClock>) -> DevOidc {
+    let config = DevOidcConfig {
+        url,
+        listen,
+        key: rsa_key(),
+        clock,
+    };
+    DevOidc::new(config).unwrap()
+}
+
 fn rsa_key() -> Arc<dyn chancery_keys::Signer> {
     static KEY: OnceLock<Arc<LocalKey>> = OnceLock::new();
     Arc::clone(KEY.get_or_init(|| Arc::new(key(KeyType::Rsa2048)))) as _

@@ -9,8 +9,8 @@ use chancery_log::clock::SystemClock;
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::MemoryStore;
 use chancery_log::{
-    AppendError, Guard, Log, LogKeys, LogParts, LogReader, OpenLogError, PoolLimits, PublishedLog as _,
-    Sequenced,
+    AppendError, Guard, Log, LogKeys, LogParts, LogReader, OpenLogError, PoolLimits,
+    PublishedLog as _, Sequenced,
 };
 use chancery_tlog::ct::PrecertEntry;
 use chancery_tlog::{

@@ -13,8 +13,8 @@ use chancery_keys::{KeyType, LocalKey, Signer};
 use chancery_log::clock::SystemClock;
 use chancery_log::guard::FileGuard;
 use chancery_log::{
-    Batch, EncodedLeaf, Guard as _, Head, IndexTerm, Leaf, Log, LogKeys, LogParts, LogStore, PlanRefused,
-    PoolLimits, Tip,
+    Batch, EncodedLeaf, Guard as _, Head, IndexTerm, Leaf, Log, LogKeys, LogParts, LogStore,
+    PlanRefused, PoolLimits, Tip,
 };
 use chancery_store::{ConnectOptions, DatabaseUrl, NewInstance, NewLog, Purpose, Readers, Store};
 use chancery_tests::usage::Usage;
