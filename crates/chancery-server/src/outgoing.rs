@@ -182,22 +182,28 @@ impl Room {
     }
 
     /// Cuts the connections whose answers have waited longest until there are `bytes` free. Returns
-    /// whether there are; those that wait are all spared where there are not.
+    /// whether there are; nobody is cut where that would not do.
     fn make(&self, bytes: usize, now: Instant) -> bool {
         let mut held = self.held();
-        while held.bytes.saturating_add(bytes) > self.bytes {
-            let Some(oldest) = held.oldest.first_entry() else {
-                break;
-            };
-            if oldest.get().since + self.spared > now {
+        let mut missing = held.bytes.saturating_add(bytes).saturating_sub(self.bytes);
+        let mut first_kept = None;
+        for (number, waiting) in &held.oldest {
+            if missing == 0 || waiting.since + self.spared > now {
+                first_kept = Some(*number);
                 break;
             }
-            let oldest = oldest.remove();
-            // Its task ends at its next turn, and what it holds with it.
-            held.bytes = held.bytes.saturating_sub(oldest.bytes);
-            oldest.peer.0.lost.cancel();
+            missing = missing.saturating_sub(waiting.bytes);
         }
-        held.bytes.saturating_add(bytes) <= self.bytes
+        if missing > 0 {
+            return false;
+        }
+        let kept = first_kept.map_or_else(BTreeMap::new, |first| held.oldest.split_off(&first));
+        for cut in std::mem::replace(&mut held.oldest, kept).into_values() {
+            // Its task ends at its next turn, and what it holds with it.
+            held.bytes = held.bytes.saturating_sub(cut.bytes);
+            cut.peer.0.lost.cancel();
+        }
+        true
     }
 }
 
@@ -318,6 +324,21 @@ mod tests {
         drop(first);
         assert_eq!(room.held().bytes, 4);
         assert!(!room.make(11, now), "nothing is larger than the room");
+    }
+
+    #[test]
+    fn nobody_is_cut_where_that_would_not_make_room_enough() {
+        let room = Room::new(10, SPARED);
+        let (_old, old_lost) = waiting(&room, 4);
+        let (_new, new_lost) = waiting(&room, 6);
+        let old_enough = Instant::now() + SPARED;
+        if let Some(mut new) = room.held().oldest.last_entry() {
+            new.get_mut().since = old_enough;
+        }
+        assert!(!room.make(10, old_enough));
+        assert!(!old_lost.is_cancelled() && !new_lost.is_cancelled());
+        assert!(room.make(4, old_enough));
+        assert!(old_lost.is_cancelled() && !new_lost.is_cancelled());
     }
 
     #[test]
