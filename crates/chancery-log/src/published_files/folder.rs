@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -97,10 +98,15 @@ impl Folder {
 }
 
 /// Makes the names of the folders above durable: any of them may be new, by this process or by one
-/// that ended before it could.
+/// that ended before it could. What another file system is mounted on is the operator's, and need
+/// not be of a kind that can be synced.
 fn sync_above(folder: &Path) -> io::Result<()> {
     let folder = fs::canonicalize(folder)?;
+    let file_system = fs::metadata(&folder)?.dev();
     for above in folder.ancestors().skip(1) {
+        if fs::metadata(above)?.dev() != file_system {
+            break;
+        }
         match File::open(above).and_then(|above| above.sync_all()) {
             // Whoever may not read a folder has not made it.
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
@@ -263,5 +269,18 @@ mod tests {
             );
         }
         assert!(!parent.path().join("x").exists());
+    }
+
+    #[test]
+    fn folders_of_another_file_system_need_not_be_synced() {
+        // The kernel mounts one there that can be, below one that cannot.
+        let cgroup = Path::new("/sys/fs/cgroup");
+        let syncs = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all());
+        let device = |folder: &Path| fs::metadata(folder).map(|found| found.dev()).ok();
+        let above = Path::new("/sys/fs");
+        if !cgroup.exists() || device(cgroup) == device(above) || syncs(above).is_ok() {
+            return;
+        }
+        sync_above(cgroup).unwrap();
     }
 }
