@@ -42,7 +42,7 @@ pub enum PruneError {
 
 /// Deletes the entries below `below`, as far as they are in full tiles that the files' checkpoint
 /// covers. `progress` is told how many are deleted. Returns how many of the first entries are in the
-/// files only.
+/// files only. Where there is nothing to delete, no files are needed.
 ///
 /// # Errors
 ///
@@ -53,12 +53,17 @@ pub async fn prune(
     below: u64,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<u64, PruneError> {
+    let stored = store.head().await?.tree;
+    let whole = |size: u64| below.min(stored.tree_size).min(size) / TILE_WIDTH * TILE_WIDTH;
+    let mut begin = store.pruned_below().await?;
+    if whole(u64::MAX) <= begin {
+        // A log that has not begun has no files yet, and needs none.
+        return Ok(begin);
+    }
     let files = exporter.files().await?;
     let files = files.ok_or_else(|| PruneError::NotExported(exporter.place().name()))?;
     let tree = files.head().await?.tree;
-    let stored = store.head().await?.tree;
-    let end = below.min(tree.tree_size).min(stored.tree_size) / TILE_WIDTH * TILE_WIDTH;
-    let mut begin = store.pruned_below().await?;
+    let end = whole(tree.tree_size);
     while begin < end {
         let step = begin..end.min(begin + STEP);
         verify(store, &files, &tree, step.clone()).await?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use chancery_log::export::{ExportError, Exported, Exporter};
-use chancery_log::prune::prune;
+use chancery_log::prune::{PruneError, prune};
 use chancery_log::published_files::{FilePlace, Folder, LogKey, NewFile, PlaceError};
 use chancery_log::verify::{Options, verify_published, verify_stored};
 use chancery_log::{LogReader, LogStore as _, PublishedLog as _, StoreError, Tiered};
@@ -360,6 +360,20 @@ async fn pruned_entries_are_read_from_the_files_and_the_log_goes_on() {
     let more = exporter.run(source, newest.checkpoint(), &|_| ()).await;
     assert_eq!(more.unwrap(), Exported::Moved(700));
     assert_eq!(verified(&exporter).await, 2_700);
+}
+
+#[tokio::test]
+async fn a_log_of_which_nothing_can_be_pruned_needs_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_in(World::new()).await;
+    let exporter = exporter(&log, Arc::new(Folder::new(folder.path())));
+    let memory = log.world.memory.clone();
+    let pruned = async |below| prune(&memory, &exporter, below, &|_| ()).await;
+    assert_eq!(pruned(0).await.unwrap(), 0);
+    grow(&log, 300).await;
+    assert_eq!(pruned(255).await.unwrap(), 0);
+    let refused = pruned(256).await.unwrap_err();
+    assert!(matches!(refused, PruneError::NotExported(_)), "{refused}");
 }
 
 #[tokio::test]
