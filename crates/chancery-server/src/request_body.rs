@@ -28,8 +28,9 @@ pub struct RequestLimits {
     /// Requests that are worked on at once; more are answered 503. Default 512: at the rates that
     /// one machine reaches, who waits longer than that is better off at another replica.
     pub in_flight: usize,
-    /// Reads of logs that are worked on at once, apart from the other requests. Fewer than a store
-    /// has connections for reading, so that an issuance always finds one. Default 2.
+    /// Reads of logs that are worked on at once, apart from the other requests and from reads of
+    /// published files. With the two submissions that may be looked up, fewer than a store has
+    /// connections for reading. Default 2.
     pub log_reads: usize,
     /// Reads of logs that wait for their turn; more are answered 503. Default 128.
     pub log_reads_waiting: usize,

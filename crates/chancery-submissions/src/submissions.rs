@@ -36,8 +36,8 @@ const UNDERWAY: usize = 256;
 /// When to come again if too many wait: they are gone by then.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How many may ask the log at once whether it has them: fewer than a store has connections for
-/// reading.
+/// How many may ask the log at once whether it has them: with the reads of logs, fewer than a store
+/// has connections for reading.
 const ASKING: usize = 2;
 
 /// How much is taken from outside.

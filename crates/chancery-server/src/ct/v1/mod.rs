@@ -39,7 +39,7 @@ use crate::state::AppState;
 /// The most bytes of leaves and chains that one answer begins another entry after.
 const ENOUGH_BYTES: usize = 8 << 20;
 
-/// How many entries are read from the store at once: at their largest some six megabytes.
+/// How many entries are read from the database at once: at their largest some six megabytes.
 const AT_A_TIME: u64 = 64;
 
 /// Returns the routes.
@@ -149,7 +149,12 @@ async fn entries(log: &Snapshot, wanted: Range<u64>) -> Result<Entries, Refusal>
     let mut entries = Entries::default();
     let (mut next, mut bytes) = (wanted.start, 0);
     while next < wanted.end && bytes <= ENOUGH_BYTES {
-        let some = next..wanted.end.min(next + AT_A_TIME);
+        // A published file is read whole, so all of it is taken at once.
+        let at_a_time = match next < log.reader().known_in_files() {
+            true => TILE_WIDTH,
+            false => AT_A_TIME,
+        };
+        let some = next..wanted.end.min(next + at_a_time);
         next = some.end;
         for leaf in &log.entries(some).await.map_err(refuse)? {
             let leaf_input = leaf.merkle_tree_leaf();
