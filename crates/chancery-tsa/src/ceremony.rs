@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use chancery_keys::{Algorithm, LocalKey, Signer};
 use const_oid::db::rfc5280::ID_KP_TIME_STAMPING;
-use der::Encode;
 use der::asn1::OctetStringRef;
+use der::{Decode, Encode};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, SerialNumber,
@@ -106,6 +106,29 @@ impl TsaCeremony<'_> {
         Ok(TsaChain::from_ders(ders)?)
     }
 
+    /// Makes a certificate for a new `leaf` under the certificates that stand above the old one, of
+    /// which `issuer` is the key of the lowest.
+    ///
+    /// # Errors
+    /// [`TsaCeremonyError`]; [`TsaChainError::Broken`] if `issuer` is another key.
+    pub fn renew(
+        &self,
+        before: &TsaChain,
+        issuer: &LocalKey,
+        leaf: &LocalKey,
+    ) -> Result<TsaChain, TsaCeremonyError> {
+        [issuer, leaf].into_iter().try_for_each(require_key_type)?;
+        let above = before.ders().get(1..).unwrap_or_default();
+        let mut params = self.ca("", ROOT_LIFETIME);
+        if let Some(lowest) = above.first() {
+            params.distinguished_name = name_of(&x509_cert::Certificate::from_der(lowest)?)?;
+        }
+        let leaf = self.leaf(leaf, &Issuer::new(params, issuer))?;
+        let mut ders = vec![leaf.der().to_vec()];
+        ders.extend_from_slice(above);
+        Ok(TsaChain::from_ders(ders)?)
+    }
+
     /// Makes the certificate that signs (RFC 3161, section 2.3).
     fn leaf(
         &self,
@@ -147,6 +170,19 @@ impl TsaCeremony<'_> {
         params.serial_number = Some(SerialNumber::from(serial()));
         params
     }
+}
+
+/// Returns the subject of a certificate that this module made.
+fn name_of(certificate: &x509_cert::Certificate) -> der::Result<DistinguishedName> {
+    let subject = certificate.tbs_certificate().subject();
+    let mut name = DistinguishedName::new();
+    if let Some(organization) = subject.organization()? {
+        name.push(DnType::OrganizationName, organization.value().into_owned());
+    }
+    if let Some(common_name) = subject.common_name()? {
+        name.push(DnType::CommonName, common_name.value().into_owned());
+    }
+    Ok(name)
 }
 
 fn require_key_type(key: &LocalKey) -> Result<(), TsaCeremonyError> {
@@ -219,6 +255,30 @@ mod tests {
         };
         let vector = include_bytes!("../tests/vectors/leaf.der");
         assert_eq!(extensions(chain.leaf_der()), extensions(vector));
+    }
+
+    #[test]
+    fn a_renewed_certificate_stands_under_the_same_ones_and_only_their_key_makes_it() {
+        let (root, middle, leaf) = (key(KeyType::P384), key(KeyType::P256), key(KeyType::P256));
+        for intermediate in [None, Some(&middle)] {
+            let before = ceremony().perform(&root, intermediate, &leaf).unwrap();
+            let issuer = intermediate.unwrap_or(&root);
+            let new = key(KeyType::P256);
+            let later = TsaCeremony {
+                now: ceremony().now + YEAR,
+                ..ceremony()
+            };
+            let after = later.renew(&before, issuer, &new).unwrap();
+            assert_eq!(after.ders()[1..], before.ders()[1..]);
+            assert_eq!(after.key(), new.public_key());
+            let refused = later.renew(&before, &leaf, &new);
+            assert!(matches!(
+                refused,
+                Err(TsaCeremonyError::Chain(TsaChainError::Broken {
+                    position: 1
+                }))
+            ));
+        }
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Looks at a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Looks after the timestamp authority.
+    #[command(subcommand)]
+    Timestamps(TimestampsCommand),
     /// Looks at an issuer.
     #[command(subcommand)]
     Issuer(IssuerCommand),
@@ -267,6 +270,33 @@ pub(crate) struct TokenExplainArgs {
     /// How to say it.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TimestampsCommand {
+    /// Makes a new key and certificate for it, with the key that is kept offline.
+    Renew(TimestampsRenewArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TimestampsRenewArgs {
+    /// The configuration that `init` wrote.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "chancery.yaml",
+        env = "CHANCERY_CONFIG"
+    )]
+    pub(crate) config: PathBuf,
+    /// The key of the certificate above: offline/tsa-root.key.pem, as `init` made it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) issuer_key: PathBuf,
+    /// Its passphrase, in a file (or /dev/fd/N).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) issuer_passphrase_file: PathBuf,
+    /// The new folder for the key and the chain.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

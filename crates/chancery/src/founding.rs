@@ -20,6 +20,9 @@ use crate::guarding::{self, OpenedGuard};
 use crate::keys;
 use crate::layout::Layout;
 
+/// Whom timestamps are by, as the authority's certificates name it.
+pub(crate) const TSA_COMMON_NAME: &str = "Timestamp Authority";
+
 /// What to found.
 #[derive(Debug)]
 pub(crate) struct Founding<'a> {
@@ -136,7 +139,7 @@ pub(crate) fn found_timestamps(
     ])?;
     let ceremony = TsaCeremony {
         organization,
-        common_name: "Timestamp Authority",
+        common_name: TSA_COMMON_NAME,
         now: SystemTime::now(),
     };
     let chain = ceremony.perform(&root, None, &leaf);

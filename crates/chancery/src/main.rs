@@ -33,7 +33,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{
-    Cli, Command, ConfigCommand, IssuerCommand, LedgerCommand, LogCommand, TokenCommand,
+    Cli, Command, ConfigCommand, IssuerCommand, LedgerCommand, LogCommand, TimestampsCommand,
+    TokenCommand,
 };
 use crate::failure::Failure;
 
@@ -89,6 +90,9 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Ledger(LedgerCommand::New(args)) => commands::ledger_new::run(&args).await,
         Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),
+        Command::Timestamps(TimestampsCommand::Renew(args)) => {
+            commands::timestamps_renew::run(&args)
+        }
         Command::Issuer(IssuerCommand::Test(args)) => commands::issuer_test::run(&args).await,
         Command::Token(TokenCommand::Explain(args)) => commands::token_explain::run(&args).await,
     }

@@ -149,18 +149,22 @@ pub(crate) fn read_chain(path: &Path) -> Result<TsaChain, Failure> {
 fn also_trusted(timestamps: &TimestampsConfig) -> Result<Vec<TrustedTimestamps>, Failure> {
     let read = timestamps.also_trusted.iter().map(|other| {
         let until = other.until.as_deref();
+        let chain = read_chain(&other.chain)?;
         let ends = until.map(|until| {
             let parsed = parse_time(until).map(from_unix_ms);
+            let parsed = parsed.filter(|until| *until > chain.not_before());
             parsed.ok_or_else(|| {
                 Failure::configuration(format!(
                     "timestamps.also-trusted: until {until:?} is no time such as \
-                     2027-01-31T00:00:00Z"
+                     2027-01-31T00:00:00Z, after {}, when {} begins",
+                    said_time(chain.not_before()),
+                    other.chain.display()
                 ))
             })
         });
         Ok(TrustedTimestamps {
-            chain: read_chain(&other.chain)?,
             ends: ends.transpose()?,
+            chain,
         })
     });
     read.collect()

@@ -21,4 +21,5 @@ pub(crate) mod log_witness;
 pub(crate) mod migrate;
 pub(crate) mod restore;
 pub(crate) mod serve;
+pub(crate) mod timestamps_renew;
 pub(crate) mod token_explain;

@@ -115,3 +115,50 @@ async fn nothing_is_stamped_while_nobody_confirms_the_time() {
     let line = r#"chancery_timestamp_refused_total{reason="timeNotAvailable"} 1"#;
     assert!(metrics.contains(line), "{metrics}");
 }
+
+#[tokio::test]
+async fn a_renewed_certificate_stamps_and_the_old_one_stays_trusted() {
+    let folder = made();
+    let renew = |key: &'static str, into| {
+        [
+            "timestamps",
+            "renew",
+            "--issuer-key",
+            key,
+            "--issuer-passphrase-file",
+            "offline/root.passphrase",
+            "--into",
+            into,
+        ]
+    };
+    let refused = chancery(folder.path(), &renew("offline/root.key.pem", "tsa/wrong"));
+    assert_refused(&refused, 3, &["not the key of the second certificate"]);
+    let renewed = chancery(folder.path(), &renew("offline/tsa-root.key.pem", "tsa/new"));
+    assert!(renewed.status.success(), "{renewed:?}");
+
+    let settings = folder.path().join("chancery.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let other =
+        "timestamps:\n  also-trusted: [{chain: tsa/chain.pem, until: '2036-01-01T00:00:00Z'}]\n";
+    let text = text
+        .replace("chain: tsa/chain.pem", "chain: tsa/new/chain.pem")
+        .replace("key: tsa/tsa.key.pem", "key: tsa/new/tsa.key.pem")
+        .replace("timestamps:\n", other);
+    fs::write(&settings, text).unwrap();
+    let production = Production::start(folder);
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("http://127.0.0.1:{}", production.port());
+    assert_eq!(stamp(&url, folder.path()).await, 200);
+    let verify = "ts -verify -queryfile request -in answer -CAfile chain.pem";
+    assert!(openssl(folder.path(), verify).status.success());
+    let served = fs::read(folder.path().join("chain.pem")).unwrap();
+    assert_eq!(
+        served,
+        fs::read(production.path("tsa/new/chain.pem")).unwrap()
+    );
+    let root = production.client().get("/trusted_root.json").await.unwrap();
+    let root: serde_json::Value = serde_json::from_str(&root.body).unwrap();
+    let authorities = root["timestampAuthorities"].as_array().unwrap();
+    assert_eq!(authorities.len(), 2);
+    assert_eq!(authorities[1]["validFor"]["end"], "2036-01-01T00:00:00Z");
+}
