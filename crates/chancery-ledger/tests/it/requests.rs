@@ -70,6 +70,9 @@ fn what_is_said_twice_or_in_another_shape_is_refused() {
     ] {
         assert!(EntryRequest::parse(text.as_bytes()).is_err(), "{text}");
     }
+    let inner = request()["hashedRekordRequestV002"].clone();
+    let listed = json!({"hashedRekordRequestV002": [inner["digest"], inner["signature"]]});
+    assert!(refusal(&listed).contains("expected an object"));
     let trailing = [REQUEST, b"{}"].concat();
     assert!(EntryRequest::parse(&trailing).is_err());
     let deep = "[".repeat(100_000);
