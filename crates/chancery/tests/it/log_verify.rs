@@ -102,18 +102,18 @@ macro_rules! damage_all {
     ($connection:expr, $url:expr, $folder:expr) => {{
         let mut connection = $connection;
         let (url, folder): (&str, &Path) = ($url, $folder);
-        let key: Vec<u8> = sqlx::query_scalar("SELECT public_key FROM log")
+        let key: Vec<u8> = sqlx::query_scalar("SELECT public_key FROM log WHERE log = 1")
             .fetch_one(&mut connection)
             .await
             .unwrap();
         fs::write(folder.join("log.der"), key).unwrap();
         for (table, column, which, expected) in BYTES {
-            let read = format!("SELECT {column} FROM {table} WHERE {which}");
+            let read = format!("SELECT {column} FROM {table} WHERE log = 1 AND {which}");
             let whole: Vec<u8> = sqlx::query_scalar(AssertSqlSafe(read.clone()))
                 .fetch_one(&mut connection)
                 .await
                 .unwrap();
-            let write = format!("UPDATE {table} SET {column} = $1 WHERE {which}");
+            let write = format!("UPDATE {table} SET {column} = $1 WHERE log = 1 AND {which}");
             for place in [0, 31, whole.len() / 2, whole.len() - 1] {
                 let mut flipped = whole.clone();
                 flipped[place.min(whole.len() - 1)] ^= 4;

@@ -18,7 +18,7 @@ const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
      ALTER TABLE log DROP COLUMN retired_ms; ALTER TABLE log DROP COLUMN pruned_below;
      ALTER TABLE log DROP COLUMN begins_ms; ALTER TABLE log DROP COLUMN guard_id;
      ALTER TABLE log DROP COLUMN final_checkpoint; ALTER TABLE log_head DROP COLUMN ends_ms;
-     ALTER TABLE log_head DROP COLUMN binding";
+     ALTER TABLE log_head DROP COLUMN binding; ALTER TABLE log DROP COLUMN kind";
 
 /// Makes an instance whose configuration names `database` in a file.
 fn made(folder: &TempDir, database: &str) {

@@ -106,6 +106,8 @@ fn another_instances_ca_is_refused() {
         "ca/issuing.key.pem",
         "log/log.key.pem",
         "log/witness.key.pem",
+        "tsa/chain.pem",
+        "tsa/tsa.key.pem",
         "secrets/passphrase",
     ];
     spoilt(
