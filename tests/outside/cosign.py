@@ -8,13 +8,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from service import Service, check, issuer_of, main
 
 IDENTITY = "dev@chancery.test"
-STAMPED = "--use-signed-timestamps"
+# Without the ledger, cosign does not ask for the timestamp either.
+WITHOUT_LEDGER = "--insecure-ignore-tlog"
+PREDICATE = "https://chancery.test/predicate/v1"
 
 
 def run():
@@ -42,13 +44,18 @@ class Flow:
         after = self.service.tree_size()
         check(after == before + 1, f"signing took the log from {before} to {after} entries")
         self.expect_success("verify-blob", self.verify())
-        self.expect_success("verify-blob, as of the timestamp", self.verify(more=[STAMPED]))
+        self.expect_success("attest-blob", self.attest(self.service.token(IDENTITY)))
+        self.expect_success("verify-blob-attestation", self.verify_attestation())
         self.write("unstamped_root.json", self.with_another_timestamp_chain())
-        unstamped = self.verify(root="unstamped_root.json", more=[STAMPED])
-        self.expect_refusal("a timestamp by an unknown authority", unstamped)
+        self.expect_refusal(
+            "a timestamp by an unknown authority", self.verify(root="unstamped_root.json")
+        )
+        self.write("unlogged_root.json", self.with_another_ledger_key())
+        self.expect_refusal("an entry of an unknown ledger", self.verify(root="unlogged_root.json"))
 
         self.expect_refusal("a changed file", self.verify(blob="other"))
         self.expect_refusal("another identity", self.verify(identity="other@chancery.test"))
+        self.expect_refusal("an attestation of a changed file", self.verify_attestation("other"))
         self.expect_refusal("another issuer", self.verify(issuer="https://issuer.test"))
         self.write("other_root.json", self.with_another_log_key())
         self.expect_refusal("an SCT by an unknown log", self.verify(root="other_root.json"))
@@ -94,21 +101,44 @@ class Flow:
         had not when the signature was made."""
         self.prepare()
         self.expect_success("sign-blob", self.sign(self.service.token(IDENTITY)))
-        self.expect_refusal("a certificate that has ended", self.verify())
-        self.expect_success("verify-blob, as of the timestamp", self.verify(more=[STAMPED]))
+        self.expect_refusal("a certificate that has ended", self.verify(more=[WITHOUT_LEDGER]))
+        self.expect_success("verify-blob, as of the timestamp", self.verify())
 
     def verify(
         self, blob="blob", identity=IDENTITY, issuer=None, root="trusted_root.json", more=(),
     ):
-        """There is no ledger yet, so cosign is told to do without."""
         return self.cosign(
             "verify-blob",
             "--trusted-root", root,
             "--bundle", "blob.sigstore.json",
             "--certificate-identity", identity,
             "--certificate-oidc-issuer", issuer or self.issuer,
-            "--insecure-ignore-tlog",
             *more,
+            blob,
+        )
+
+    def attest(self, token):
+        self.write("token", token.encode())
+        self.write("predicate.json", b'{"built": "here"}')
+        return self.cosign(
+            "attest-blob", "--yes",
+            "--signing-config", "signing_config.json",
+            "--trusted-root", "trusted_root.json",
+            "--identity-token", "token",
+            "--predicate", "predicate.json",
+            "--type", PREDICATE,
+            "--bundle", "attestation.sigstore.json",
+            "blob",
+        )
+
+    def verify_attestation(self, blob="blob"):
+        return self.cosign(
+            "verify-blob-attestation",
+            "--trusted-root", "trusted_root.json",
+            "--bundle", "attestation.sigstore.json",
+            "--certificate-identity", IDENTITY,
+            "--certificate-oidc-issuer", self.issuer,
+            "--type", PREDICATE,
             blob,
         )
 
@@ -127,6 +157,14 @@ class Flow:
         key = ec.generate_private_key(ec.SECP256R1()).public_key()
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         root["ctlogs"][0]["publicKey"]["rawBytes"] = base64.b64encode(spki).decode()
+        return json.dumps(root).encode()
+
+    def with_another_ledger_key(self):
+        """Returns the trusted root with a new key under the ledger's id."""
+        root = json.loads((self.folder / "trusted_root.json").read_bytes())
+        key = ed25519.Ed25519PrivateKey.generate().public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        root["tlogs"][0]["publicKey"]["rawBytes"] = base64.b64encode(spki).decode()
         return json.dumps(root).encode()
 
     def with_another_timestamp_chain(self):

@@ -79,11 +79,14 @@ fn cosign() -> Result<()> {
     behind.stop()
 }
 
-/// Lets sigstore-python get as far as a service with no ledger lets it.
+/// Signs and verifies a file with sigstore-python, and exchanges bundles with cosign.
 fn sigstore_python() -> Result<()> {
+    let cosign = tools::COSIGN.get()?;
     let python = Python::with_sigstore()?;
     let service = Service::start()?;
-    check(&python, "sigstore_python.py", &service, |_| ())?;
+    check(&python, "sigstore_python.py", &service, |command| {
+        command.arg("--cosign").arg(&cosign);
+    })?;
     service.stop()
 }
 

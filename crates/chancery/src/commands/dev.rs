@@ -288,15 +288,14 @@ Chancery development CA  ***  NOT FOR PRODUCTION: anybody here is whoever they s
 A token for anybody:
   curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token
 
-Sign and verify with cosign, with a timestamp, so that it verifies after the certificate's end:
+Sign and verify with cosign; the ledger and a timestamp let it verify after the certificate's end:
   curl -sO {url}/trusted_root.json; curl -sO {url}/signing_config.v0.2.json
   curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token \\
     | sed 's/.*\"id_token\":\"\\([^\"]*\\)\".*/\\1/' > token
   cosign sign-blob --yes --signing-config signing_config.v0.2.json \\
     --trusted-root trusted_root.json --identity-token token --bundle bundle.json FILE
   cosign verify-blob --trusted-root trusted_root.json --bundle bundle.json \\
-    --certificate-identity you@example.com --certificate-oidc-issuer {url}/dev-oidc \\
-    --insecure-ignore-tlog --use-signed-timestamps FILE
+    --certificate-identity you@example.com --certificate-oidc-issuer {url}/dev-oidc FILE
 "
         );
     }
