@@ -11,6 +11,7 @@
 mod algorithm;
 pub mod file;
 mod local;
+mod own_certificate;
 mod passphrase;
 mod public_key;
 pub mod roca;
@@ -20,6 +21,7 @@ mod signer;
 
 pub use algorithm::{Algorithm, KeyType, UnknownKeyType};
 pub use local::{GenerateKeyError, LocalKey};
+pub use own_certificate::OwnCertificate;
 pub use passphrase::{Passphrase, PassphraseError};
 pub use public_key::{BadSignature, PublicKey, PublicKeyError, is_weak_ed25519};
 pub use scheme::{HashAlgorithm, SignatureScheme};
