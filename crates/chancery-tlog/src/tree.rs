@@ -92,6 +92,15 @@ impl RightEdge {
         self.tree_size
     }
 
+    /// Returns the partial hash tiles: at most one a level, lowest level first.
+    pub fn tiles(&self) -> impl Iterator<Item = (TileId, &[u8])> {
+        let levels = (0..).zip(&self.levels);
+        levels.filter_map(|(level, tile)| {
+            let id = partial_tile(level, self.tree_size)?;
+            Some((id, &tile.hashes[..]))
+        })
+    }
+
     /// Returns the size and the root hash of the tree.
     pub fn tree_head(&self) -> TreeHead {
         // From the smallest complete subtree at the right to the largest at the left.

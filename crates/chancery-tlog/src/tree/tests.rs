@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::hash::leaf_hash;
 use crate::naive_tree::TREE;
+use crate::{TileHashes, inclusion_proof};
 
 type Tiles = HashMap<TileId, Vec<u8>>;
 
@@ -117,6 +118,28 @@ fn a_tree_that_ends_with_a_tile_is_loaded_and_appended_to() {
     }
     assert_eq!(tiles, TREE.tiles(70_000));
     assert_eq!(edge.append(&[]), []);
+}
+
+proptest! {
+    #[test]
+    fn what_an_append_wrote_and_the_edge_prove_what_was_appended(
+        before in prop_oneof![0..1_000_usize, 65_000..66_000_usize],
+        count in 1..700_usize,
+    ) {
+        let mut edge = RightEdge::empty();
+        edge.append(TREE.leaf_hashes(0..before));
+        let size = before + count;
+        let writes = edge.append(TREE.leaf_hashes(before..size));
+        let mut tiles = TileHashes::new(size as u64);
+        let written = writes.iter().map(|tile| (tile.id(), &tile.hashes[..]));
+        for (id, hashes) in edge.tiles().chain(written) {
+            tiles.insert(id, hashes).unwrap();
+        }
+        for leaf in before..size {
+            let proof = inclusion_proof(leaf as u64, size as u64, &tiles);
+            prop_assert_eq!(proof.unwrap(), TREE.path(leaf, 0, size));
+        }
+    }
 }
 
 #[test]
