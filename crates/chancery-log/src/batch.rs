@@ -1,7 +1,7 @@
 //! From waiting entries to one batch: assigns indices and times, hashes, and collects what to write.
 
 use chancery_tlog::ct::LeafIndex;
-use chancery_tlog::{Hash, RightEdge, TreeHead, leaf_hash};
+use chancery_tlog::{Hash, RightEdge, TileHashes, TileWrite, TreeHead, leaf_hash};
 
 use crate::clock::CLOCK_TOLERANCE_MS;
 use crate::leaf::{Delivery, IndexTerm, IssuerCertificate, Leaf};
@@ -28,6 +28,8 @@ pub(crate) struct Planned {
     pub(crate) head: Head,
     pub(crate) edge: RightEdge,
     pub(crate) placed: Vec<Placed>,
+    /// All that the proofs of these entries in this tree are made from.
+    pub(crate) tiles: TileHashes,
 }
 
 /// Plans a batch on top of `tip`.
@@ -53,12 +55,14 @@ pub(crate) fn plan(
         return Err(PlanRefused::Ended);
     }
     let parent = tip.head.tree;
+    refuse_late(&parent, &waiting)?;
     let mut edge = edge_of(known, tip)?;
 
     let mut entries = Vec::with_capacity(waiting.len());
     let mut placed = Vec::with_capacity(waiting.len());
     let mut hashes: Vec<Hash> = Vec::with_capacity(waiting.len());
     let mut issuers = Vec::new();
+    let mut only_once = Vec::new();
     for (index, Waiting { leaf, mut terms }) in (parent.tree_size..).zip(waiting) {
         let leaf_index = LeafIndex::new(index).map_err(|_| PlanRefused::Full)?;
         let encoded = leaf.encode(leaf_index, timestamp_ms);
@@ -66,6 +70,7 @@ pub(crate) fn plan(
         terms.push(IndexTerm::leaf_hash(&hash));
         hashes.push(hash);
         add_new(&mut issuers, leaf.new_issuers());
+        only_once.extend(leaf.only_once());
         entries.push(NewEntry {
             leaf_index: index,
             tile_leaf: encoded.tile_leaf,
@@ -77,6 +82,7 @@ pub(crate) fn plan(
         });
     }
     let tiles = edge.append(&hashes);
+    let proving = tiles_of_path(&edge, &tiles).map_err(PlanRefused::DamagedEdge)?;
     let head = Head {
         tree: edge.tree_head(),
         timestamp_ms,
@@ -89,14 +95,41 @@ pub(crate) fn plan(
             tiles,
             deliveries,
             issuers,
+            only_once,
         },
         Planned {
             parent,
             head,
             edge,
             placed,
+            tiles: proving,
         },
     ))
+}
+
+/// Collects the tiles on the paths from the leaves that were appended to the root: those that the
+/// append wrote, and the rest of the right edge.
+fn tiles_of_path(edge: &RightEdge, written: &[TileWrite]) -> Result<TileHashes, String> {
+    let mut tiles = TileHashes::new(edge.tree_size());
+    let written = written.iter().map(|tile| (tile.id(), &tile.hashes[..]));
+    for (id, hashes) in edge.tiles().chain(written) {
+        tiles.insert(id, hashes).map_err(|e| e.to_string())?;
+    }
+    Ok(tiles)
+}
+
+/// Refuses leaves that may be the log's first only, and would not be.
+fn refuse_late(parent: &TreeHead, waiting: &[Waiting<'_>]) -> Result<(), PlanRefused> {
+    let placed = (parent.tree_size..).zip(waiting);
+    let late = placed.filter(|(index, one)| *index > 0 && one.leaf.only_first());
+    let hashes = late.filter_map(|(_, one)| one.leaf.only_once());
+    let terms: Vec<_> = hashes
+        .map(|hash| IndexTerm::leaf_hash(&hash).value)
+        .collect();
+    match terms.is_empty() {
+        true => Ok(()),
+        false => Err(PlanRefused::AlreadyLogged { terms }),
+    }
 }
 
 /// Adds the certificates that are not there yet. Chains are short, and few of them are new.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chancery_keys::PublicKey;
+use chancery_keys::{Algorithm, PublicKey};
 use chancery_tlog::ct::LogId;
 use chancery_tlog::{Origin, Rfc6962NoteSignature, SignedNote, TreeHead, rfc6962_key_id};
 
-use crate::published_files::{CheckpointError, verify_checkpoint};
+use crate::published_files::{CheckpointError, LogKey, verify_checkpoint};
 use crate::read::{PublishedLog, ReadError, stored_edge};
 use crate::snapshot::{SignedHead, Snapshot};
 use crate::store::{LogStore, StoreError};
@@ -75,10 +75,19 @@ impl FrozenLog {
             store,
             final_checkpoint,
         } = parts;
-        let published = signed_head(final_checkpoint, &public_key, &origin)?;
+        let is_plain = public_key.algorithm() == Algorithm::Ed25519;
+        let mut published = match is_plain {
+            true => plain_head(final_checkpoint, &public_key, &origin)?,
+            false => signed_head(final_checkpoint, &public_key, &origin)?,
+        };
         let signed = published.head.tree;
         let differs = |stored| OpenFrozenLogError::Differs { signed, stored };
-        let stored = store.head().await?.tree;
+        let head = store.head().await?;
+        if is_plain {
+            // Its checkpoint says none.
+            published.head.timestamp_ms = head.timestamp_ms;
+        }
+        let stored = head.tree;
         if stored != signed {
             let (size, root) = (stored.tree_size, stored.root_hash);
             return Err(differs(format!("size {size} root {root}")));
@@ -118,6 +127,24 @@ fn signed_head(
     Ok(SignedHead {
         head,
         signature: Some(signature),
+        checkpoint,
+    })
+}
+
+/// Reads the final checkpoint of a plain log (c2sp.org/tlog-checkpoint), which says no time.
+fn plain_head(
+    checkpoint: Bytes,
+    key: &PublicKey,
+    origin: &Origin,
+) -> Result<SignedHead, CheckpointError> {
+    let key = LogKey::Ed25519 {
+        key: key.clone(),
+        origin: origin.clone(),
+    };
+    let (_, head) = key.verify(&checkpoint)?;
+    Ok(SignedHead {
+        head,
+        signature: None,
         checkpoint,
     })
 }

@@ -22,6 +22,18 @@ pub trait Leaf: Debug + Send + Sync {
     fn new_issuers(&self) -> &[IssuerCertificate] {
         &[]
     }
+
+    /// Returns the hash of a leaf that the log has once at most, whichever process appends it. Such a
+    /// leaf says neither place nor time, so that its hash is known before. None unless said otherwise.
+    fn only_once(&self) -> Option<Hash> {
+        None
+    }
+
+    /// Tells whether the log may have the leaf as its first only, whichever process appends it. Such a
+    /// leaf is [`Leaf::only_once`], too, and is refused as logged already once there is another. Not unless said otherwise.
+    fn only_first(&self) -> bool {
+        false
+    }
 }
 
 /// A certificate that entries name in their chains (c2sp.org/static-ct-api: `issuer/<SHA-256>`).

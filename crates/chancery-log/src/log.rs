@@ -112,6 +112,10 @@ pub enum AppendError {
     /// The log takes no entries of this time: the one that follows it does. Nothing was written.
     #[error("the log has ended")]
     Ended,
+    /// The log may have the leaf once only, and has it, or is being given it by another request.
+    /// Nothing was written.
+    #[error("the log has this entry already")]
+    AlreadyLogged,
     /// Database and guard are at odds; only an operator can help.
     #[error("the log is halted: {0}")]
     Halted(String),
@@ -239,19 +243,25 @@ impl Log {
         if let Some(reason) = self.publisher.halted() {
             return Err(AppendError::Halted(reason.to_owned()));
         }
+        // Before the next question: one that has ended is closed while its last head is made final.
+        if self.has_ended() {
+            return Err(AppendError::Ended);
+        }
         if self.stop.is_cancelled() || self.pool.is_closed() {
             return Err(AppendError::Closing);
-        }
-        // An entry is later than the newest head, whatever the clock says.
-        let newest = self.publisher.newest();
-        let earliest_ms = newest.map_or(0, |newest| newest.head.timestamp_ms + 1);
-        if self.end.is_at(earliest_ms.max(unix_ms(self.clock.now()))) {
-            return Err(AppendError::Ended);
         }
         match self.pool.capacity() {
             0 => Err(AppendError::PoolFull),
             _ => Ok(()),
         }
+    }
+
+    /// Tells whether the log has ended, as far as this process knows.
+    pub fn has_ended(&self) -> bool {
+        // An entry is later than the newest head, whatever the clock says.
+        let newest = self.publisher.newest();
+        let earliest_ms = newest.map_or(0, |newest| newest.head.timestamp_ms + 1);
+        self.end.is_at(earliest_ms.max(unix_ms(self.clock.now())))
     }
 
     /// Notes when the log ends, in milliseconds since the Unix epoch, so that
@@ -323,6 +333,16 @@ impl Log {
             published.map_err(|e| unpublished(&e))?;
         }
         Ok(())
+    }
+
+    /// Returns the head that the database has, of which nothing may be published yet: while witnesses
+    /// are away, it is all that can be known.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn stored_head(&self) -> Result<Head, ReadError> {
+        Ok(self.publisher.store.head().await?)
     }
 
     /// Returns the path segment that names the log in URLs.

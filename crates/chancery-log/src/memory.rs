@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use chancery_tlog::{RightEdge, TileId, TreeHead, tile_width_at};
 
 use crate::store::{
-    Batch, Beyond, Head, LogReader, LogStore, Plan, SequenceError, StoreError, StoredTerm, Tip,
+    Batch, Beyond, Head, LogReader, LogStore, Plan, PlanRefused, SequenceError, StoreError,
+    StoredTerm, Tip,
 };
 use crate::{Delivery, IndexTerm};
 
@@ -96,6 +97,13 @@ impl MemoryStore {
 }
 
 impl State {
+    /// Returns which of the leaves that may be logged once only are logged.
+    fn already_logged(&self, batch: &Batch) -> Vec<String> {
+        let terms = batch.only_once.iter().map(IndexTerm::leaf_hash);
+        let terms = terms.filter(|term| self.terms.iter().any(|(stored, _)| stored == term));
+        terms.map(|term| term.value).collect()
+    }
+
     fn write(&mut self, batch: Batch) {
         self.head = batch.head;
         for entry in batch.entries {
@@ -187,6 +195,10 @@ impl LogStore for MemoryStore {
             database_time_ms: None,
             server_run: None,
         })?;
+        let terms = state.already_logged(&batch);
+        if !terms.is_empty() {
+            return Err(PlanRefused::AlreadyLogged { terms }.into());
+        }
         if fault != Some(Fault::LostUnknown) {
             state.write(batch);
         }

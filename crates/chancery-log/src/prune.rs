@@ -6,14 +6,13 @@
 
 use std::ops::Range;
 
-use chancery_tlog::ct::TileLeaf;
 use chancery_tlog::{
     Hash, TILE_WIDTH, TileHashes, TileId, TreeHead, inclusion_proof, inclusion_tiles,
     verify_inclusion,
 };
 
 use crate::export::{ExportError, Exporter};
-use crate::{LogReader, LogStore, PublishedFiles, StoreError};
+use crate::{Form, LogReader, LogStore, PublishedFiles, StoreError};
 
 /// How many entries are deleted in one transaction.
 const STEP: u64 = 4 * TILE_WIDTH;
@@ -66,7 +65,7 @@ pub async fn prune(
     let end = whole(tree.tree_size);
     while begin < end {
         let step = begin..end.min(begin + STEP);
-        verify(store, &files, &tree, step.clone()).await?;
+        verify(store, &files, exporter.form(), &tree, step.clone()).await?;
         store.prune(step.end).await?;
         progress(step.end);
         begin = step.end;
@@ -78,6 +77,7 @@ pub async fn prune(
 async fn verify(
     store: &dyn LogStore,
     files: &PublishedFiles,
+    form: Form,
     tree: &TreeHead,
     range: Range<u64>,
 ) -> Result<(), PruneError> {
@@ -103,7 +103,7 @@ async fn verify(
     }
     let width = usize::try_from(TILE_WIDTH).unwrap_or(usize::MAX);
     for (index, entries) in (range.start / TILE_WIDTH..).zip(published.chunks(width)) {
-        verify_tile(store, tree, index, entries).await?;
+        verify_tile(store, form, tree, index, entries).await?;
     }
     Ok(())
 }
@@ -111,6 +111,7 @@ async fn verify(
 /// Requires that entries are those of a tile of the tree.
 async fn verify_tile(
     store: &dyn LogStore,
+    form: Form,
     tree: &TreeHead,
     index: u64,
     entries: &[Vec<u8>],
@@ -134,7 +135,8 @@ async fn verify_tile(
             leaf_index,
             wrong: wrong.to_owned(),
         };
-        let (leaf, _) = TileLeaf::parse(entry).map_err(|_| differs("cannot be read"))?;
+        let leaf = form.parse(leaf_index, entry);
+        let leaf = leaf.map_err(|wrong| differs(&wrong))?;
         if leaves.get(place) != Some(leaf.leaf_hash().as_bytes()) {
             return Err(differs("does not hash to what its hash tile says"));
         }

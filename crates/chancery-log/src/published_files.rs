@@ -19,14 +19,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_keys::PublicKey;
-use chancery_tlog::ct::{LogId, TileLeaf};
+use chancery_tlog::ct::LogId;
 use chancery_tlog::{
     Checkpoint, Hash, MAX_TREE_SIZE, Origin, ParseCheckpointError, ParseNoteError,
     Rfc6962NoteSignature, Rfc6962NoteSignatureError, SignedNote, TILE_WIDTH, TileId, TilePath,
     TreeHead, rfc6962_key_id, rfc6962_signature_input, tile_width_at,
 };
 
-use crate::{Head, LogReader, StoreError};
+use crate::export::hash_tile_name;
+use crate::{Form, Head, LogReader, StoreError};
 
 pub use folder::Folder;
 pub use log_key::{LogKey, LogKeyError};
@@ -46,6 +47,7 @@ pub const MAX_ISSUER: u64 = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct PublishedFiles {
     place: Arc<dyn FilePlace>,
+    form: Form,
     origin: Origin,
     head: Head,
 }
@@ -134,17 +136,12 @@ pub fn verify_checkpoint(
 }
 
 impl PublishedFiles {
-    /// Reads the folder's checkpoint, which the log's key must have signed. `origin` is its first
-    /// line, where that is known.
+    /// Reads the folder's checkpoint, which the log's key must have signed.
     ///
     /// # Errors
     ///
     /// When the checkpoint cannot be read, or is not that log's.
-    pub fn open(
-        folder: &Path,
-        key: &PublicKey,
-        origin: Option<&Origin>,
-    ) -> Result<Self, OpenFilesError> {
+    pub fn open(folder: &Path, key: &LogKey) -> Result<Self, OpenFilesError> {
         let path = folder.join("checkpoint");
         let folder = Folder::new(folder);
         let checkpoint = match folder.read_now("checkpoint", MAX_CHECKPOINT) {
@@ -157,9 +154,10 @@ impl PublishedFiles {
             }
             Err(e) => return Err(OpenFilesError::Unreadable(path, e)),
         };
-        match verify_checkpoint(&checkpoint, key, origin) {
+        match key.verify(&checkpoint) {
             Ok((origin, head)) => Ok(Self {
                 place: Arc::new(folder),
+                form: key.form(),
                 origin,
                 head,
             }),
@@ -169,9 +167,10 @@ impl PublishedFiles {
 
     /// Takes the files of a place as far as `head` goes, which its checkpoint must have been
     /// verified to say.
-    pub fn at(place: Arc<dyn FilePlace>, origin: Origin, head: Head) -> Self {
+    pub fn at(place: Arc<dyn FilePlace>, form: Form, origin: Origin, head: Head) -> Self {
         Self {
             place,
+            form,
             origin,
             head,
         }
@@ -182,16 +181,17 @@ impl PublishedFiles {
         &self.origin
     }
 
-    /// Reads a tile as wide as it is at the checkpoint, or the full one that has come since.
+    /// Reads a tile as wide as it is at the checkpoint, or the full one that has come since. `at` is
+    /// its name with a width.
     async fn tile(
         &self,
-        at: impl Fn(u16) -> TilePath + Send,
+        TileId { level, index }: TileId,
+        at: impl Fn(u16) -> String + Send,
         bound: u64,
     ) -> Result<TileFile, StoreError> {
-        let TileId { level, index } = at(TilePath::FULL_WIDTH).tile_id();
         let width = tile_width_at(level, index, self.head.tree.tree_size);
         for width in [width, TilePath::FULL_WIDTH] {
-            let name = format!("tile/{}", at(width));
+            let name = at(width);
             if width > 0
                 && let Some(bytes) = self.place.read(&name, bound).await?
             {
@@ -204,23 +204,16 @@ impl PublishedFiles {
             }
         }
         Ok(TileFile {
-            name: format!("tile/{}", at(width.max(1))),
+            name: at(width.max(1)),
             full: false,
             bytes: None,
         })
     }
 
-    async fn hash_tile(
-        &self,
-        TileId { level, index }: TileId,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let at = |width| TilePath::Hash {
-            level,
-            index,
-            width,
-        };
-        let tile = self.tile(at, MAX_HASH_TILE).await?;
-        let width = tile_width_at(level, index, self.head.tree.tree_size);
+    async fn hash_tile(&self, id: TileId) -> Result<Option<Vec<u8>>, StoreError> {
+        let at = |width| hash_tile_name(id, width);
+        let tile = self.tile(id, at, MAX_HASH_TILE).await?;
+        let width = tile_width_at(id.level, id.index, self.head.tree.tree_size);
         Ok(tile.bytes.map(|mut bytes| {
             // Of a tile that was filled later, what the checkpoint covers.
             if tile.full && bytes.len() as u64 == MAX_HASH_TILE {
@@ -235,10 +228,12 @@ impl PublishedFiles {
         index: u64,
         wanted: Range<u64>,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
-        let data = |width| TilePath::Data { index, width };
-        let tile = self.tile(data, MAX_DATA_TILE).await?;
+        let form = self.form;
+        let name = |width| form.data_tile_name(index, width);
+        let id = TileId { level: 0, index };
+        let tile = self.tile(id, name, MAX_DATA_TILE).await?;
         let size = self.head.tree.tree_size;
-        let split = move || tile.entries(index, wanted, size);
+        let split = move || tile.entries(form, index, wanted, size);
         let split = tokio::task::spawn_blocking(split).await;
         split.map_err(|e| StoreError::Unavailable(Box::new(e)))?
     }
@@ -255,6 +250,7 @@ impl TileFile {
     /// Takes the wanted entries of data tile `index` of a log of `size` entries.
     fn entries(
         self,
+        form: Form,
         index: u64,
         wanted: Range<u64>,
         size: u64,
@@ -269,10 +265,11 @@ impl TileFile {
         let mut rest = bytes;
         let first = index * TILE_WIDTH;
         for leaf_index in first..wanted.end {
-            let (_, after) = TileLeaf::parse(rest).map_err(|e| {
-                inconsistent(format!("cannot be read from entry {leaf_index} on: {e}"))
+            let (leaf, after) = form.split_first(rest).map_err(|wrong| {
+                inconsistent(format!(
+                    "is damaged from entry {leaf_index} on, which {wrong}"
+                ))
             })?;
-            let (leaf, _) = rest.split_at(rest.len() - after.len());
             rest = after;
             if wanted.contains(&leaf_index) {
                 entries.push(leaf.to_vec());

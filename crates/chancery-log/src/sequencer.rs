@@ -7,15 +7,16 @@
 //! head lock by the next batch: recovery is the same path as a start, and it may fail any number of
 //! times. What was committed and could not be released is released before more is committed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_tlog::ct::LeafIndex;
-use chancery_tlog::{RightEdge, TreeHead};
+use chancery_tlog::{Hash, RightEdge, TileHashes, TreeHead, inclusion_proof};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Placed, Planned, Waiting, plan};
+use crate::batch::{Planned, Waiting, plan};
 use crate::causes::causes;
 use crate::clock::{Clock, unix_ms};
 use crate::deliveries::Deliveries;
@@ -23,6 +24,7 @@ use crate::ending::KnownEnd;
 use crate::leaf::{IndexTerm, Leaf};
 use crate::log::AppendError;
 use crate::publisher::{PublishError, Publisher};
+use crate::snapshot::SignedHead;
 use crate::store::{LogStore, PlanRefused, SequenceError, ServerRun, StoreError};
 
 /// How long deliveries wait for a batch to ride with before they are recorded alone.
@@ -47,6 +49,14 @@ pub struct Sequenced {
     timestamp_ms: u64,
     merkle_leaf: Vec<u8>,
     tree: TreeHead,
+    proving: Option<Proving>,
+}
+
+/// What the proof of an entry in the tree that it came with is made from.
+#[derive(Clone, Debug)]
+struct Proving {
+    signed: Arc<SignedHead>,
+    tiles: Arc<TileHashes>,
 }
 
 impl Sequenced {
@@ -63,6 +73,7 @@ impl Sequenced {
             timestamp_ms,
             merkle_leaf,
             tree,
+            proving: None,
         }
     }
 
@@ -85,6 +96,15 @@ impl Sequenced {
     pub fn tree(&self) -> &TreeHead {
         &self.tree
     }
+
+    /// Returns the head that was published for the entry, with the proof that the tree has it;
+    /// `None` where a later head was published first: a [`Snapshot`](crate::Snapshot) proves it then.
+    pub fn proof(&self) -> Option<(&SignedHead, Vec<Hash>)> {
+        let Proving { signed, tiles } = self.proving.as_ref()?;
+        let size = signed.head.tree.tree_size;
+        let proof = inclusion_proof(self.leaf_index.get(), size, &**tiles);
+        Some((signed, proof.ok()?))
+    }
 }
 
 /// An entry in the pool, and who waits for it.
@@ -93,6 +113,20 @@ pub(crate) struct Pending {
     pub(crate) leaf: Box<dyn Leaf>,
     pub(crate) terms: Vec<IndexTerm>,
     pub(crate) answer: oneshot::Sender<Result<Sequenced, AppendError>>,
+}
+
+impl Pending {
+    /// Hands out the entry, with its terms or a copy of them.
+    fn waiting(&mut self, again: bool) -> Waiting<'_> {
+        let terms = match again {
+            true => self.terms.clone(),
+            false => std::mem::take(&mut self.terms),
+        };
+        Waiting {
+            leaf: &*self.leaf,
+            terms,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -132,33 +166,16 @@ impl Sequencer {
     }
 
     async fn sequence(&mut self, mut pending: Vec<Pending>) {
+        refuse_repeated(&mut pending);
         let outcome = match self.commit(&mut pending).await {
             Ok(planned) => self.publish(planned).await,
             Err(e) => Err(e),
         };
         match outcome {
-            Ok((placed, timestamp_ms, tree)) => {
-                for (
-                    pending,
-                    Placed {
-                        leaf_index,
-                        merkle_leaf,
-                    },
-                ) in pending.into_iter().zip(placed)
-                {
-                    let sequenced = Sequenced {
-                        leaf_index,
-                        timestamp_ms,
-                        merkle_leaf,
-                        tree,
-                    };
-                    // Nobody waits any more where the caller's task was aborted; the entry stays.
-                    let _ = pending.answer.send(Ok(sequenced));
-                }
-            }
-            Err(AppendError::Ended) => {
+            Ok((planned, published)) => answer(pending, planned, published),
+            Err(e @ (AppendError::Ended | AppendError::AlreadyLogged)) => {
                 for pending in pending {
-                    let _ = pending.answer.send(Err(AppendError::Ended));
+                    let _ = pending.answer.send(Err(e.clone()));
                 }
             }
             Err(e) => {
@@ -174,27 +191,26 @@ impl Sequencer {
         }
     }
 
-    /// Commits one batch, or forgets what this task believed about the log.
-    async fn commit(&mut self, pending: &mut [Pending]) -> Result<Planned, AppendError> {
+    /// Commits one batch, or forgets what this task believed about the log. Entries that the log has
+    /// already are answered and taken out.
+    async fn commit(&mut self, pending: &mut Vec<Pending>) -> Result<Planned, AppendError> {
         if let Some(reason) = self.publisher.halted() {
             return Err(AppendError::Halted(reason.to_owned()));
         }
         if self.behind {
             self.catch_up().await?;
         }
-        let mut waiting = Some(
-            pending
-                .iter_mut()
-                .map(|p| Waiting {
-                    leaf: &*p.leaf,
-                    terms: std::mem::take(&mut p.terms),
-                })
-                .collect(),
-        );
-        let mut outcome = self.try_commit(&mut waiting).await;
+        let mut outcome = self.try_commit(pending).await;
         if let Err(SequenceError::Refused(PlanRefused::AnotherServerRun(run))) = outcome {
             self.meet(run).await?;
-            outcome = self.try_commit(&mut waiting).await;
+            outcome = self.try_commit(pending).await;
+        }
+        if let Err(SequenceError::Refused(PlanRefused::AlreadyLogged { terms })) = &outcome {
+            refuse_logged(pending, terms);
+            if pending.is_empty() {
+                return Err(AppendError::AlreadyLogged);
+            }
+            outcome = self.try_commit(pending).await;
         }
         if let Err(SequenceError::Refused(PlanRefused::Ended)) = outcome {
             return Err(AppendError::Ended);
@@ -210,11 +226,9 @@ impl Sequencer {
         outcome.map_err(|e| AppendError::Unavailable(causes(&e)))
     }
 
-    /// Asks the store once; `waiting` is taken unless the server has to be met first.
-    async fn try_commit(
-        &mut self,
-        waiting: &mut Option<Vec<Waiting<'_>>>,
-    ) -> Result<Planned, SequenceError> {
+    /// Asks the store once. The terms are taken, unless a leaf may be found to be logged already or
+    /// the server has to be met first: the batch is planned again then.
+    async fn try_commit(&mut self, pending: &mut [Pending]) -> Result<Planned, SequenceError> {
         let deliveries = self.deliveries.take();
         let unrecorded = deliveries.clone();
         let edge = self.edge.take();
@@ -222,6 +236,7 @@ impl Sequencer {
         let published = self.publisher.newest().map(|newest| newest.head);
         let (clock, met, begins_ms) = (Arc::clone(&self.clock), &self.met, self.begins_ms);
         let end = &self.end;
+        let again = pending.iter().any(|one| one.leaf.only_once().is_some());
         let mut kept = None;
         let committed = self
             .store
@@ -237,7 +252,7 @@ impl Sequencer {
                         return Err(PlanRefused::AnotherServerRun(run));
                     }
                     let now_ms = unix_ms(clock.now());
-                    let waiting = waiting.take().unwrap_or_default();
+                    let waiting = pending.iter_mut().map(|one| one.waiting(again)).collect();
                     let (batch, planned) =
                         plan(edge, published, tip, now_ms, begins_ms, waiting, deliveries)?;
                     kept = Some(planned);
@@ -279,18 +294,13 @@ impl Sequencer {
     async fn publish(
         &mut self,
         planned: Planned,
-    ) -> Result<(Vec<Placed>, u64, TreeHead), AppendError> {
+    ) -> Result<(Planned, Arc<SignedHead>), AppendError> {
         let published = self
             .publisher
             .publish(planned.head, Some(&planned.parent))
             .await;
         self.behind = published.is_err();
-        let published = published.map_err(unreleased)?;
-        Ok((
-            planned.placed,
-            planned.head.timestamp_ms,
-            published.head.tree,
-        ))
+        Ok((planned, published.map_err(unreleased)?))
     }
 
     async fn record_last_deliveries(&self) {
@@ -321,6 +331,50 @@ impl Sequencer {
             );
             self.deliveries.put_back(deliveries);
         }
+    }
+}
+
+/// Answers those whose entries are published.
+fn answer(pending: Vec<Pending>, planned: Planned, published: Arc<SignedHead>) {
+    let timestamp_ms = planned.head.timestamp_ms;
+    let tree = published.head.tree;
+    let proving = (published.head == planned.head).then(|| Proving {
+        signed: published,
+        tiles: Arc::new(planned.tiles),
+    });
+    for (pending, placed) in pending.into_iter().zip(planned.placed) {
+        let sequenced = Sequenced {
+            leaf_index: placed.leaf_index,
+            timestamp_ms,
+            merkle_leaf: placed.merkle_leaf,
+            tree,
+            proving: proving.clone(),
+        };
+        // Nobody waits any more where the caller's task was aborted; the entry stays.
+        let _ = pending.answer.send(Ok(sequenced));
+    }
+}
+
+/// Answers those that the log has, by the value of their leaf hash's term, and takes them out.
+fn refuse_logged(pending: &mut Vec<Pending>, terms: &[String]) {
+    let logged = |pending: &mut Pending| {
+        let hash = pending.leaf.only_once();
+        hash.is_some_and(|hash| terms.contains(&IndexTerm::leaf_hash(&hash).value))
+    };
+    for pending in pending.extract_if(.., logged) {
+        let _ = pending.answer.send(Err(AppendError::AlreadyLogged));
+    }
+}
+
+/// Answers leaves that are to be logged once and stand in the batch already, and takes them out.
+fn refuse_repeated(pending: &mut Vec<Pending>) {
+    let mut seen = HashSet::new();
+    let repeated = |pending: &mut Pending| {
+        let hash = pending.leaf.only_once();
+        hash.is_some_and(|hash| !seen.insert(hash))
+    };
+    for pending in pending.extract_if(.., repeated) {
+        let _ = pending.answer.send(Err(AppendError::AlreadyLogged));
     }
 }
 

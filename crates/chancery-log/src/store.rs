@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use chancery_tlog::{TileId, TileWrite, TreeHead};
+use chancery_tlog::{Hash, TileId, TileWrite, TreeHead};
 
 use crate::{Delivery, IndexTerm, IssuerCertificate};
 
@@ -71,6 +71,10 @@ pub struct Batch {
     /// Certificates that the entries name, and that may not be stored yet. One that is stored
     /// already stays as it is.
     pub issuers: Vec<IssuerCertificate>,
+    /// Leaves among the entries that the log may not have yet, by their leaf hash. If the index has the
+    /// [`IndexTerm::leaf_hash`] of any, seen under the same lock, nothing is written:
+    /// [`PlanRefused::AlreadyLogged`].
+    pub only_once: Vec<Hash>,
 }
 
 /// Makes a batch from what was found under the lock. Pure and short: the lock is held meanwhile.
@@ -255,6 +259,12 @@ pub enum PlanRefused {
     /// The log was retired, or given another guard, since this process opened it.
     #[error("the log was retired or given another guard while this process ran")]
     Rebound,
+    /// The log has some of the leaves that it may have once only.
+    #[error("the log has {} of the entries already", terms.len())]
+    AlreadyLogged {
+        /// Which, by the value of their [`IndexTerm::leaf_hash`].
+        terms: Vec<String>,
+    },
     /// The log has no room left (2^40 entries).
     #[error("the log is full")]
     Full,

@@ -97,7 +97,7 @@ impl Tiered {
             Ok::<_, StoreError>(standing.origin)
         });
         let origin = origin.await?.clone();
-        let files = PublishedFiles::at(Arc::clone(place), origin, head);
+        let files = PublishedFiles::at(Arc::clone(place), files.form(), origin, head);
         let entries = files.entries(old.clone()).await?;
         if (entries.len() as u64) < old.end - old.start {
             return Err(StoreError::Inconsistent(format!(

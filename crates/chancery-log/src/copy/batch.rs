@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use chancery_tlog::RightEdge;
-use chancery_tlog::ct::TileLeaf;
 use sha2::{Digest, Sha256};
 
 use super::{BATCH, CopyError, Copying, Side};
+use crate::form::{Form, StoredLeaf};
 use crate::leaf::{Delivery, IndexTerm, IssuerCertificate};
 use crate::store::{Batch, Head, NewEntry};
 
@@ -32,8 +32,8 @@ impl Copying<'_> {
                     issuers.push(self.issuer(leaf_index, fingerprint).await?);
                 }
             }
-            let mut terms = (self.terms)(leaf.entry()).map_err(|e| foreign(e.to_string()))?;
-            timestamp_ms = timestamp_ms.max(leaf.timestamp_ms());
+            let mut terms = (self.terms)(&leaf).map_err(|e| foreign(e.to_string()))?;
+            timestamp_ms = timestamp_ms.max(leaf.timestamp_ms().unwrap_or(0));
             let hash = leaf.leaf_hash();
             terms.push(IndexTerm::leaf_hash(&hash));
             hashes.push(hash);
@@ -54,6 +54,8 @@ impl Copying<'_> {
             tiles,
             deliveries: self.deliveries(begin..tree.tree_size).await?,
             issuers,
+            // A copy is what its source is.
+            only_once: Vec::new(),
         })
     }
 
@@ -83,13 +85,13 @@ impl Copying<'_> {
 
     /// Reads the next entries from the source: at least one, and no more than a batch. They end
     /// where a batch of the source did, if that can be seen, so that heads get the times they had.
-    async fn next_leaves(&self, begin: u64) -> Result<Vec<(TileLeaf, Vec<u8>)>, CopyError> {
+    async fn next_leaves(&self, begin: u64) -> Result<Vec<(StoredLeaf, Vec<u8>)>, CopyError> {
         let end = self.to.tree.tree_size.min(begin.saturating_add(BATCH));
         let stored = self.source.entries(begin..end).await;
         let stored = stored.map_err(CopyError::source)?;
         let mut leaves = Vec::with_capacity(stored.len());
         for (leaf_index, bytes) in (begin..end).zip(stored) {
-            leaves.push((parse(leaf_index, &bytes)?, bytes));
+            leaves.push((parse(self.form, leaf_index, &bytes)?, bytes));
         }
         let Some((last, _)) = leaves.last() else {
             return Err(CopyError::Damaged {
@@ -99,7 +101,7 @@ impl Copying<'_> {
         };
         let last_ms = last.timestamp_ms();
         if begin + (leaves.len() as u64) < self.to.tree.tree_size {
-            let earlier = |(leaf, _): &(TileLeaf, _)| leaf.timestamp_ms() != last_ms;
+            let earlier = |(leaf, _): &(StoredLeaf, _)| leaf.timestamp_ms() != last_ms;
             if let Some(place) = leaves.iter().rposition(earlier) {
                 leaves.truncate(place + 1);
             }
@@ -127,15 +129,10 @@ impl Copying<'_> {
 }
 
 /// Parses an entry as a data tile holds it: nothing may follow, and it stands in its place.
-pub(super) fn parse(leaf_index: u64, bytes: &[u8]) -> Result<TileLeaf, CopyError> {
-    let wrong = |what: String| CopyError::Entry { leaf_index, what };
-    let (leaf, rest) = TileLeaf::parse(bytes).map_err(|e| wrong(e.to_string()))?;
-    if !rest.is_empty() {
-        return Err(wrong(format!("{} bytes follow it", rest.len())));
-    }
-    if leaf.leaf_index().get() != leaf_index {
-        let claimed = leaf.leaf_index().get();
-        return Err(wrong(format!("it says that it is entry {claimed}")));
-    }
-    Ok(leaf)
+pub(super) fn parse(form: Form, leaf_index: u64, bytes: &[u8]) -> Result<StoredLeaf, CopyError> {
+    form.parse(leaf_index, bytes)
+        .map_err(|wrong| CopyError::Entry {
+            leaf_index,
+            what: format!("it {wrong}"),
+        })
 }

@@ -18,9 +18,9 @@ mod recompute;
 use std::collections::HashSet;
 use std::fmt;
 
-use chancery_tlog::ct::Entry;
 use chancery_tlog::{RightEdge, TreeHead};
 
+use crate::form::{Form, StoredLeaf};
 use crate::leaf::IndexTerm;
 use crate::read::stored_edge;
 use crate::store::{Head, LogReader, LogStore, PlanRefused};
@@ -33,7 +33,7 @@ pub use recompute::recompute;
 const BATCH: u64 = 2_048;
 
 /// Finds what an entry is to be found by. An error says why it is none of this log's.
-pub type Terms<'a> = dyn Fn(&Entry) -> Result<Vec<IndexTerm>, Box<dyn std::error::Error + Send + Sync>>
+pub type Terms<'a> = dyn Fn(&StoredLeaf) -> Result<Vec<IndexTerm>, Box<dyn std::error::Error + Send + Sync>>
     + Send
     + Sync
     + 'a;
@@ -49,6 +49,8 @@ pub struct Copying<'a> {
     /// The head that the target is to have. Its time is the least that the copied head gets; 0 if
     /// only the tree is known.
     pub to: Head,
+    /// How both lay out their entries.
+    pub form: Form,
     /// What entries are found by.
     pub terms: &'a Terms<'a>,
     /// Is told the size of the target after each batch.

@@ -5,6 +5,7 @@ use chancery_tlog::{RightEdge, TreeHead};
 use super::batch::parse;
 use super::proof::require_same;
 use super::{BATCH, CopyError, Side};
+use crate::form::Form;
 use crate::store::LogReader;
 
 /// Reads every entry below `head`, strictly, and requires that they hash to it: streaming, in
@@ -13,7 +14,7 @@ use crate::store::LogReader;
 /// # Errors
 ///
 /// An entry that is missing or is not one, another root, or a source that does not answer.
-pub async fn recompute(log: &dyn LogReader, head: &TreeHead) -> Result<(), CopyError> {
+pub async fn recompute(log: &dyn LogReader, form: Form, head: &TreeHead) -> Result<(), CopyError> {
     let mut edge = RightEdge::empty();
     while edge.tree_size() < head.tree_size {
         let begin = edge.tree_size();
@@ -21,7 +22,7 @@ pub async fn recompute(log: &dyn LogReader, head: &TreeHead) -> Result<(), CopyE
         let stored = log.entries(begin..end).await.map_err(CopyError::source)?;
         let mut hashes = Vec::with_capacity(stored.len());
         for (leaf_index, bytes) in (begin..end).zip(&stored) {
-            hashes.push(parse(leaf_index, bytes)?.leaf_hash());
+            hashes.push(parse(form, leaf_index, bytes)?.leaf_hash());
         }
         if hashes.is_empty() {
             return Err(CopyError::Damaged {

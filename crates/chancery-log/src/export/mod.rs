@@ -24,10 +24,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::copy::{CopyError, Side, require_prefix};
 use crate::published_files::{FilePlace, LogKey, MAX_CHECKPOINT, NewFile, PublishedFiles};
 use crate::read::cut;
-use crate::{Head, LogReader};
+use crate::{Form, Head, LogReader};
 
 pub use error::ExportError;
-pub use tile::Form;
 
 use progress::Progress;
 use tile::{ReadTile, TileReader};
@@ -73,10 +72,7 @@ pub enum Exported {
 impl Exporter {
     /// Takes a place, which may be empty, and the key of the log that is to be in it.
     pub fn new(place: Arc<dyn FilePlace>, key: LogKey) -> Self {
-        let form = match key {
-            LogKey::Rfc6962 { .. } => Form::StaticCt,
-            LogKey::Ed25519 { .. } => Form::TlogTiles,
-        };
+        let form = key.form();
         Self {
             place,
             key,
@@ -136,7 +132,12 @@ impl Exporter {
     pub async fn files(&self) -> Result<Option<PublishedFiles>, ExportError> {
         let standing = self.standing().await?;
         Ok(standing.map(|standing| {
-            PublishedFiles::at(Arc::clone(&self.place), standing.origin, standing.head)
+            PublishedFiles::at(
+                Arc::clone(&self.place),
+                self.form,
+                standing.origin,
+                standing.head,
+            )
         }))
     }
 
@@ -218,7 +219,7 @@ impl Exporter {
             tree: *from,
             timestamp_ms: 0,
         };
-        let files = PublishedFiles::at(Arc::clone(&self.place), origin, head);
+        let files = PublishedFiles::at(Arc::clone(&self.place), self.form, origin, head);
         let needed = RightEdge::tiles_needed(from.tree_size);
         let found = files.hash_tiles(&needed).await;
         let found = found.map_err(|e| ExportError::of_place(&*self.place, e))?;

@@ -4,9 +4,9 @@
 //! the full tile where there is one (c2sp.org/tlog-tiles). So they go only once the log is a good
 //! deal larger than the full tile. What is left behind by a process that ended early is harmless.
 
-use chancery_tlog::{MAX_TILE_LEVEL, TILE_WIDTH, TileId, TilePath};
+use chancery_tlog::{MAX_TILE_LEVEL, TILE_WIDTH, TileId};
 
-use super::Form;
+use crate::Form;
 
 /// How many entries later a full tile's partial ones are removed.
 const LATER: u64 = 4 * TILE_WIDTH;
@@ -36,18 +36,6 @@ fn folder(name: &str) -> String {
     let folder = name.strip_suffix("/1").unwrap_or_default();
     debug_assert!(folder.ends_with(".p"), "{name} is that of a partial tile");
     folder.to_owned()
-}
-
-impl Form {
-    /// Returns the name of the tile or bundle that holds `width` entries, 1 to 256, of which the first
-    /// is at 256 times `index`.
-    pub fn data_tile_name(self, index: u64, width: u16) -> String {
-        let name = format!("tile/{}", TilePath::Data { index, width });
-        match self {
-            Self::StaticCt => name,
-            Self::TlogTiles => name.replacen("tile/data/", "tile/entries/", 1),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,25 +4,16 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use chancery_tlog::ct::TileLeaf;
-use chancery_tlog::{Hash, TILE_WIDTH, TileId, leaf_hash, tile_width_at};
+use chancery_tlog::{Hash, TILE_WIDTH, TileId, tile_width_at};
 
 use super::ExportError;
+use crate::form::Form;
 use crate::read::cut;
 use crate::{LogReader, StoreError};
 
 /// The most different issuers that the entries of one tile may name. Chains have a few certificates,
 /// and most are of the same authorities.
 const MAX_ISSUERS: usize = 4096;
-
-/// How a log lays out its entries.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Form {
-    /// `tile/data/…` of `TileLeaf` structures (c2sp.org/static-ct-api).
-    StaticCt,
-    /// `tile/entries/…` of entries of any kind with two bytes of length each (c2sp.org/tlog-tiles).
-    TlogTiles,
-}
 
 /// Reads tiles of a log of `size` entries.
 #[derive(Debug)]
@@ -138,26 +129,16 @@ fn hash(
         hashes: Vec::with_capacity(entries.len()),
         issuers: BTreeSet::new(),
     };
-    let mut data = Vec::with_capacity(entries.iter().map(|entry| entry.len() + 2).sum());
+    let mut data = Vec::with_capacity(entries.iter().map(Vec::len).sum());
     for (place, (leaf_index, entry)) in (index * TILE_WIDTH..).zip(entries).enumerate() {
         let wrong = |wrong: String| ExportError::Entry { leaf_index, wrong };
-        let hash = match form {
-            Form::StaticCt => {
-                let leaf = leaf(leaf_index, &entry).map_err(wrong)?;
-                tile.issuers.extend(leaf.chain_fingerprints());
-                if tile.issuers.len() > MAX_ISSUERS {
-                    let words = format!("and those before it name over {MAX_ISSUERS} issuers");
-                    return Err(wrong(words));
-                }
-                leaf.leaf_hash()
-            }
-            Form::TlogTiles => {
-                let length = u16::try_from(entry.len());
-                let length = length.map_err(|_| wrong("is longer than 65,535 bytes".to_owned()))?;
-                data.extend(length.to_be_bytes());
-                leaf_hash(&entry)
-            }
-        };
+        let leaf = form.parse(leaf_index, &entry).map_err(wrong)?;
+        tile.issuers.extend(leaf.chain_fingerprints());
+        if tile.issuers.len() > MAX_ISSUERS {
+            let words = format!("and those before it name over {MAX_ISSUERS} issuers");
+            return Err(wrong(words));
+        }
+        let hash = leaf.leaf_hash();
         if stored.get(place) != Some(hash.as_bytes()) {
             return Err(wrong("does not hash to what its hash tile says".to_owned()));
         }
@@ -166,16 +147,4 @@ fn hash(
     }
     tile.data = Some(data);
     Ok(tile)
-}
-
-/// Parses an entry, which must say its own place.
-fn leaf(leaf_index: u64, bytes: &[u8]) -> Result<TileLeaf, String> {
-    let (leaf, rest) = TileLeaf::parse(bytes).map_err(|e| format!("cannot be read: {e}"))?;
-    if !rest.is_empty() {
-        return Err(format!("is followed by {} bytes", rest.len()));
-    }
-    match leaf.leaf_index().get() {
-        claimed if claimed == leaf_index => Ok(leaf),
-        claimed => Err(format!("says that it is entry {claimed}")),
-    }
 }

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 
 use super::progress::Progress;
 use super::tile::ReadTile;
-use super::{ExportError, Form, hash_tile_name};
-use crate::LogReader;
+use super::{ExportError, hash_tile_name};
 use crate::published_files::{FilePlace, NewFile, PlaceError};
+use crate::{Form, LogReader};
 
 /// How many bytes are written at once, about.
 const BATCH: usize = 4 << 20;

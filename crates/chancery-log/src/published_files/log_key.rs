@@ -4,7 +4,7 @@ use chancery_keys::{PublicKey, PublicKeyError};
 use chancery_tlog::{Checkpoint, Origin, SignatureType, SignedNote, VerifierKey, key_id};
 
 use super::{CheckpointError, verify_checkpoint};
-use crate::Head;
+use crate::{Form, Head};
 
 /// What stands before the 32 bytes of an Ed25519 key in its `SubjectPublicKeyInfo` (RFC 8410).
 const ED25519_SPKI: [u8; 12] = [
@@ -63,6 +63,14 @@ impl LogKey {
             },
             VerifierKey::Cosignature { .. } => return Err(LogKeyError::Witness),
         })
+    }
+
+    /// Returns how a log with such a key lays out its entries.
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Rfc6962 { .. } => Form::StaticCt,
+            Self::Ed25519 { .. } => Form::TlogTiles,
+        }
     }
 
     /// Verifies a checkpoint and returns its origin and head. A checkpoint with an Ed25519 signature

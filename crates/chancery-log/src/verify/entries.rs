@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chancery_tlog::Hash;
-use chancery_tlog::ct::TileLeaf;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinError;
 
 use super::contents::Contents;
 use super::reading::Read;
 use super::terms::TermSum;
-use crate::{Delivery, IndexTerm, StoreError};
+use crate::{Delivery, Form, IndexTerm, StoreError, StoredLeaf};
 
 /// RFC 6962 is of June 2013: no entry is older.
 const EARLIEST_MS: u64 = 1_370_044_800_000;
@@ -19,6 +18,7 @@ const EARLIEST_MS: u64 = 1_370_044_800_000;
 /// What is known before any entry is looked at. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Looker {
+    pub(super) form: Form,
     pub(super) contents: Option<Arc<dyn Contents>>,
     /// The DER of the issuers that were read so far.
     pub(super) issuers: Arc<HashMap<[u8; 32], Vec<u8>>>,
@@ -35,7 +35,7 @@ pub(super) struct Looked {
     pub(super) wrong: Option<String>,
     /// The issuers that it names and that were not read yet; it waits for them.
     pub(super) unread_issuers: Vec<[u8; 32]>,
-    pub(super) leaf: Option<TileLeaf>,
+    pub(super) leaf: Option<StoredLeaf>,
     /// The sum of its terms and their number; `None` if they cannot be told.
     pub(super) terms: Option<(TermSum, u64)>,
     /// What is wrong with its delivery by itself, if there is one.
@@ -66,12 +66,12 @@ impl Looker {
         match entry
             .as_ref()
             .map_err(Clone::clone)
-            .and_then(|entry| parse(entry))
+            .and_then(|entry| parse(self.form, leaf_index, entry))
         {
             Ok(leaf) => {
                 looked.hash = Some(leaf.leaf_hash());
-                looked.timestamp_ms = Some(leaf.timestamp_ms());
-                looked.wrong = Self::fault_of(leaf_index, &leaf).err();
+                looked.timestamp_ms = leaf.timestamp_ms();
+                looked.wrong = fault_of(&leaf).err();
                 looked.unread_issuers = self.unread(&leaf);
                 if let (Some(contents), Some(Ok(delivery))) = (&self.contents, delivery) {
                     looked.mismatch = contents.check_delivery(&leaf, &delivery.body).err();
@@ -88,14 +88,16 @@ impl Looker {
     }
 
     /// Checks an entry's contents, now that all issuers that are to be had were read.
-    pub(super) fn finish(&self, looked: &mut Looked, leaf: &TileLeaf) {
+    pub(super) fn finish(&self, looked: &mut Looked, leaf: &StoredLeaf) {
         let Some(contents) = &self.contents else {
             return;
         };
         if looked.wrong.is_none() {
             let issuer = leaf.chain_fingerprints().first();
             let issuer = issuer.and_then(|fingerprint| self.issuers.get(fingerprint));
-            looked.wrong = contents.check_entry(leaf, issuer.map(Vec::as_slice)).err();
+            looked.wrong = contents
+                .check_entry(looked.leaf_index, leaf, issuer.map(Vec::as_slice))
+                .err();
         }
         if looked.wrong.is_none() {
             match all_terms(&**contents, leaf) {
@@ -105,18 +107,7 @@ impl Looker {
         }
     }
 
-    fn fault_of(leaf_index: u64, leaf: &TileLeaf) -> Result<(), String> {
-        let says = leaf.leaf_index().get();
-        if says != leaf_index {
-            return Err(format!("it says that it is entry {says}"));
-        }
-        match leaf.timestamp_ms() {
-            EARLIEST_MS.. => Ok(()),
-            time => Err(format!("its time {time} is before there were such logs")),
-        }
-    }
-
-    fn unread(&self, leaf: &TileLeaf) -> Vec<[u8; 32]> {
+    fn unread(&self, leaf: &StoredLeaf) -> Vec<[u8; 32]> {
         let named = leaf.chain_fingerprints().iter();
         named
             .filter(|fingerprint| !self.issuers.contains_key(*fingerprint))
@@ -125,23 +116,27 @@ impl Looker {
     }
 }
 
+fn fault_of(leaf: &StoredLeaf) -> Result<(), String> {
+    match leaf.timestamp_ms() {
+        None | Some(EARLIEST_MS..) => Ok(()),
+        Some(time) => Err(format!("its time {time} is before there were such logs")),
+    }
+}
+
 /// Returns what an entry should be found by: what it means, and its place in the tree.
 pub(super) fn all_terms(
     contents: &dyn Contents,
-    leaf: &TileLeaf,
+    leaf: &StoredLeaf,
 ) -> Result<Vec<IndexTerm>, String> {
     let mut terms = contents.terms(leaf)?;
     terms.push(IndexTerm::leaf_hash(&leaf.leaf_hash()));
     Ok(terms)
 }
 
-/// Parses an entry that is one leaf and nothing else.
-pub(super) fn parse(entry: &[u8]) -> Result<TileLeaf, String> {
-    match TileLeaf::parse(entry) {
-        Ok((leaf, [])) => Ok(leaf),
-        Ok((_, rest)) => Err(format!("{} bytes follow it", rest.len())),
-        Err(error) => Err(format!("it does not parse: {error}")),
-    }
+/// Parses an entry that is one leaf and nothing else, and says its place.
+pub(super) fn parse(form: Form, leaf_index: u64, entry: &[u8]) -> Result<StoredLeaf, String> {
+    let parsed = form.parse(leaf_index, entry);
+    parsed.map_err(|wrong| format!("it {wrong}"))
 }
 
 /// A panic in a thread that looked at something.

@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use chancery_tlog::TreeHead;
 
-use crate::{Head, LogReader, LogStore, StoreError};
+use crate::{Form, Head, LogReader, LogStore, StoreError};
 
-pub use contents::Contents;
+pub use contents::{Contents, TiedEntry, Untied};
 pub use finding::{Finding, Findings, MAX_FINDINGS, Object};
 pub use scrub::{Round, Scrubber};
 
@@ -35,6 +35,8 @@ use scan::Scan;
 /// What to verify, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// How the log lays out its entries.
+    pub form: Form,
     /// What entries mean. Without it, index and precertificates are not checked.
     pub contents: Option<Arc<dyn Contents>>,
     /// Where to begin.
@@ -55,6 +57,7 @@ impl Default for Options {
     /// All of the log, its index too, without a limit; of contents, heads and time nothing is known.
     fn default() -> Self {
         Self {
+            form: Form::default(),
             contents: None,
             since: Since::default(),
             known: Vec::new(),

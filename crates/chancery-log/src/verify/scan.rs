@@ -70,6 +70,7 @@ impl<'a> Scan<'a> {
             end,
             since: tree.head(),
             looker: Looker {
+                form: options.form,
                 contents: options.contents.clone(),
                 issuers: Arc::new(HashMap::new()),
             },

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Contents, Options, Report, Since, verify_stored};
 use crate::clock::{Clock, unix_ms};
-use crate::{LogStore, StoreError};
+use crate::{Form, LogStore, StoreError};
 
 /// How long after the start the first round begins, in seconds: at random, so that replicas which
 /// started together do not all read at once.
@@ -32,6 +32,8 @@ const SLOWEST: u64 = 500;
 pub struct Scrubber {
     /// The log.
     pub log: Arc<dyn LogStore>,
+    /// How it lays out its entries.
+    pub form: Form,
     /// What its entries mean.
     pub contents: Arc<dyn Contents>,
     /// The time.
@@ -85,6 +87,7 @@ impl Scrubber {
             false => size.saturating_sub(NEWEST),
         };
         let options = Options {
+            form: self.form,
             contents: Some(Arc::clone(&self.contents)),
             since: match first {
                 0 => Since::Beginning,

@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::pages::Pages;
 use super::reading::Source;
 use super::{Contents, Progress, Stage};
-use crate::{IndexTerm, LogStore, StoreError, StoredTerm};
+use crate::{Form, IndexTerm, LogStore, StoreError, StoredTerm};
 
 /// Entries in a block.
 const BLOCK: u64 = 4096;
@@ -154,6 +154,7 @@ impl TermLedger {
     pub(super) async fn compare(
         mut self,
         store: &dyn LogStore,
+        form: Form,
         contents: &dyn Contents,
         pace: &mut Pace,
         findings: &mut Findings,
@@ -185,7 +186,7 @@ impl TermLedger {
         }
         let uneven = self.uneven();
         for blocks in uneven.chunks(EXPLAINED_BLOCKS).take(1) {
-            self.explain(store, contents, blocks, pace, findings)
+            self.explain(store, form, contents, blocks, pace, findings)
                 .await?;
         }
         for block in uneven.iter().skip(EXPLAINED_BLOCKS) {
@@ -201,6 +202,7 @@ impl TermLedger {
     async fn explain(
         &self,
         store: &dyn LogStore,
+        form: Form,
         contents: &dyn Contents,
         blocks: &[u64],
         pace: &mut Pace,
@@ -212,7 +214,7 @@ impl TermLedger {
             let first = self.verified.start.max(block * BLOCK);
             let end = self.verified.end.min((block + 1) * BLOCK);
             for leaf_index in first..end {
-                for (name, value) in given(store, contents, leaf_index).await? {
+                for (name, value) in given(store, form, contents, leaf_index).await? {
                     differing.insert((leaf_index, name, value), true);
                 }
                 pace.entries(1).await;
@@ -268,11 +270,12 @@ async fn hashed(page: Vec<StoredTerm>) -> Result<Vec<(StoredTerm, TermSum)>, Sto
 
 async fn given(
     store: &dyn LogStore,
+    form: Form,
     contents: &dyn Contents,
     leaf_index: u64,
 ) -> Result<Vec<(String, String)>, StoreError> {
     let entry = Source::database(store).entry(leaf_index).await?;
-    let leaf = entry.and_then(|entry| parse(&entry));
+    let leaf = entry.and_then(|entry| parse(form, leaf_index, &entry));
     let terms = leaf
         .and_then(|leaf| all_terms(contents, &leaf))
         .unwrap_or_default();

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use chancery_keys::PublicKey;
+use chancery_keys::{Algorithm, PublicKey};
 use chancery_log::PublishedLog as _;
 use chancery_log::{Log, Sct, Sequenced};
 use chancery_tlog::ct::{LogId, TileLeaf, parse_sct_list};
 use chancery_tlog::{
-    Checkpoint, Hash, Rfc6962NoteSignature, SignedNote, TILE_WIDTH, TilePath, TreeHead, node_hash,
-    rfc6962_key_id, rfc6962_signature_input,
+    Checkpoint, Hash, Rfc6962NoteSignature, SignatureType, SignedNote, TILE_WIDTH, TilePath,
+    TreeHead, key_id, leaf_hash, node_hash, rfc6962_key_id, rfc6962_signature_input,
 };
 
 use crate::world::ORIGIN;
@@ -17,7 +17,7 @@ use crate::world::ORIGIN;
 /// All that has left any process of one log: what it can never go back on.
 #[derive(Debug, Default)]
 pub(crate) struct Released {
-    /// Every tree head that was signed, by its time.
+    /// Every tree head that was signed, by its time; of a plain log by its size, since it has no time.
     heads: BTreeMap<u64, TreeHead>,
     /// The Merkle tree leaf of every entry that was answered, by its place.
     entries: BTreeMap<u64, Vec<u8>>,
@@ -44,8 +44,9 @@ impl Released {
     pub(crate) fn answered(&mut self, sequenced: &Sequenced) {
         let (index, tree) = (sequenced.leaf_index().get(), sequenced.tree());
         assert!(tree.tree_size > index, "{sequenced:?}");
-        let covered_by =
-            |(time, head): (&u64, &TreeHead)| head == tree && *time >= sequenced.timestamp_ms();
+        let covered_by = |(time, head): (&u64, &TreeHead)| {
+            head == tree && (*time == head.tree_size || *time >= sequenced.timestamp_ms())
+        };
         assert!(self.heads.iter().rev().any(covered_by), "{sequenced:?}");
         let leaf = sequenced.merkle_leaf().to_vec();
         let before = self.entries.insert(index, leaf);
@@ -68,7 +69,7 @@ impl Released {
         for (index, merkle_leaf) in &self.entries {
             let leaf = audited.leaves.get(usize::try_from(*index).unwrap());
             let leaf = leaf.unwrap_or_else(|| panic!("the answered entry {index} is lost"));
-            assert_eq!(leaf.merkle_tree_leaf(), *merkle_leaf, "entry {index}");
+            assert_eq!(leaf.hashed(), *merkle_leaf, "entry {index}");
         }
         let mut largest = 0;
         for (timestamp_ms, head) in &self.heads {
@@ -80,12 +81,39 @@ impl Released {
     }
 }
 
+/// An entry as its data tile shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum AuditedLeaf {
+    Issuance(TileLeaf),
+    Plain(Vec<u8>),
+}
+
+impl AuditedLeaf {
+    pub(crate) fn of_issuance(self) -> TileLeaf {
+        match self {
+            Self::Issuance(leaf) => leaf,
+            Self::Plain(_) => panic!("the entry is a plain log's"),
+        }
+    }
+
+    fn hashed(&self) -> Vec<u8> {
+        match self {
+            Self::Issuance(leaf) => leaf.merkle_tree_leaf(),
+            Self::Plain(body) => body.clone(),
+        }
+    }
+
+    fn leaf_hash(&self) -> Hash {
+        leaf_hash(&self.hashed())
+    }
+}
+
 /// A log as its published bytes show it.
 #[derive(Debug)]
 pub(crate) struct Audited {
     pub(crate) head: TreeHead,
     pub(crate) timestamp_ms: u64,
-    pub(crate) leaves: Vec<TileLeaf>,
+    pub(crate) leaves: Vec<AuditedLeaf>,
     /// The root of the first n leaves, for each n.
     roots: Vec<Hash>,
 }
@@ -97,15 +125,18 @@ pub(crate) async fn audit(
     released: &std::sync::Mutex<Released>,
 ) -> Audited {
     let (timestamp_ms, head) = verified_checkpoint(&log.checkpoint().await.unwrap(), key);
-    let leaves = entries(log, head.tree_size).await;
+    let leaves = entries(log, head.tree_size, is_plain(key)).await;
     let mut last = 0;
     for (index, leaf) in (0..).zip(&leaves) {
+        let AuditedLeaf::Issuance(leaf) = leaf else {
+            continue;
+        };
         assert_eq!(leaf.leaf_index().get(), index);
         assert!(leaf.timestamp_ms() >= last, "entry {index} is of before");
         assert!(leaf.timestamp_ms() <= timestamp_ms, "entry {index}");
         last = leaf.timestamp_ms();
     }
-    let leaf_hashes: Vec<Hash> = leaves.iter().map(TileLeaf::leaf_hash).collect();
+    let leaf_hashes: Vec<Hash> = leaves.iter().map(AuditedLeaf::leaf_hash).collect();
     check_hash_tiles(log, &leaf_hashes).await;
     let audited = Audited {
         head,
@@ -124,11 +155,24 @@ pub(crate) async fn audit(
     audited
 }
 
-/// Parses and verifies a checkpoint (c2sp.org/static-ct-api) and returns its time and head.
+/// Tells whether a log's key is one of a plain log.
+fn is_plain(key: &PublicKey) -> bool {
+    key.algorithm() == Algorithm::Ed25519
+}
+
+/// Parses and verifies a checkpoint (c2sp.org/static-ct-api) and returns its time and head; of a plain
+/// log, its size stands for the time.
 pub(crate) fn verified_checkpoint(bytes: &[u8], key: &PublicKey) -> (u64, TreeHead) {
     let note = SignedNote::parse(bytes).unwrap();
     let Checkpoint { origin, head } = Checkpoint::parse(note.text()).unwrap();
     assert_eq!(origin.as_str(), ORIGIN);
+    if is_plain(key) {
+        let name = origin.key_name();
+        let key_id = key_id(name, SignatureType::Ed25519, key.subject_public_key());
+        let line = note.signature_by(name, key_id).unwrap();
+        key.verify(note.text().as_bytes(), &line.signature).unwrap();
+        return (head.tree_size, head);
+    }
     let key_id = rfc6962_key_id(&origin, &LogId::of_spki(key.spki_der()));
     let line = note.signature_by(origin.key_name(), key_id).unwrap();
     let signature = Rfc6962NoteSignature::parse(&line.signature).unwrap();
@@ -161,15 +205,33 @@ fn tiles_over(count: u64) -> impl Iterator<Item = (u64, u16)> {
     })
 }
 
-async fn entries(log: &Log, tree_size: u64) -> Vec<TileLeaf> {
+async fn entries(log: &Log, tree_size: u64, plain: bool) -> Vec<AuditedLeaf> {
     let mut leaves = Vec::new();
     for (index, width) in tiles_over(tree_size) {
         let tile = log.tile(TilePath::Data { index, width }).await.unwrap();
-        let parsed = TileLeaf::parse_all(&tile.expect("a data tile of the tree")).unwrap();
-        assert_eq!(parsed.len(), usize::from(width));
-        leaves.extend(parsed);
+        let tile = tile.expect("a data tile of the tree");
+        let before = leaves.len();
+        if plain {
+            leaves.extend(plain_entries(&tile).into_iter().map(AuditedLeaf::Plain));
+        } else {
+            let parsed = TileLeaf::parse_all(&tile).unwrap();
+            leaves.extend(parsed.into_iter().map(AuditedLeaf::Issuance));
+        }
+        assert_eq!(leaves.len() - before, usize::from(width));
     }
     leaves
+}
+
+/// Parses the entries of a plain log, each with its length before it (c2sp.org/tlog-tiles).
+fn plain_entries(mut rest: &[u8]) -> Vec<Vec<u8>> {
+    let mut entries = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let (entry, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+        entries.push(entry.to_vec());
+        rest = after;
+    }
+    assert_eq!(rest, [0; 0], "it is cut off");
+    entries
 }
 
 /// Compares every hash tile of every level with hashes computed from the leaves.

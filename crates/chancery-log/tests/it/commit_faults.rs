@@ -6,30 +6,37 @@ use chancery_log::memory::Fault::{self, CommittedUnknown, LostUnknown, NotCommit
 use chancery_log::{AppendError, IndexTerm};
 use chancery_tlog::leaf_hash;
 
-use crate::world::{TestLog, refused};
+use crate::world::{Kind, TestLog, refused};
+
+over_both_kinds! {
+    #[tokio::test] a_failed_commit_is_not_answered_and_loses_nothing,
+    #[tokio::test] two_failed_commits_in_a_row_are_not_answered_and_lose_nothing,
+    #[tokio::test] all_of_a_failed_batch_are_refused,
+    #[tokio::test] what_was_committed_without_an_answer_is_published_to_readers,
+    #[tokio::test] an_entry_is_found_by_its_terms,
+    #[tokio::test] a_database_that_is_away_refuses_and_what_is_published_stays_readable,
+}
 
 const FAULTS: [Fault; 3] = [NotCommitted, CommittedUnknown, LostUnknown];
 
 /// Sizes from which a batch of one ends within, at the end of, and after a tile.
 const SIZES: [usize; 4] = [0, 5, 255, 256];
 
-#[tokio::test]
-async fn a_failed_commit_is_not_answered_and_loses_nothing() {
+async fn a_failed_commit_is_not_answered_and_loses_nothing(kind: Kind) {
     for fault in FAULTS {
         for size in SIZES {
-            fail_and_recover(size, &[fault], Then::GoOn).await;
-            fail_and_recover(size, &[fault], Then::Reopen).await;
+            fail_and_recover(kind, size, &[fault], Then::GoOn).await;
+            fail_and_recover(kind, size, &[fault], Then::Reopen).await;
         }
     }
 }
 
-#[tokio::test]
-async fn two_failed_commits_in_a_row_are_not_answered_and_lose_nothing() {
+async fn two_failed_commits_in_a_row_are_not_answered_and_lose_nothing(kind: Kind) {
     for first in FAULTS {
         for second in FAULTS {
             for size in SIZES {
-                fail_and_recover(size, &[first, second], Then::GoOn).await;
-                fail_and_recover(size, &[first, second], Then::Reopen).await;
+                fail_and_recover(kind, size, &[first, second], Then::GoOn).await;
+                fail_and_recover(kind, size, &[first, second], Then::Reopen).await;
             }
         }
     }
@@ -43,8 +50,8 @@ enum Then {
 }
 
 /// Appends to a log of `size` entries while commits fail in a row, and then once more.
-async fn fail_and_recover(size: usize, faults: &[Fault], then: Then) {
-    let mut log = TestLog::of_size(size).await;
+async fn fail_and_recover(kind: Kind, size: usize, faults: &[Fault], then: Then) {
+    let mut log = TestLog::of(kind, size).await;
     log.world.memory.fail_next(faults);
     for _ in faults {
         let refusal = refused(&log).await;
@@ -64,9 +71,8 @@ async fn fail_and_recover(size: usize, faults: &[Fault], then: Then) {
     log.check_log().await;
 }
 
-#[tokio::test]
-async fn all_of_a_failed_batch_are_refused() {
-    let log = TestLog::of_size(3).await;
+async fn all_of_a_failed_batch_are_refused(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     log.world.memory.fail_next(&[CommittedUnknown]);
     log.store.gate.close();
     let first = log.spawn_append();
@@ -82,9 +88,8 @@ async fn all_of_a_failed_batch_are_refused() {
     assert_eq!(log.check_log().await.leaves.len(), 6);
 }
 
-#[tokio::test]
-async fn what_was_committed_without_an_answer_is_published_to_readers() {
-    let log = TestLog::of_size(3).await;
+async fn what_was_committed_without_an_answer_is_published_to_readers(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     log.world.memory.fail_next(&[CommittedUnknown]);
     refused(&log).await;
     assert_eq!(log.status().tree.tree_size, 3);
@@ -92,19 +97,19 @@ async fn what_was_committed_without_an_answer_is_published_to_readers() {
     log.check_log().await;
 }
 
-#[tokio::test]
-async fn an_entry_is_found_by_its_terms() {
-    let log = TestLog::new().await;
+async fn an_entry_is_found_by_its_terms(kind: Kind) {
+    let log = TestLog::of(kind, 0).await;
     let term = |value: &str| IndexTerm {
         name: "serial",
         value: value.to_owned(),
     };
     log.world.memory.fail_next(&[NotCommitted]);
-    let leaf = Box::new(log.world.leaf());
+    let leaf = Box::new(log.world.any_leaf());
     log.append(leaf.clone(), vec![term("aa")])
         .await
         .unwrap_err();
-    log.append(leaf.clone(), vec![term("bb")]).await.unwrap();
+    log.append(leaf, vec![term("bb")]).await.unwrap();
+    let leaf = Box::new(log.world.any_leaf());
     let sequenced = log.append(leaf, vec![]).await.unwrap();
     let leaf_hash = IndexTerm::leaf_hash(&leaf_hash(sequenced.merkle_leaf()));
     let terms = log.world.memory.state().terms.clone();
@@ -112,9 +117,8 @@ async fn an_entry_is_found_by_its_terms() {
     assert_eq!(terms[2..], [(leaf_hash, 1)]);
 }
 
-#[tokio::test]
-async fn a_database_that_is_away_refuses_and_what_is_published_stays_readable() {
-    let log = TestLog::of_size(3).await;
+async fn a_database_that_is_away_refuses_and_what_is_published_stays_readable(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     log.store.away.store(true, SeqCst);
     for _ in 0..3 {
         refused(&log).await;

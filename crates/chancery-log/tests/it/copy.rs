@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chancery_log::copy::{CopyError, Copying, Side, recompute};
 use chancery_log::memory::{Fault, MemoryStore, State};
-use chancery_log::{Delivery, EncodedLeaf, Head, IndexTerm, IssuerCertificate, Leaf, LogReader};
+use chancery_log::{
+    Delivery, EncodedLeaf, Form, Head, IndexTerm, IssuerCertificate, Leaf, LogReader,
+};
 use chancery_tlog::ct::{Entry, LeafIndex, PrecertEntry};
 use chancery_tlog::{Hash, TreeHead};
 
@@ -87,7 +89,8 @@ async fn copy_watched(
         deliveries: Some(source),
         target,
         to,
-        terms: &terms,
+        form: Form::StaticCt,
+        terms: &|leaf| terms(leaf.certificate()?.entry()),
         progress,
     };
     copying.run().await
@@ -123,7 +126,7 @@ async fn a_copy_has_the_same_bytes_and_times_and_the_log_goes_on_from_it() {
     let begun = copy_watched(source, &copied, to, &progress).await.unwrap();
     assert_eq!(begun.tree, TreeHead::EMPTY);
     assert_whole(&copied, source);
-    recompute(&copied, &to.tree).await.unwrap();
+    recompute(&copied, Form::StaticCt, &to.tree).await.unwrap();
     let seen = seen.into_inner().unwrap();
     assert!(seen.len() >= 3 && seen.is_sorted() && seen.last() == Some(&SIZE));
 
@@ -235,7 +238,7 @@ async fn a_byte_that_is_wrong_is_refused_before_its_batch_is_written() {
             |s| *s.entries[5_000].last_mut().unwrap() ^= 1,
             "which neither log has",
         ),
-        (|s| s.entries[5_000].push(0), "1 bytes follow it"),
+        (|s| s.entries[5_000].push(0), "it is followed by 1 bytes"),
         (
             |s| s.deliveries.get_mut(&5_000).unwrap().sha256[0] ^= 1,
             "digest",

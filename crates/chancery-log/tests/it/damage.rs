@@ -4,7 +4,16 @@ use chancery_log::PublishedLog as _;
 use chancery_log::memory::Fault::NotCommitted;
 use chancery_log::{AppendError, OpenLogError};
 
-use crate::world::{TestLog, refused};
+use crate::world::{Kind, TestLog, refused};
+
+over_both_kinds! {
+    #[tokio::test] a_damaged_right_edge_is_refused_by_a_new_process,
+    #[tokio::test] a_damaged_right_edge_is_refused_after_an_error,
+    #[tokio::test] a_lost_right_edge_is_refused,
+    #[tokio::test] a_running_process_writes_the_right_edge_anew,
+    #[tokio::test] a_stored_head_that_was_altered_is_refused,
+    #[tokio::test] lost_entries_are_not_served_as_shorter_tiles,
+}
 
 /// A log with partial tiles on two levels.
 const SIZE: usize = 300;
@@ -51,12 +60,11 @@ async fn check_not_opened(log: &TestLog, what: &str) {
     }
 }
 
-#[tokio::test]
-async fn a_damaged_right_edge_is_refused_by_a_new_process() {
+async fn a_damaged_right_edge_is_refused_by_a_new_process(kind: Kind) {
     for place in RIGHT_EDGE {
         let damages = DAMAGES.into_iter();
         for (what, damage) in damages.filter(|(what, _)| ![LONG, ODD].contains(what)) {
-            let log = TestLog::of_size(SIZE).await;
+            let log = TestLog::of(kind, SIZE).await;
             log.close().await;
             let whole = log.world.backup();
             damage(log.world.memory.state().tiles.get_mut(&place).unwrap());
@@ -70,11 +78,10 @@ async fn a_damaged_right_edge_is_refused_by_a_new_process() {
     }
 }
 
-#[tokio::test]
-async fn a_damaged_right_edge_is_refused_after_an_error() {
+async fn a_damaged_right_edge_is_refused_after_an_error(kind: Kind) {
     for place in RIGHT_EDGE {
         for (what, damage) in DAMAGES {
-            let log = TestLog::of_size(SIZE).await;
+            let log = TestLog::of(kind, SIZE).await;
             let whole = log.world.backup();
             damage(log.world.memory.state().tiles.get_mut(&place).unwrap());
             log.world.memory.fail_next(&[NotCommitted]);
@@ -88,10 +95,9 @@ async fn a_damaged_right_edge_is_refused_after_an_error() {
     }
 }
 
-#[tokio::test]
-async fn a_lost_right_edge_is_refused() {
+async fn a_lost_right_edge_is_refused(kind: Kind) {
     for place in RIGHT_EDGE {
-        let log = TestLog::of_size(SIZE).await;
+        let log = TestLog::of(kind, SIZE).await;
         log.world.memory.state().tiles.remove(&place);
         check_not_opened(&log, "lost").await;
         log.world.memory.fail_next(&[NotCommitted]);
@@ -100,28 +106,25 @@ async fn a_lost_right_edge_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_running_process_writes_the_right_edge_anew() {
+async fn a_running_process_writes_the_right_edge_anew(kind: Kind) {
     for place in RIGHT_EDGE {
-        let log = TestLog::of_size(SIZE).await;
+        let log = TestLog::of(kind, SIZE).await;
         log.world.memory.state().tiles.get_mut(&place).unwrap()[5] ^= 0x10;
         log.append_many(256).await;
         log.check_log().await;
     }
 }
 
-#[tokio::test]
-async fn a_stored_head_that_was_altered_is_refused() {
-    let log = TestLog::of_size(SIZE).await;
+async fn a_stored_head_that_was_altered_is_refused(kind: Kind) {
+    let log = TestLog::of(kind, SIZE).await;
     log.world.memory.state().head.tree.root_hash = chancery_tlog::leaf_hash(b"another");
     refused(&log).await;
     assert_eq!(log.world.stored_entries(), SIZE);
     check_not_opened(&log, "another root").await;
 }
 
-#[tokio::test]
-async fn lost_entries_are_not_served_as_shorter_tiles() {
-    let log = TestLog::of_size(SIZE).await;
+async fn lost_entries_are_not_served_as_shorter_tiles(kind: Kind) {
+    let log = TestLog::of(kind, SIZE).await;
     log.world.memory.state().entries.truncate(290);
     let data = chancery_tlog::TilePath::Data {
         index: 1,

@@ -13,24 +13,34 @@ use tokio::time::timeout;
 
 use crate::faulty::GuardFault::{self, AnswerLost, Unreachable};
 use crate::faulty::until;
-use crate::world::{TestLog, World, refused};
+use crate::world::{Kind, TestLog, World, refused};
+
+over_both_kinds! {
+    #[tokio::test] a_head_is_not_published_until_the_guard_has_been_asked,
+    #[tokio::test] readers_are_not_given_a_head_that_the_guard_has_not_seen,
+    #[tokio::test] readers_of_a_log_whose_guard_hangs_are_served_what_is_released_and_ask_once,
+    #[tokio::test] nothing_more_is_committed_while_the_last_batch_cannot_be_released,
+    #[tokio::test] a_key_that_cannot_be_reached_releases_nothing,
+    #[tokio::test] a_log_does_not_open_without_its_guard_or_its_key,
+    #[tokio::test] a_guard_that_moved_unheard_is_caught_up_with_by_the_proof,
+    #[tokio::test] a_reader_who_waited_for_a_newer_head_notices_that_the_database_went_back,
+}
 
 /// Far more than anything here takes that does not wait for ever.
 const FOR_EVER: Duration = Duration::from_secs(20);
 
-#[tokio::test]
-async fn a_head_is_not_published_until_the_guard_has_been_asked() {
+async fn a_head_is_not_published_until_the_guard_has_been_asked(kind: Kind) {
     for fault in [Unreachable, AnswerLost] {
-        fail_and_recover(&[fault]).await;
-        fail_and_recover(&[fault, Unreachable]).await;
-        fail_and_recover(&[fault, AnswerLost]).await;
-        fail_and_recover(&[fault, AnswerLost, Unreachable]).await;
+        fail_and_recover(kind, &[fault]).await;
+        fail_and_recover(kind, &[fault, Unreachable]).await;
+        fail_and_recover(kind, &[fault, AnswerLost]).await;
+        fail_and_recover(kind, &[fault, AnswerLost, Unreachable]).await;
     }
 }
 
 /// Appends while the guard fails in a row, and then once more.
-async fn fail_and_recover(faults: &[GuardFault]) {
-    let log = TestLog::of_size(3).await;
+async fn fail_and_recover(kind: Kind, faults: &[GuardFault]) {
+    let log = TestLog::of(kind, 3).await;
     let signed = log.world.released.lock().unwrap().heads_signed();
     log.guard.fail_next(faults);
     for _ in faults {
@@ -44,16 +54,13 @@ async fn fail_and_recover(faults: &[GuardFault]) {
     let sequenced = log.append_one().await.unwrap();
     assert!(log.status().halted.is_none());
     let audited = log.check_log().await;
-    assert_eq!(
-        audited.leaves.last().unwrap().leaf_index(),
-        sequenced.leaf_index()
-    );
+    let last = audited.leaves.len() as u64 - 1;
+    assert_eq!(last, sequenced.leaf_index().get());
     log.reopen().await.check_log().await;
 }
 
-#[tokio::test]
-async fn readers_are_not_given_a_head_that_the_guard_has_not_seen() {
-    let log = TestLog::of_size(3).await;
+async fn readers_are_not_given_a_head_that_the_guard_has_not_seen(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     let asked = log.guard.asked.lock().unwrap().len();
     log.guard.fail_next(&[Unreachable, Unreachable]);
     refused(&log).await;
@@ -75,10 +82,9 @@ async fn readers_are_not_given_a_head_that_the_guard_has_not_seen() {
     assert_eq!(log.check_log().await.leaves.len(), 4);
 }
 
-#[tokio::test]
-async fn readers_of_a_log_whose_guard_hangs_are_served_what_is_released_and_ask_once() {
+async fn readers_of_a_log_whose_guard_hangs_are_served_what_is_released_and_ask_once(kind: Kind) {
     for by_sequencer in [true, false] {
-        let log = TestLog::of_size(3).await;
+        let log = TestLog::of(kind, 3).await;
         let batch = by_sequencer.then(|| {
             log.guard.gate.close();
             log.spawn_append()
@@ -109,9 +115,8 @@ async fn readers_of_a_log_whose_guard_hangs_are_served_what_is_released_and_ask_
     }
 }
 
-#[tokio::test]
-async fn nothing_more_is_committed_while_the_last_batch_cannot_be_released() {
-    let log = TestLog::of_size(3).await;
+async fn nothing_more_is_committed_while_the_last_batch_cannot_be_released(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     log.guard.fail_next(&[Unreachable; 10]);
     for _ in 0..10 {
         refused(&log).await;
@@ -122,9 +127,8 @@ async fn nothing_more_is_committed_while_the_last_batch_cannot_be_released() {
     log.check_log().await;
 }
 
-#[tokio::test]
-async fn a_key_that_cannot_be_reached_releases_nothing() {
-    let log = TestLog::of_size(3).await;
+async fn a_key_that_cannot_be_reached_releases_nothing(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     log.signer.failing.store(2, SeqCst);
     for _ in 0..2 {
         let refusal = refused(&log).await;
@@ -135,9 +139,8 @@ async fn a_key_that_cannot_be_reached_releases_nothing() {
     log.check_log().await;
 }
 
-#[tokio::test]
-async fn a_log_does_not_open_without_its_guard_or_its_key() {
-    let log = TestLog::of_size(3).await;
+async fn a_log_does_not_open_without_its_guard_or_its_key(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     let world = log.world.clone();
     drop(log);
     let limits = PoolLimits::default();
@@ -167,9 +170,8 @@ async fn a_key_whose_signatures_no_client_could_read_is_refused() {
     );
 }
 
-#[tokio::test]
-async fn a_guard_that_moved_unheard_is_caught_up_with_by_the_proof() {
-    let log = TestLog::of_size(3).await;
+async fn a_guard_that_moved_unheard_is_caught_up_with_by_the_proof(kind: Kind) {
+    let log = TestLog::of(kind, 3).await;
     log.guard.asked.lock().unwrap().clear();
     log.guard.fail_next(&[AnswerLost]);
     refused(&log).await;
@@ -180,9 +182,8 @@ async fn a_guard_that_moved_unheard_is_caught_up_with_by_the_proof() {
     log.check_log().await;
 }
 
-#[tokio::test]
-async fn a_reader_who_waited_for_a_newer_head_notices_that_the_database_went_back() {
-    let log = TestLog::of_size(2).await;
+async fn a_reader_who_waited_for_a_newer_head_notices_that_the_database_went_back(kind: Kind) {
+    let log = TestLog::of(kind, 2).await;
     let earlier = log.world.backup();
     log.append_one().await.unwrap();
     let other = log.world.open().await.unwrap();

@@ -12,7 +12,7 @@ use chancery_log::memory::Fault::{self, CommittedUnknown, LostUnknown, NotCommit
 use proptest::prelude::*;
 
 use crate::faulty::GuardFault::{self, AnswerLost, Unreachable};
-use crate::world::{TestLog, World};
+use crate::world::{Kind, TestLog, World};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -107,15 +107,16 @@ impl History {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn no_history_of_faults_forks_the_log_or_loses_an_answer(
+        kind in prop::sample::select(vec![Kind::Issuance, Kind::Ledger]),
         steps in prop::collection::vec(step(), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let world = World::new();
+            let world = World::of(kind);
             let logs = [world.open().await.unwrap(), world.open().await.unwrap()];
             let mut history = History { logs, delivered: BTreeSet::new() };
             for step in steps {

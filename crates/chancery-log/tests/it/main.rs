@@ -7,6 +7,23 @@
     reason = "a test fails where one of these panics"
 )]
 
+/// Runs tests over a log of certificates and over a plain one, such as a ledger's.
+macro_rules! over_both_kinds {
+    ($(#[$attribute:meta] $test:ident),* $(,)?) => {
+        mod of_certificates {
+            $(#[$attribute] async fn $test() {
+                super::$test(crate::world::Kind::Issuance).await;
+            })*
+        }
+
+        mod of_a_ledger {
+            $(#[$attribute] async fn $test() {
+                super::$test(crate::world::Kind::Ledger).await;
+            })*
+        }
+    };
+}
+
 mod appends;
 mod audit;
 mod clock;

@@ -94,6 +94,13 @@ async fn who_reads_files_that_hang_keeps_nobody_from_the_database() {
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
     );
+    // All eight may be on their way to the file still; there is never a ninth.
+    let all_read = async {
+        while hanging.reading.load(SeqCst) < 8 {
+            yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), all_read).await.unwrap();
     assert_eq!(hanging.reading.load(SeqCst), 8);
     // A backup, say: it came without a place, and is not refused for the others' sake.
     let own = Arc::clone(&tiered);

@@ -8,7 +8,20 @@ use chancery_log::{AppendError, ReadError, ServerRun};
 use chancery_tlog::TreeHead;
 
 use crate::faulty::GuardFault;
-use crate::world::{TestLog, refused};
+use crate::world::{Kind, TestLog, refused};
+
+over_both_kinds! {
+    #[tokio::test] nothing_is_answered_on_a_database_that_went_back,
+    #[tokio::test] a_process_does_not_start_on_a_database_that_went_back,
+    #[tokio::test] readers_are_not_served_a_database_that_went_back,
+    #[tokio::test] a_lost_database_is_not_begun_anew,
+    #[tokio::test] a_database_that_comes_back_whole_is_taken_by_a_new_process,
+    #[tokio::test] a_fork_is_refused_at_every_size,
+    #[tokio::test] a_guard_behind_the_database_is_moved_with_a_proof,
+    #[tokio::test] a_standby_that_was_behind_is_noticed_before_anything_is_written_to_it,
+    #[tokio::test] a_server_that_was_started_again_with_all_it_had_is_taken,
+    #[tokio::test] a_new_server_waits_for_the_guard,
+}
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -25,8 +38,8 @@ fn check_reason(reason: &str, heads: &[&TreeHead]) {
 }
 
 /// Appends `count` entries to a log that was put back from 9 entries to 5, `later`.
-async fn append_after_rollback(later: Duration, count: usize) {
-    let log = TestLog::of_size(5).await;
+async fn append_after_rollback(kind: Kind, later: Duration, count: usize) {
+    let log = TestLog::of(kind, 5).await;
     let backup = log.world.backup();
     log.append_many(4).await;
     let released = log.status().tree;
@@ -56,19 +69,17 @@ async fn append_after_rollback(later: Duration, count: usize) {
     check_reason(&log.world.refusal_to_open().await, &[&released]);
 }
 
-#[tokio::test]
-async fn nothing_is_answered_on_a_database_that_went_back() {
+async fn nothing_is_answered_on_a_database_that_went_back(kind: Kind) {
     // Within the same millisecond, or with a slow clock, the times of the lost heads come again.
     for later in [Duration::ZERO, Duration::from_millis(3), HOUR] {
         for count in [1, 4, 5, 20] {
-            append_after_rollback(later, count).await;
+            append_after_rollback(kind, later, count).await;
         }
     }
 }
 
-#[tokio::test]
-async fn a_process_does_not_start_on_a_database_that_went_back() {
-    let log = TestLog::of_size(5).await;
+async fn a_process_does_not_start_on_a_database_that_went_back(kind: Kind) {
+    let log = TestLog::of(kind, 5).await;
     let (backup, old) = (log.world.backup(), log.status().tree);
     log.append_many(4).await;
     log.close().await;
@@ -80,9 +91,8 @@ async fn a_process_does_not_start_on_a_database_that_went_back() {
     assert_eq!(log.world.guard().read().await.unwrap(), released);
 }
 
-#[tokio::test]
-async fn readers_are_not_served_a_database_that_went_back() {
-    let log = TestLog::of_size(5).await;
+async fn readers_are_not_served_a_database_that_went_back(kind: Kind) {
+    let log = TestLog::of(kind, 5).await;
     let (backup, old) = (log.world.backup(), log.status().tree);
     log.append_many(4).await;
     let released = log.status().tree;
@@ -92,18 +102,16 @@ async fn readers_are_not_served_a_database_that_went_back() {
     check_reason(&log.status().halted.unwrap(), &[&old, &released]);
 }
 
-#[tokio::test]
-async fn a_lost_database_is_not_begun_anew() {
-    let log = TestLog::of_size(5).await;
+async fn a_lost_database_is_not_begun_anew(kind: Kind) {
+    let log = TestLog::of(kind, 5).await;
     log.world.restore(&Default::default());
     assert!(matches!(refused(&log).await, AppendError::Halted(_)));
     log.world.restore(&Default::default());
     log.world.refusal_to_open().await;
 }
 
-#[tokio::test]
-async fn a_database_that_comes_back_whole_is_taken_by_a_new_process() {
-    let log = TestLog::of_size(5).await;
+async fn a_database_that_comes_back_whole_is_taken_by_a_new_process(kind: Kind) {
+    let log = TestLog::of(kind, 5).await;
     let backup = log.world.backup();
     log.append_many(4).await;
     let whole = log.world.backup();
@@ -117,18 +125,17 @@ async fn a_database_that_comes_back_whole_is_taken_by_a_new_process() {
     assert_eq!(log.check_log().await.leaves.len(), 10);
 }
 
-#[tokio::test]
-async fn a_fork_is_refused_at_every_size() {
+async fn a_fork_is_refused_at_every_size(kind: Kind) {
     for later in [Duration::ZERO, HOUR] {
         for (ours, theirs) in [(4, 4), (4, 1), (4, 9), (4, 300), (252, 251), (300, 300)] {
-            check_fork(ours, theirs, later).await;
+            check_fork(kind, ours, theirs, later).await;
         }
     }
 }
 
 /// Swaps the database for one that went its own way from 5 entries on, at the same time or `later`.
-async fn check_fork(ours: usize, theirs: usize, later: Duration) {
-    let log = TestLog::of_size(5).await;
+async fn check_fork(kind: Kind, ours: usize, theirs: usize, later: Duration) {
+    let log = TestLog::of(kind, 5).await;
     let other = log.world.fork().await.open().await.unwrap();
     log.append_many(ours).await;
     log.world.tick(later);
@@ -147,9 +154,8 @@ async fn check_fork(ours: usize, theirs: usize, later: Duration) {
     check_reason(reason, &[&log.status().tree]);
 }
 
-#[tokio::test]
-async fn a_guard_behind_the_database_is_moved_with_a_proof() {
-    let log = TestLog::of_size(5).await;
+async fn a_guard_behind_the_database_is_moved_with_a_proof(kind: Kind) {
+    let log = TestLog::of(kind, 5).await;
     let guard = *log.world.memory_guard().0.lock().unwrap();
     log.append_many(300).await;
     log.close().await;
@@ -170,8 +176,8 @@ fn server_run(started_us: i64, connection: u64) -> ServerRun {
 
 /// Two processes; the first knows 5 entries only when its database server is another one, which
 /// lacks what the second has released meanwhile.
-async fn fail_over_to_a_stale_standby(run: ServerRun) -> (TestLog, TreeHead) {
-    let log = TestLog::of_size(5).await;
+async fn fail_over_to_a_stale_standby(kind: Kind, run: ServerRun) -> (TestLog, TreeHead) {
+    let log = TestLog::of(kind, 5).await;
     *log.store.server_run.lock().unwrap() = Some(server_run(1, 1));
     log.append_one().await.unwrap();
     let standby = log.world.backup();
@@ -182,10 +188,9 @@ async fn fail_over_to_a_stale_standby(run: ServerRun) -> (TestLog, TreeHead) {
     (log, other.status().tree)
 }
 
-#[tokio::test]
-async fn a_standby_that_was_behind_is_noticed_before_anything_is_written_to_it() {
+async fn a_standby_that_was_behind_is_noticed_before_anything_is_written_to_it(kind: Kind) {
     for run in [server_run(2, 1), server_run(1, 2)] {
-        let (log, released) = fail_over_to_a_stale_standby(run).await;
+        let (log, released) = fail_over_to_a_stale_standby(kind, run).await;
         let refusal = refused(&log).await;
         let AppendError::Halted(reason) = &refusal else {
             panic!("{refusal}");
@@ -196,9 +201,8 @@ async fn a_standby_that_was_behind_is_noticed_before_anything_is_written_to_it()
     }
 }
 
-#[tokio::test]
-async fn a_server_that_was_started_again_with_all_it_had_is_taken() {
-    let log = TestLog::of_size(5).await;
+async fn a_server_that_was_started_again_with_all_it_had_is_taken(kind: Kind) {
+    let log = TestLog::of(kind, 5).await;
     for run in 1..4 {
         *log.store.server_run.lock().unwrap() = Some(server_run(run, 1));
         let other = log.world.open().await.unwrap();
@@ -209,9 +213,8 @@ async fn a_server_that_was_started_again_with_all_it_had_is_taken() {
     assert_eq!(log.check_log().await.leaves.len(), 5 + 3 * 4);
 }
 
-#[tokio::test]
-async fn a_new_server_waits_for_the_guard() {
-    let log = TestLog::of_size(5).await;
+async fn a_new_server_waits_for_the_guard(kind: Kind) {
+    let log = TestLog::of(kind, 5).await;
     *log.store.server_run.lock().unwrap() = Some(server_run(1, 1));
     log.guard.fail_next(&[GuardFault::Unreachable]);
     assert!(matches!(refused(&log).await, AppendError::Unavailable(_)));

@@ -7,6 +7,7 @@ use chancery_log::memory::Fault::CommittedUnknown;
 use chancery_tlog::TilePath;
 use chancery_tlog::ct::TileLeaf;
 
+use crate::audit::AuditedLeaf;
 use crate::faulty::GuardFault::Unreachable;
 use crate::world::{TestLog, refused};
 
@@ -25,7 +26,8 @@ fn hashes(level: u8, index: u64, width: u16) -> TilePath {
 #[tokio::test]
 async fn every_width_up_to_the_published_tree_is_served_and_none_beyond() {
     let log = TestLog::of_size(256 + 70).await;
-    let whole: Vec<TileLeaf> = log.check_log().await.leaves;
+    let whole = log.check_log().await.leaves;
+    let whole: Vec<_> = whole.into_iter().map(AuditedLeaf::of_issuance).collect();
     for (index, published) in [(0, 256), (1, 70), (2, 0)] {
         for width in 1..=256 {
             let tile = log.tile(data(index, width)).await.unwrap();

@@ -15,11 +15,11 @@ use chancery_log::clock::{Clock, FixedClock, from_unix_ms, unix_ms};
 use chancery_log::guard::FileGuard;
 use chancery_log::memory::{MemoryStore, State};
 use chancery_log::{
-    AppendError, Guard, Log, LogKeys, LogParts, LogStore, OpenLogError, PoolLimits, PublishError,
-    Sequenced, Witnesses,
+    AppendError, EncodedLeaf, Guard, Leaf, Log, LogKeys, LogParts, LogStore, OpenLogError,
+    PoolLimits, PublishError, Sequenced, Witnesses,
 };
-use chancery_tlog::ct::PrecertEntry;
-use chancery_tlog::{Origin, TreeHead};
+use chancery_tlog::ct::{LeafIndex, PrecertEntry};
+use chancery_tlog::{Hash, Origin, TreeHead, leaf_hash};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -31,9 +31,54 @@ pub(crate) const ORIGIN: &str = "log.example/ct/2027";
 /// When the clock of every world is put to first: some time in 2027.
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
 
+/// What kind of log a world has. Whatever fails, the same holds of both.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// A log of issued certificates.
+    Issuance,
+    /// A plain log, such as a ledger's.
+    Ledger,
+}
+
+impl Kind {
+    fn key_type(self) -> KeyType {
+        match self {
+            Self::Issuance => KeyType::P256,
+            Self::Ledger => KeyType::Ed25519,
+        }
+    }
+}
+
+/// An entry as the log's kind has them.
+#[derive(Clone, Debug)]
+pub(crate) enum TestLeaf {
+    Issuance(PrecertEntry),
+    Ledger(Vec<u8>),
+}
+
+impl Leaf for TestLeaf {
+    fn encode(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> EncodedLeaf {
+        match self {
+            Self::Issuance(entry) => entry.encode(leaf_index, timestamp_ms),
+            Self::Ledger(body) => EncodedLeaf {
+                merkle_leaf: body.clone(),
+                tile_leaf: [&(body.len() as u16).to_be_bytes()[..], body].concat(),
+            },
+        }
+    }
+
+    fn only_once(&self) -> Option<Hash> {
+        match self {
+            Self::Issuance(_) => None,
+            Self::Ledger(body) => Some(leaf_hash(body)),
+        }
+    }
+}
+
 /// What outlives a process. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
+    kind: Kind,
     pub(crate) memory: MemoryStore,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) released: Arc<Mutex<Released>>,
@@ -54,13 +99,19 @@ enum GuardPlace {
 impl World {
     /// Makes a world with an empty log and a guard in memory.
     pub(crate) fn new() -> Self {
+        Self::of(Kind::Issuance)
+    }
+
+    /// Makes a world with an empty log of a kind and a guard in memory.
+    pub(crate) fn of(kind: Kind) -> Self {
         Self {
+            kind,
             memory: MemoryStore::default(),
             clock: Arc::new(FixedClock::at(from_unix_ms(START_MS))),
             released: Arc::default(),
             begins_ms: 0,
             guard: GuardPlace::Memory(MemoryGuard::default()),
-            key: Arc::new(LocalKey::generate(KeyType::P256).unwrap()),
+            key: Arc::new(LocalKey::generate(kind.key_type()).unwrap()),
             witness_key: Arc::new(LocalKey::generate(KeyType::Ed25519).unwrap()),
             witnesses: None,
             next_leaf: Arc::default(),
@@ -68,12 +119,12 @@ impl World {
     }
 
     /// Makes a world with an empty log and a guard in a file, which each process opens for itself.
-    pub(crate) fn with_file_guard() -> Self {
+    pub(crate) fn with_file_guard(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         FileGuard::create(&folder.path().join("guard")).unwrap();
         Self {
             guard: GuardPlace::File(Arc::new(folder)),
-            ..Self::new()
+            ..Self::of(kind)
         }
     }
 
@@ -114,9 +165,14 @@ impl World {
             origin: Origin::parse(ORIGIN).unwrap(),
             store: Arc::clone(&store) as Arc<dyn LogStore>,
             guard: Arc::clone(&guard) as Arc<dyn Guard>,
-            keys: LogKeys::Issuance {
-                signer: Arc::clone(&signer) as Arc<dyn Signer>,
-                witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
+            keys: match self.kind {
+                Kind::Issuance => LogKeys::Issuance {
+                    signer: Arc::clone(&signer) as Arc<dyn Signer>,
+                    witness_signer: Arc::clone(&self.witness_key) as Arc<dyn Signer>,
+                },
+                Kind::Ledger => LogKeys::Plain {
+                    signer: Arc::clone(&signer) as Arc<dyn Signer>,
+                },
             },
             witnesses: self.witnesses.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
@@ -210,7 +266,18 @@ impl World {
         self.memory.state().entries.len()
     }
 
-    /// Makes an entry that no other is equal to.
+    /// Makes an entry of the log's kind that no other is equal to.
+    pub(crate) fn any_leaf(&self) -> TestLeaf {
+        match self.kind {
+            Kind::Issuance => TestLeaf::Issuance(self.leaf()),
+            Kind::Ledger => {
+                let number = self.next_leaf.fetch_add(1, SeqCst);
+                TestLeaf::Ledger(number.to_be_bytes().to_vec())
+            }
+        }
+    }
+
+    /// Makes a precertificate's entry that no other is equal to.
     pub(crate) fn leaf(&self) -> PrecertEntry {
         let number = self.next_leaf.fetch_add(1, SeqCst).to_be_bytes().to_vec();
         PrecertEntry::new([7; 32], number.clone(), number, vec![[9; 32]]).unwrap()
@@ -243,20 +310,27 @@ impl TestLog {
 
     /// Opens a log of `size` entries in a world of its own.
     pub(crate) async fn of_size(size: usize) -> Self {
-        let log = Self::new().await;
+        Self::of(Kind::Issuance, size).await
+    }
+
+    /// Opens a log of a kind and of `size` entries in a world of its own.
+    pub(crate) async fn of(kind: Kind, size: usize) -> Self {
+        let log = World::of(kind).open().await.unwrap();
         log.append_many(size).await;
         log
     }
 
     /// Appends a new entry, and checks and remembers the answer.
     pub(crate) async fn append_one(&self) -> Result<Sequenced, AppendError> {
-        let leaf = self.world.leaf();
+        let leaf = self.world.any_leaf();
         let sequenced = self.append(Box::new(leaf.clone()), Vec::new()).await?;
         self.world.released.lock().unwrap().answered(&sequenced);
-        let expected = leaf.merkle_tree_leaf(sequenced.leaf_index(), sequenced.timestamp_ms());
-        assert_eq!(sequenced.merkle_leaf(), expected);
-        let sct = self.sign_sct(&sequenced).await.unwrap();
-        verify_sct(&sct, &sequenced, self.key());
+        let expected = leaf.encode(sequenced.leaf_index(), sequenced.timestamp_ms());
+        assert_eq!(sequenced.merkle_leaf(), expected.merkle_leaf);
+        if self.world.kind == Kind::Issuance {
+            let sct = self.sign_sct(&sequenced).await.unwrap();
+            verify_sct(&sct, &sequenced, self.key());
+        }
         Ok(sequenced)
     }
 
@@ -271,7 +345,7 @@ impl TestLog {
         let mut appends = JoinSet::new();
         for _ in 0..count {
             let log = Arc::clone(&self.log);
-            let leaf = Box::new(self.world.leaf());
+            let leaf = Box::new(self.world.any_leaf());
             appends.spawn(async move { log.append(leaf, Vec::new()).await.unwrap() });
         }
         let mut places = HashSet::with_capacity(count);

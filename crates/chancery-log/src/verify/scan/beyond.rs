@@ -34,6 +34,7 @@ impl Scan<'_> {
         (self.terms, beyond) = ledger
             .compare(
                 store,
+                self.options.form,
                 &*contents,
                 &mut self.pace,
                 &mut self.findings,

@@ -54,6 +54,7 @@ impl Scan<'_> {
         let chunk = Arc::new(chunk);
         let mut looked = look(&self.looker, &chunk).await?;
         self.add_issuers(&mut looked).await?;
+        self.check_ties(&chunk, &mut looked).await?;
         for tile in looked.chunk_by(|a, b| a.leaf_index / TILE_WIDTH == b.leaf_index / TILE_WIDTH) {
             let index = tile.first().map_or(0, |entry| entry.leaf_index) / TILE_WIDTH;
             let place = usize::try_from(index - chunk.first / TILE_WIDTH).unwrap_or(usize::MAX);
@@ -83,6 +84,27 @@ impl Scan<'_> {
         }
         if self.source.store.is_none() && self.absent_tiles >= ABSENT_TILES {
             self.give_up();
+        }
+        Ok(())
+    }
+
+    /// Holds the entries with which nothing is wrong so far against what other logs have of them.
+    async fn check_ties(&self, chunk: &Chunk, looked: &mut [Looked]) -> Result<(), StoreError> {
+        let Some(contents) = &self.options.contents else {
+            return Ok(());
+        };
+        let sound = looked.iter().zip(&chunk.entries);
+        let sound = sound.filter(|(looked, _)| looked.wrong.is_none());
+        let sound = sound.filter_map(|(looked, entry)| {
+            let entry = entry.as_ref().ok()?;
+            Some((looked.leaf_index, entry.as_slice()))
+        });
+        let sound: Vec<_> = sound.collect();
+        for (leaf_index, wrong) in patiently(|| contents.check_ties(&sound)).await? {
+            let entry = looked.iter_mut().find(|e| e.leaf_index == leaf_index);
+            if let Some(entry) = entry {
+                entry.wrong = Some(wrong);
+            }
         }
         Ok(())
     }
@@ -171,8 +193,9 @@ impl Scan<'_> {
         loop {
             let size = tree.size();
             let chunk = self.source.chunk(size..size + CHUNK).await?;
-            let hashes = chunk.entries.iter().map_while(|entry| {
-                let leaf = parse(entry.as_ref().ok()?).ok()?;
+            let form = self.options.form;
+            let hashes = (size..).zip(&chunk.entries).map_while(|(index, entry)| {
+                let leaf = parse(form, index, entry.as_ref().ok()?).ok()?;
                 Some(leaf.leaf_hash())
             });
             let hashes: Vec<_> = hashes.collect();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chancery_log::memory::{MemoryStore, State};
 use chancery_log::verify::{Contents, Findings, Options, Report, verify_stored};
-use chancery_log::{Delivery, Head, IndexTerm};
-use chancery_tlog::ct::{Entry, PrecertEntry, TileLeaf};
+use chancery_log::{Delivery, Head, IndexTerm, StoredLeaf};
+use chancery_tlog::ct::{Entry, PrecertEntry};
 use chancery_tlog::{RightEdge, leaf_hash};
 use sha2::{Digest, Sha256};
 
@@ -21,8 +21,8 @@ pub(super) const SIZE: u64 = 700;
 pub(super) struct Numbered;
 
 impl Contents for Numbered {
-    fn check_entry(&self, leaf: &TileLeaf, issuer: Option<&[u8]>) -> Result<(), String> {
-        let Entry::Precert(entry) = leaf.entry() else {
+    fn check_entry(&self, _: u64, leaf: &StoredLeaf, issuer: Option<&[u8]>) -> Result<(), String> {
+        let Entry::Precert(entry) = leaf.certificate()?.entry() else {
             return Err("it is no precertificate".to_owned());
         };
         if issuer.is_some_and(|issuer| issuer != ISSUER) {
@@ -34,15 +34,15 @@ impl Contents for Numbered {
         }
     }
 
-    fn terms(&self, leaf: &TileLeaf) -> Result<Vec<IndexTerm>, String> {
-        let Entry::Precert(entry) = leaf.entry() else {
+    fn terms(&self, leaf: &StoredLeaf) -> Result<Vec<IndexTerm>, String> {
+        let Entry::Precert(entry) = leaf.certificate()?.entry() else {
             return Err("it is no precertificate".to_owned());
         };
         Ok(terms(entry.tbs()))
     }
 
-    fn check_delivery(&self, leaf: &TileLeaf, body: &[u8]) -> Result<(), String> {
-        match leaf.entry() {
+    fn check_delivery(&self, leaf: &StoredLeaf, body: &[u8]) -> Result<(), String> {
+        match leaf.certificate()?.entry() {
             Entry::Precert(entry) if body == [b"fin", entry.tbs()].concat() => Ok(()),
             _ => Err("it is not the entry's".to_owned()),
         }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_log::Form;
 use chancery_log::clock::{FixedClock, from_unix_ms};
 use chancery_log::memory::{MemoryStore, State};
 use chancery_log::verify::{Options, Round, Scrubber, verify_stored};
@@ -24,6 +25,7 @@ fn scrub(state: State) -> (MemoryStore, UnboundedReceiver<Round>, JoinHandle<()>
     let (ended, rounds) = unbounded_channel();
     let scrubber = Scrubber {
         log: Arc::new(store.clone()),
+        form: Form::StaticCt,
         contents: Arc::new(Numbered),
         clock: Arc::new(FixedClock::at(from_unix_ms(START_MS + 1_000_000))),
         entries_per_second: None,
