@@ -12,7 +12,6 @@
 
 mod chain;
 mod http_log;
-mod rate;
 mod roots;
 mod submission;
 mod submissions;

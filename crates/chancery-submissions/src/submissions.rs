@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use chancery_ca::EntryIndex;
 use chancery_log::{
-    AppendError, IndexTerm, Log, ReadError, Sct, SctError, Sequenced, with_reading_place,
+    AppendError, Budget, IndexTerm, Log, ReadError, Sct, SctError, Sequenced, with_reading_place,
 };
 use tokio::sync::{Semaphore, TryAcquireError};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::chain::{SubmittedChain, SubmittedKind};
-use crate::rate::Budget;
 use crate::roots::{ChainRefused, Roots};
 use crate::submission::Submission;
 
