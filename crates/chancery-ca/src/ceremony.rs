@@ -6,12 +6,8 @@
 use std::time::{Duration, SystemTime};
 
 use chancery_certs::CertificateChain;
-use chancery_keys::{Algorithm, LocalKey, Signer};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyUsagePurpose, SerialNumber,
-};
-use time::OffsetDateTime;
+use chancery_keys::{Algorithm, LocalKey, OwnCertificate, Signer};
+use rcgen::ExtendedKeyUsagePurpose;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a root lives: longer than any intermediate, and than most disks.
@@ -56,14 +52,12 @@ impl Ceremony<'_> {
         require_key_type(root)?;
         require_key_type(issuing)?;
 
-        let mut params = self.params(self.common_name, ROOT_LIFETIME);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+        let params = self.of(self.common_name, ROOT_LIFETIME).issuer_params(1);
         let root_certificate = params.self_signed(root)?;
         let root_issuer = rcgen::Issuer::new(params, root);
 
         let name = format!("{} intermediate", self.common_name);
-        let mut params = self.params(&name, INTERMEDIATE_LIFETIME);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let mut params = self.of(&name, INTERMEDIATE_LIFETIME).issuer_params(0);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
         params.use_authority_key_identifier_extension = true;
         let issuing_certificate = params.signed_by(issuing, &root_issuer)?;
@@ -75,27 +69,14 @@ impl Ceremony<'_> {
         CertificateChain::from_ders(ders).map_err(|e| CeremonyError::Chain(e.to_string()))
     }
 
-    fn params(&self, common_name: &str, lifetime: Duration) -> CertificateParams {
-        let mut params = CertificateParams::default();
-        let mut name = DistinguishedName::new();
-        name.push(DnType::OrganizationName, self.organization);
-        name.push(DnType::CommonName, common_name);
-        params.distinguished_name = name;
-        // A minute back: verifiers' clocks are not ours.
-        params.not_before = OffsetDateTime::from(self.now - Duration::from_secs(60));
-        params.not_after = OffsetDateTime::from(self.now + lifetime);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.key_identifier_method = KeyIdMethod::Sha256;
-        params.serial_number = Some(SerialNumber::from(serial()));
-        params
+    fn of<'a>(&'a self, common_name: &'a str, lifetime: Duration) -> OwnCertificate<'a> {
+        OwnCertificate {
+            organization: self.organization,
+            common_name,
+            now: self.now,
+            lifetime,
+        }
     }
-}
-
-/// Returns a positive serial number of 19 random octets (RFC 5280, 4.1.2.2).
-fn serial() -> Vec<u8> {
-    let mut octets: [u8; 19] = rand::random();
-    octets[0] = octets[0] & 0x7f | 0x40;
-    octets.to_vec()
 }
 
 fn require_key_type(key: &LocalKey) -> Result<(), CeremonyError> {

@@ -127,9 +127,9 @@ impl IssueError {
             Self::Append(AppendError::Closing) => ReasonCode::ShuttingDown,
             Self::Append(AppendError::Halted(_)) => ReasonCode::LogHalted,
             Self::Append(AppendError::PoolFull) | Self::Overloaded => ReasonCode::Overloaded,
-            Self::Append(AppendError::Ended | AppendError::Unavailable(_)) => {
-                ReasonCode::LogUnavailable
-            }
+            Self::Append(
+                AppendError::Ended | AppendError::AlreadyLogged | AppendError::Unavailable(_),
+            ) => ReasonCode::LogUnavailable,
             Self::Certify(e) if is_callers_fault(e) => ReasonCode::IdentityNotCertifiable,
             Self::Certify(CertifyError::IssuerNotValid { .. }) => ReasonCode::CaNotValid,
             Self::Certify(_) => ReasonCode::Internal,

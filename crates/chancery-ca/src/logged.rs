@@ -3,8 +3,8 @@
 
 use chancery_certs::{CertificateDetails, Outline, correspond, precert_tbs_of_final, signed_parts};
 use chancery_keys::{PublicKey, SignatureScheme};
-use chancery_log::IndexTerm;
 use chancery_log::verify::Contents;
+use chancery_log::{IndexTerm, StoredLeaf};
 use chancery_tlog::ct::{
     Entry, LogId, PrecertEntry, SignedCertificateTimestamp, TileLeaf, parse_sct_list,
 };
@@ -69,7 +69,8 @@ impl Contents for LoggedPrecertificates {
     /// Checks that a precertificate is the one whose to-be-signed part was logged, and was signed
     /// by the issuer that the entry names. Neither is covered by the Merkle tree. A certificate is;
     /// that its chain begins with its issuer is checked.
-    fn check_entry(&self, leaf: &TileLeaf, issuer: Option<&[u8]>) -> Result<(), String> {
+    fn check_entry(&self, _: u64, leaf: &StoredLeaf, issuer: Option<&[u8]>) -> Result<(), String> {
+        let leaf = leaf.certificate()?;
         let der = match leaf.entry() {
             Entry::Precert(entry) => {
                 check_hashed(entry)?;
@@ -91,14 +92,16 @@ impl Contents for LoggedPrecertificates {
         check_signature(der, &key)
     }
 
-    fn terms(&self, leaf: &TileLeaf) -> Result<Vec<IndexTerm>, String> {
+    fn terms(&self, leaf: &StoredLeaf) -> Result<Vec<IndexTerm>, String> {
+        let leaf = leaf.certificate()?;
         let terms = self.index.terms(leaf.entry());
         terms.map_err(|e| format!("it has no index terms: {e}"))
     }
 
     /// Checks that the certificate is the one that was announced, and that its SCT is good. That
     /// the CA's signature is good is told by the SHA-256 that was recorded when it was made.
-    fn check_delivery(&self, leaf: &TileLeaf, body: &[u8]) -> Result<(), String> {
+    fn check_delivery(&self, leaf: &StoredLeaf, body: &[u8]) -> Result<(), String> {
+        let leaf = leaf.certificate()?;
         let Entry::Precert(entry) = leaf.entry() else {
             return Err("the entry is a certificate, and announces none".to_owned());
         };
