@@ -3,10 +3,8 @@
 use std::ops::Range;
 
 use async_trait::async_trait;
-use chancery_log::export::Form;
 use chancery_log::published_files::{MAX_CHECKPOINT, MAX_DATA_TILE, MAX_HASH_TILE, MAX_ISSUER};
-use chancery_log::{Head, LogReader, StoreError};
-use chancery_tlog::ct::TileLeaf;
+use chancery_log::{Form, Head, LogReader, StoreError};
 use chancery_tlog::{Hash, TILE_WIDTH, TileId, TilePath, tile_width_at};
 
 use crate::fetch::{FetchError, Fetcher};
@@ -132,20 +130,9 @@ fn of_fetch(error: FetchError) -> StoreError {
 fn split(form: Form, mut bytes: &[u8], count: usize) -> Result<Vec<Vec<u8>>, String> {
     let mut entries = Vec::with_capacity(count);
     for number in 0..count {
-        let cut_off = || format!("end within the one numbered {number}");
-        let (entry, rest) = match form {
-            Form::StaticCt => {
-                let (_, rest) = TileLeaf::parse(bytes)
-                    .map_err(|e| format!("cannot be read from number {number} on: {e}"))?;
-                let (entry, _) = bytes.split_at(bytes.len() - rest.len());
-                (entry, rest)
-            }
-            Form::TlogTiles => {
-                let (length, rest) = bytes.split_first_chunk().ok_or_else(cut_off)?;
-                let length = usize::from(u16::from_be_bytes(*length));
-                rest.split_at_checked(length).ok_or_else(cut_off)?
-            }
-        };
+        let (entry, rest) = form
+            .split_first(bytes)
+            .map_err(|wrong| format!("are damaged: the one numbered {number} {wrong}"))?;
         entries.push(entry.to_vec());
         bytes = rest;
     }
@@ -209,7 +196,7 @@ mod tests {
     fn bundles_are_split_by_their_lengths() {
         let bundle = b"\0\x03abc\0\0\0\x01x\0\x09rest";
         let entries = split(Form::TlogTiles, bundle, 3).unwrap();
-        assert_eq!(entries, [&b"abc"[..], b"", b"x"]);
+        assert_eq!(entries, [&b"\0\x03abc"[..], b"\0\0", b"\0\x01x"]);
         assert!(split(Form::TlogTiles, bundle, 4).is_err());
         assert!(split(Form::TlogTiles, b"\0", 1).is_err());
         assert!(split(Form::StaticCt, bundle, 1).is_err());
