@@ -78,8 +78,17 @@ pub struct Instance {
     pub logs: Vec<RecordedLog>,
     /// Its ledgers, oldest first.
     pub ledgers: Vec<RecordedLog>,
+    /// The chains of its timestamp authority, those known longest first.
+    pub timestamp_chains: Vec<RecordedTimestampChain>,
     /// What kind of copy the database is; `None` if it is the installation's own.
     pub copy: Option<CopyState>,
+}
+
+impl Instance {
+    /// Returns the logs of every kind: those of issued certificates, then the ledgers.
+    pub fn every_log(&self) -> impl Iterator<Item = &RecordedLog> {
+        self.logs.iter().chain(&self.ledgers)
+    }
 }
 
 /// What kind of copy of an installation's database a database is. Nobody may issue from one: the
@@ -138,6 +147,39 @@ pub enum LogKind {
     /// Signatures over artifacts (c2sp.org/tlog-tiles). Of its record, `log_id` is the whole hash of
     /// its note key, and both keys are that one.
     Ledger,
+}
+
+/// A chain of the timestamp authority, as it is recorded. Timestamps can be verified only as long as
+/// somebody has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RecordedTimestampChain {
+    /// A DER sequence of its certificates: the one that signs first, the root last.
+    pub certificates: Vec<u8>,
+    /// When it was recorded, in milliseconds since the Unix epoch.
+    pub recorded_ms: u64,
+    /// Since when the installation stamps with it, in milliseconds since the Unix epoch; `None` if it
+    /// did not yet.
+    pub begins_ms: Option<u64>,
+    /// Timestamps of a later time do not count, in milliseconds since the Unix epoch.
+    pub ends_ms: Option<u64>,
+}
+
+/// Whether the installation stamps with a chain.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StampWith {
+    /// It did already.
+    InUse,
+    /// It does from now on, and is the first.
+    First,
+    /// It does from now on, instead of another.
+    TookOver,
+    /// It does not: the chain is not recorded, and another one is in use, or was.
+    Unknown,
+    /// It does no more: the chain has got an end.
+    Ended {
+        /// In milliseconds since the Unix epoch.
+        ends_ms: u64,
+    },
 }
 
 /// A ledger, to be recorded.
@@ -269,6 +311,32 @@ impl NewLog {
         let name = &self.name;
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
+    }
+}
+
+impl RecordedTimestampChain {
+    /// Tells whether it is the one that the installation stamps with.
+    pub fn is_in_use(&self) -> bool {
+        self.begins_ms.is_some() && self.ends_ms.is_none()
+    }
+}
+
+impl StampWith {
+    /// Tells what [`Store::stamp_with`](crate::Store::stamp_with) would answer for a chain, by all
+    /// that are recorded.
+    pub fn judge(recorded: &[RecordedTimestampChain], certificates: &[u8]) -> Self {
+        let first = recorded.iter().all(|chain| chain.begins_ms.is_none());
+        let same = |chain: &&RecordedTimestampChain| chain.certificates == certificates;
+        match recorded.iter().find(same) {
+            Some(chain) => match (chain.ends_ms, chain.begins_ms) {
+                (Some(ends_ms), _) => Self::Ended { ends_ms },
+                (None, Some(_)) => Self::InUse,
+                (None, None) if first => Self::First,
+                (None, None) => Self::TookOver,
+            },
+            None if first => Self::First,
+            None => Self::Unknown,
+        }
     }
 }
 

@@ -30,12 +30,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
 use chancery_tlog::TreeHead;
+use chancery_trust::store::TrustStore;
 
 pub use error::{AddLogError, ConnectError, CreateError, DurabilityError, SchemaError};
 pub use guard::{DatabaseGuard, GuardDatabaseError, OpenDatabaseGuardError, Separation};
 pub use instance::{
     CopyState, Instance, LogKind, NewInstance, NewLedger, NewLog, NextLog, Purpose, Readers,
-    RecordedLog,
+    RecordedLog, RecordedTimestampChain, StampWith,
 };
 pub use server::{DatabaseServer, ServerChange};
 pub use url::{DatabaseUrl, DatabaseUrlError};
@@ -57,8 +58,9 @@ pub enum Access {
     ReadWrite,
     /// Reading, also while another process writes, and from a standby. Whatever writes fails.
     ReadOnly,
-    /// Reading, and [`Store::add_log`]: in an SQLite file also while another process has it. That
-    /// one goes on to write the heads of logs, which adding one leaves alone.
+    /// Reading, [`Store::add_log`], [`Store::trust`] and [`Store::record_timestamp_chain`]: in an
+    /// SQLite file also while another process has it. That one goes on to write the heads of logs,
+    /// which these leave alone.
     AddLog,
 }
 
@@ -78,6 +80,13 @@ pub struct UsedToken {
     pub digest: [u8; 32],
     /// When the token is refused anyway, in milliseconds since the Unix epoch.
     pub expires_ms: u64,
+}
+
+/// Every version of the trust metadata, and all documents.
+#[derive(Clone, Debug)]
+struct TrustHistory {
+    metadata: Vec<(String, i64, Vec<u8>)>,
+    documents: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// An open database.
@@ -108,6 +117,7 @@ trait Database: Send + Sync {
     async fn finish_copy(&self, state: CopyState) -> Result<bool, StoreError>;
     async fn add_log(&self, next: &NextLog) -> Result<i64, AddLogError>;
     async fn add_ledger(&self, new: &NewLedger) -> Result<i64, AddLogError>;
+    async fn end_ledger(&self, log: i64, ends_ms: u64) -> Result<bool, StoreError>;
     async fn retire_log(&self, log: i64, now_ms: u64) -> Result<bool, StoreError>;
     async fn retire_ended_log(
         &self,
@@ -127,6 +137,21 @@ trait Database: Send + Sync {
     async fn put_used_tokens(&self, tokens: &[UsedToken]) -> Result<(), StoreError>;
     async fn seal(&self) -> Result<(), StoreError>;
     fn log_store(&self, log: i64, binding: Option<u64>) -> Arc<dyn LogStore>;
+    async fn record_timestamp_chain(
+        &self,
+        certificates: &[u8],
+        ends_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<(), StoreError>;
+    async fn stamp_with(
+        &self,
+        certificates: &[u8],
+        now_ms: u64,
+        until_ms: u64,
+    ) -> Result<StampWith, StoreError>;
+    fn trust(&self) -> Arc<dyn TrustStore>;
+    async fn trust_history(&self) -> Result<TrustHistory, StoreError>;
+    async fn put_trust_history(&self, history: &TrustHistory) -> Result<(), StoreError>;
     async fn close(&self);
 }
 
@@ -231,6 +256,12 @@ impl Store {
         self.database.add_log(&next).await
     }
 
+    /// Ends a ledger: it takes no entries of that time, in milliseconds since the Unix epoch, or later;
+    /// `false` if it has an end, or has such entries, or is no ledger. Another process may serve it.
+    pub async fn end_ledger(&self, log: i64, ends_ms: u64) -> Result<bool, StoreError> {
+        self.database.end_ledger(log, ends_ms).await
+    }
+
     /// Records an empty ledger, and returns its number.
     pub async fn add_ledger(&self, new: NewLedger) -> Result<i64, AddLogError> {
         if !new.log.has_usable_name() {
@@ -316,6 +347,45 @@ impl Store {
     /// had when `log` was read, and is not retired.
     pub fn bound_log_store(&self, log: &RecordedLog) -> Arc<dyn LogStore> {
         self.database.log_store(log.log, Some(log.binding))
+    }
+
+    /// Records a chain of the timestamp authority, as a DER sequence of its certificates, if it is not
+    /// recorded yet, and that it ends at `ends_ms` if it does not end earlier. An end is for ever: the
+    /// chain in use is so taken out of use. `now_ms` is now; both are in milliseconds since the Unix
+    /// epoch.
+    pub async fn record_timestamp_chain(
+        &self,
+        certificates: &[u8],
+        ends_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let database = &self.database;
+        let recorded = database.record_timestamp_chain(certificates, ends_ms, now_ms);
+        recorded.await
+    }
+
+    /// Makes a chain the one that the installation stamps with, if it is recorded and was never that,
+    /// or nothing was. The chain before it ends at `until_ms`. Of any number of calls at once with
+    /// different chains, one wins. Times are in milliseconds since the Unix epoch.
+    pub async fn stamp_with(
+        &self,
+        certificates: &[u8],
+        now_ms: u64,
+        until_ms: u64,
+    ) -> Result<StampWith, StoreError> {
+        let database = &self.database;
+        database.stamp_with(certificates, now_ms, until_ms).await
+    }
+
+    /// Returns where the trust metadata are.
+    pub fn trust(&self) -> Arc<dyn TrustStore> {
+        self.database.trust()
+    }
+
+    /// Adds to `other` every version of the trust metadata that it lacks.
+    pub async fn copy_trust_to(&self, other: &Self) -> Result<(), StoreError> {
+        let history = self.database.trust_history().await?;
+        other.database.put_trust_history(&history).await
     }
 
     /// Returns what tells this database from others.

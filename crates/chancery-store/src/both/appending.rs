@@ -1,12 +1,14 @@
 //! Appending a batch to a log: under the lock of its head, or in one statement where nobody else can
 //! write.
 
-use chancery_log::{Plan, PlanRefused, SequenceError, ServerRun, StoreError, Tip};
+use chancery_log::{
+    Batch, IndexTerm, Plan, PlanRefused, SequenceError, ServerRun, StoreError, Tip,
+};
 use chancery_tlog::{RightEdge, TileId, TreeHead};
 
 use super::log::Log;
 use super::lone::Lone;
-use super::write::{lock_head, write};
+use super::write::{lock_head, stored_values, write};
 use super::writers::{Loan, Written};
 use super::{Connection, SOLE_WRITER, sql, tiles};
 use crate::error::{connection_lost, store_error};
@@ -76,14 +78,22 @@ impl Log {
             database_time_ms: None,
             server_run: None,
         };
-        let (to, rows) = match plan(tip) {
-            Ok(batch) => (batch.head, Rows::of(batch, from.tree)),
+        let batch = match plan(tip) {
+            Ok(batch) => batch,
             Err(refused) => {
                 loan.wrote(written);
                 loan.give_back();
                 return Err(refused.into());
             }
         };
+        // Nobody else can write an entry in between, either.
+        let logged = self.already_logged(&mut loan, &batch).await?;
+        if !logged.is_empty() {
+            loan.wrote(written);
+            loan.give_back();
+            return Err(PlanRefused::AlreadyLogged { terms: logged }.into());
+        }
+        let (to, rows) = (batch.head, Rows::of(batch, from.tree));
         let rows = match Lone::of(rows) {
             Ok(lone) => {
                 let written = Written {
@@ -150,7 +160,28 @@ impl Log {
                 return Err(refused.into());
             }
         };
+        let logged = self.already_logged(&mut loan, &batch).await?;
+        if !logged.is_empty() {
+            loan.roll_back().await;
+            return Err(PlanRefused::AlreadyLogged { terms: logged }.into());
+        }
         self.write(loan, Rows::of(batch, from), ends_ms).await
+    }
+
+    /// Returns which leaves of a batch the log may have once only, and has: the terms that find them.
+    async fn already_logged(
+        &self,
+        loan: &mut Loan<'_>,
+        batch: &Batch,
+    ) -> Result<Vec<String>, SequenceError> {
+        if batch.only_once.is_empty() {
+            return Ok(Vec::new());
+        }
+        let terms = batch.only_once.iter().map(IndexTerm::leaf_hash);
+        let values: Vec<_> = terms.map(|term| term.value).collect();
+        let name = IndexTerm::LEAF_HASH;
+        let found = stored_values(loan.connection(), self.log, name, &values).await;
+        found.map_err(|e| SequenceError::NotCommitted(store_error(e)))
     }
 
     async fn write<'a>(

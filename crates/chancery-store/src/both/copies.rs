@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use super::logs::{self, Stretch};
 use super::used_tokens::begin;
 use super::writers::{Loan, Writers};
-use super::{Arguments, BEGIN, Connection, Driver, sql};
+use super::{Arguments, BEGIN, Connection, Driver, sql, timestamp_chains};
 use crate::Issuers;
 use crate::error::store_error;
 use crate::instance::{CopyState, Instance, NewLog, RecordedLog};
@@ -49,6 +49,9 @@ pub(super) async fn insert(
     }
     for log in of.logs.iter().chain(&of.ledgers) {
         insert_log(connection, log).await?;
+    }
+    for chain in &of.timestamp_chains {
+        timestamp_chains::insert(connection, chain).await?;
     }
     for Issuers { log, certificates } in issuers {
         for (fingerprint, der) in certificates {

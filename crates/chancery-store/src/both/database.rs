@@ -5,12 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chancery_log::{LogStore, StoreError};
 use chancery_tlog::TreeHead;
+use chancery_trust::store::TrustStore;
 use sha2::{Digest, Sha256};
 use sqlx::Executor;
 use sqlx::migrate::Migrator;
 
 use super::log::Log;
 use super::logs::{self, LogRow, Stretch};
+use super::timestamp_chains::{self, ChainRow};
+use super::trust::{self, Trust};
 use super::writers::Writers;
 use super::{
     BEGIN, Connection, Pool, copies, durability, endings, one_file, place, server, sql,
@@ -19,11 +22,11 @@ use super::{
 use crate::error::{AddLogError, CreateError, DurabilityError, SchemaError};
 use crate::guard::Place;
 use crate::instance::{
-    CopyState, Instance, LogKind, NewInstance, NewLedger, NextLog, Purpose, RecordedLog,
+    CopyState, Instance, LogKind, NewInstance, NewLedger, NextLog, Purpose, RecordedLog, StampWith,
 };
 use crate::limits::{COMMIT, OPERATION, within};
 use crate::server::ServerChange;
-use crate::{Issuers, UsedToken, migrate, rows};
+use crate::{Issuers, TrustHistory, UsedToken, migrate, rows};
 
 /// The number of the log that an installation begins with.
 const FIRST_LOG: i64 = 1;
@@ -89,11 +92,14 @@ impl crate::Database for Database {
             let copy = sqlx::query_scalar(sql::COPY)
                 .fetch_optional(&self.readers)
                 .await?;
-            Ok((instance, chain, logs, copy))
+            let stamping = sqlx::query_as(sql::TIMESTAMP_CHAINS)
+                .fetch_all(&self.readers)
+                .await?;
+            Ok((instance, chain, logs, copy, stamping))
         })
         .await
-        .and_then(|(instance, chain, logs, copy)| match instance {
-            Some(instance) => read_instance(instance, chain, logs, copy).map(Some),
+        .and_then(|(instance, chain, logs, copy, stamping)| match instance {
+            Some(instance) => read_instance(instance, chain, logs, copy, stamping).map(Some),
             None => Ok(None),
         })
     }
@@ -135,6 +141,10 @@ impl crate::Database for Database {
 
     async fn add_log(&self, next: &NextLog) -> Result<i64, AddLogError> {
         logs::add(&self.writers, next).await
+    }
+
+    async fn end_ledger(&self, log: i64, ends_ms: u64) -> Result<bool, StoreError> {
+        logs::end_ledger(&self.writers, log, ends_ms).await
     }
 
     async fn add_ledger(&self, new: &NewLedger) -> Result<i64, AddLogError> {
@@ -209,6 +219,39 @@ impl crate::Database for Database {
         })
     }
 
+    async fn record_timestamp_chain(
+        &self,
+        certificates: &[u8],
+        ends_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        timestamp_chains::record(&self.writers, certificates, ends_ms, now_ms).await
+    }
+
+    async fn stamp_with(
+        &self,
+        certificates: &[u8],
+        now_ms: u64,
+        until_ms: u64,
+    ) -> Result<StampWith, StoreError> {
+        timestamp_chains::stamp_with(&self.writers, certificates, now_ms, until_ms).await
+    }
+
+    fn trust(&self) -> Arc<dyn TrustStore> {
+        Arc::new(Trust {
+            readers: self.readers.clone(),
+            writers: Arc::clone(&self.writers),
+        })
+    }
+
+    async fn trust_history(&self) -> Result<TrustHistory, StoreError> {
+        trust::history(&self.readers).await
+    }
+
+    async fn put_trust_history(&self, history: &TrustHistory) -> Result<(), StoreError> {
+        trust::put_history(&self.writers, history).await
+    }
+
     async fn close(&self) {
         // A pool waits for its connections to come back, and one of them may wait for the server.
         let _ = tokio::time::timeout(OPERATION, self.readers.close()).await;
@@ -264,6 +307,7 @@ fn read_instance(
     chain: Vec<Vec<u8>>,
     logs: Vec<LogRow>,
     copy: Option<String>,
+    stamping: Vec<ChainRow>,
 ) -> Result<Instance, StoreError> {
     let recorded = logs.into_iter().map(logs::read);
     let recorded = recorded.collect::<Result<Vec<RecordedLog>, StoreError>>()?;
@@ -278,6 +322,10 @@ fn read_instance(
         chain,
         logs,
         ledgers,
+        timestamp_chains: stamping
+            .into_iter()
+            .map(timestamp_chains::read)
+            .collect::<Result<_, _>>()?,
         copy: copy.map(|state| CopyState::parse(&state)).transpose()?,
     })
 }

@@ -62,6 +62,34 @@ pub(super) async fn add_ledger(writers: &Writers, new: &NewLedger) -> Result<i64
     insert_with(writers, async |loan| insert_ledger(loan, new).await).await
 }
 
+/// Ends a ledger, and tells whether it had no end yet.
+pub(super) async fn end_ledger(
+    writers: &Writers,
+    log: i64,
+    ends_ms: u64,
+) -> Result<bool, StoreError> {
+    let (loan, ended) = tokio::time::timeout(BEFORE_COMMIT, async {
+        let mut loan = writers.lend().await?;
+        let access = writers.access();
+        let permit = permit_log_record(loan.connection(), access, true).await;
+        permit.map_err(store_error)?;
+        begin_on(&mut loan).await?;
+        let ended = sqlx::query(sql::END_LEDGER)
+            .bind(log)
+            .bind(ends_ms.cast_signed())
+            .execute(loan.connection())
+            .await;
+        let forbid = permit_log_record(loan.connection(), access, false).await;
+        forbid.map_err(store_error)?;
+        let ended = ended.map_err(store_error)?.rows_affected();
+        Ok::<_, StoreError>((loan, ended))
+    })
+    .await
+    .map_err(|_| timed_out(BEFORE_COMMIT))??;
+    within(COMMIT, loan.commit()).await?;
+    Ok(ended > 0)
+}
+
 async fn insert_with(
     writers: &Writers,
     insert: impl AsyncFnOnce(&mut Loan<'_>) -> Result<i64, AddLogError>,

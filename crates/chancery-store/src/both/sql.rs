@@ -212,6 +212,15 @@ pub(crate) const END_LOG: &str = "\
        SET ends_ms = $2
      WHERE log = $1 AND ends_ms IS NULL AND timestamp_ms < $2";
 
+/// Gives a ledger its end. Changes no row if it has one, or has entries of that time.
+pub(crate) const END_LEDGER: &str = "\
+    UPDATE log_head
+       SET ends_ms = $2
+     WHERE log = $1 AND ends_ms IS NULL AND timestamp_ms < $2
+       AND EXISTS (SELECT 1
+                     FROM log
+                    WHERE log.log = $1 AND kind = 'ledger')";
+
 /// Lets a log's entries name the issuers that another's may.
 pub(crate) const COPY_ISSUERS: &str = "\
     INSERT INTO log_issuer (log, fingerprint, der)
@@ -272,3 +281,83 @@ pub(crate) const INSERT_USED_TOKEN: &str = "\
     INSERT INTO used_token (digest, expires_ms)
     VALUES ($1, $2)
         ON CONFLICT (digest) DO NOTHING";
+
+/// The newest timestamp; one row, NULL if nothing was published.
+pub(crate) const NEWEST_TRUST: &str = "\
+    SELECT MAX(version)
+      FROM trust_metadata
+     WHERE role = 'timestamp'";
+
+/// Every root, and the newest of the other roles.
+pub(crate) const TRUST_METADATA: &str = "\
+    SELECT role, version, content
+      FROM trust_metadata AS any_version
+     WHERE role = 'root'
+        OR version = (SELECT MAX(version)
+                        FROM trust_metadata
+                       WHERE role = any_version.role)
+     ORDER BY role, version";
+
+/// Every document.
+pub(crate) const TRUST_DOCUMENTS: &str = "\
+    SELECT sha256, content
+      FROM trust_document";
+
+/// Adds metadata, unless another version of timestamp than this is the newest; nor the same version
+/// again.
+pub(crate) const INSERT_TRUST_METADATA: &str = "\
+    INSERT INTO trust_metadata (role, version, content)
+    SELECT $1, $2, $3
+     WHERE COALESCE((SELECT MAX(version)
+                       FROM trust_metadata
+                      WHERE role = 'timestamp'), 0) = $4
+        ON CONFLICT (role, version) DO NOTHING";
+
+/// Adds a document, which may be there.
+pub(crate) const INSERT_TRUST_DOCUMENT: &str = "\
+    INSERT INTO trust_document (sha256, content)
+    VALUES ($1, $2)
+        ON CONFLICT (sha256) DO NOTHING";
+
+/// All metadata, of every version.
+pub(crate) const TRUST_HISTORY: &str = "\
+    SELECT role, version, content
+      FROM trust_metadata
+     ORDER BY role, version";
+
+/// Adds metadata that another database has.
+pub(crate) const COPY_TRUST_METADATA: &str = "\
+    INSERT INTO trust_metadata (role, version, content)
+    VALUES ($1, $2, $3)
+        ON CONFLICT (role, version) DO NOTHING";
+
+/// Every chain of the timestamp authority, those known longest first.
+pub(crate) const TIMESTAMP_CHAINS: &str = "\
+    SELECT certificates, recorded_ms, begins_ms, ends_ms
+      FROM timestamp_chain
+     ORDER BY recorded_ms, fingerprint";
+
+/// Adds a chain, which may be there.
+pub(crate) const INSERT_TIMESTAMP_CHAIN: &str = "\
+    INSERT INTO timestamp_chain (fingerprint, certificates, recorded_ms, begins_ms, ends_ms)
+    VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (fingerprint) DO NOTHING";
+
+/// Makes a chain the one in use.
+pub(crate) const BEGIN_TIMESTAMP_CHAIN: &str = "\
+    UPDATE timestamp_chain
+       SET begins_ms = $2
+     WHERE fingerprint = $1 AND begins_ms IS NULL AND ends_ms IS NULL";
+
+/// Gives a chain an end, or an earlier one.
+pub(crate) const END_TIMESTAMP_CHAIN: &str = "\
+    UPDATE timestamp_chain
+       SET ends_ms = $2
+     WHERE fingerprint = $1 AND (ends_ms IS NULL OR ends_ms > $2)";
+
+/// Lets one transaction at a time change which timestamp chains there are, or what clients trust.
+/// Nothing is changed by this.
+pub(crate) const LOCK_INSTANCE: &str = "\
+    UPDATE instance
+       SET id = id
+     WHERE id = 1";

@@ -59,6 +59,14 @@ pub(super) async fn begin(writers: &Writers) -> Result<Loan<'_>, StoreError> {
     Ok(loan)
 }
 
+/// Begins a transaction on a connection that was lent for it, beside which no other of these runs:
+/// each decides what it writes by what the one before has left.
+pub(super) async fn begin_alone(loan: &mut Loan<'_>) -> Result<(), StoreError> {
+    begin_on(loan).await?;
+    let locked = loan.connection().execute(sql::LOCK_INSTANCE).await;
+    locked.map(drop).map_err(store_error)
+}
+
 /// Begins a transaction on a connection that was lent for it.
 pub(super) async fn begin_on(loan: &mut Loan<'_>) -> Result<(), StoreError> {
     match loan.connection().execute(BEGIN).await {

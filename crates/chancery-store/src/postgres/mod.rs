@@ -27,6 +27,10 @@ mod guard;
 mod log;
 #[path = "../both/logs.rs"]
 mod logs;
+#[path = "../both/timestamp_chains.rs"]
+mod timestamp_chains;
+#[path = "../both/trust.rs"]
+mod trust;
 #[path = "../both/used_tokens.rs"]
 mod used_tokens;
 #[path = "../both/writers.rs"]
@@ -99,6 +103,16 @@ const MIGRATIONS: &[Embedded] = &[
         10,
         "ledger",
         include_str!("../../../../migrations/postgres/0010_ledger.sql"),
+    ),
+    (
+        11,
+        "trust",
+        include_str!("../../../../migrations/postgres/0011_trust.sql"),
+    ),
+    (
+        12,
+        "timestamp_chain",
+        include_str!("../../../../migrations/postgres/0012_timestamp_chain.sql"),
     ),
 ];
 

@@ -33,6 +33,18 @@ pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Re
     })
 }
 
+/// Returns those of `values` that the index has.
+pub(super) async fn stored_values(
+    connection: &mut Connection,
+    log: i64,
+    name: &str,
+    values: &[String],
+) -> sqlx::Result<Vec<String>> {
+    let query = sqlx::query_scalar(sql::STORED_VALUES);
+    let query = query.bind(log).bind(name).bind(values);
+    query.fetch_all(connection).await
+}
+
 /// Writes all rows but issuers and returns how many heads were replaced.
 pub(super) async fn write(connection: &mut Connection, log: i64, rows: Rows) -> sqlx::Result<u64> {
     let Rows {

@@ -43,6 +43,22 @@ pub(super) async fn lock_head(connection: &mut Connection, log: i64) -> sqlx::Re
     })
 }
 
+/// Returns those of `values` that the index has: hexadecimal digits, which JSON has as they are.
+pub(super) async fn stored_values(
+    connection: &mut Connection,
+    log: i64,
+    name: &str,
+    values: &[String],
+) -> sqlx::Result<Vec<String>> {
+    let quoted: Vec<_> = values.iter().map(|value| format!("\"{value}\"")).collect();
+    let query = sqlx::query_scalar(sql::STORED_VALUES);
+    let query = query
+        .bind(log)
+        .bind(name)
+        .bind(format!("[{}]", quoted.join(",")));
+    query.fetch_all(connection).await
+}
+
 /// Writes all rows but issuers and returns how many heads were replaced.
 pub(super) async fn write(connection: &mut Connection, log: i64, rows: Rows) -> sqlx::Result<u64> {
     let mut rest = Rest::of(rows);

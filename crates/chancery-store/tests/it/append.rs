@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chancery_log::{IndexTerm, IssuerCertificate, LogStore, PlanRefused, SequenceError};
-use chancery_tlog::{RightEdge, TileId, TreeHead};
+use chancery_tlog::{RightEdge, TileId, TreeHead, leaf_hash};
 use sha2::{Digest, Sha256};
 
 use crate::harness::{LOG, TestDatabase, new_instance};
 use crate::test_log::{append, batch, check_log, delivery, leaf};
 
 on_both_databases!(
+    a_leaf_that_is_there_is_not_written_once_more,
     a_new_log_is_empty,
     a_head_that_is_known_comes_without_its_edge,
     a_long_or_odd_term_does_not_stop_a_batch,
@@ -35,6 +36,45 @@ async fn a_new_log_is_empty(database: TestDatabase) {
     assert_eq!(head.tree, TreeHead::EMPTY);
     assert_eq!(head.timestamp_ms, new_instance().now_ms);
     check_log(&*log, 0).await;
+}
+
+async fn a_leaf_that_is_there_is_not_written_once_more(database: TestDatabase) {
+    let log = database.store().await.log_store(LOG);
+    let term = |index: u64| IndexTerm::leaf_hash(&leaf_hash(&leaf(index)));
+    let mut after = None;
+    let plan = |tip: chancery_log::Tip| {
+        let (mut batch, edge) = batch(tip, None, 3);
+        for entry in &mut batch.entries {
+            entry.terms.push(term(entry.leaf_index));
+        }
+        after = Some(edge);
+        Ok(batch)
+    };
+    log.sequence(None, Box::new(plan)).await.unwrap();
+    let mut known = after.unwrap();
+    // Known, as a lone entry, and with others.
+    for (head, count) in [(Some(known.tree_head()), 1), (None, 1), (None, 4)] {
+        let mut tried = Some(known.clone());
+        let plan = |tip: chancery_log::Tip| {
+            let (mut batch, _) = batch(tip, tried.take(), count);
+            let old = (1..3).map(|index| leaf_hash(&leaf(index)));
+            batch.only_once = old.chain([leaf_hash(b"another")]).collect();
+            Ok(batch)
+        };
+        let refused = log.sequence(head, Box::new(plan)).await.unwrap_err();
+        let SequenceError::Refused(PlanRefused::AlreadyLogged { mut terms }) = refused else {
+            panic!("{refused}");
+        };
+        terms.sort_unstable();
+        let mut expected = [term(1).value, term(2).value];
+        expected.sort_unstable();
+        assert_eq!(terms, expected);
+        check_log(&*log, known.tree_size()).await;
+    }
+    for count in [1, 5] {
+        known = append(&*log, Some(known), count).await.unwrap();
+    }
+    check_log(&*log, 9).await;
 }
 
 async fn an_appended_batch_can_be_read_back(database: TestDatabase) {

@@ -35,5 +35,7 @@ mod postgres;
 mod schema;
 mod sqlite;
 mod test_log;
+mod timestamp_chains;
+mod trust;
 mod used_tokens;
 mod whole;

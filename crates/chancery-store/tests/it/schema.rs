@@ -64,6 +64,7 @@ async fn an_older_schema_is_refused_and_can_be_brought_up(database: TestDatabase
             "DELETE FROM _sqlx_migrations WHERE version > 1;
              DELETE FROM log_term WHERE name = 'leaf-hash';
              DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
+             DROP TABLE trust_metadata; DROP TABLE trust_document; DROP TABLE timestamp_chain;
              ALTER TABLE log DROP COLUMN retired_ms; ALTER TABLE log DROP COLUMN pruned_below;
              ALTER TABLE log DROP COLUMN begins_ms; ALTER TABLE log DROP COLUMN guard_id;
              ALTER TABLE log DROP COLUMN final_checkpoint; ALTER TABLE log_head DROP COLUMN ends_ms;

@@ -75,6 +75,7 @@ pub(crate) fn batch(tip: Tip, known: Option<RightEdge>, count: u64) -> (Batch, R
         tiles: edge.append(&hashes),
         deliveries: (size.saturating_sub(count)..size).map(delivery).collect(),
         issuers: Vec::new(),
+        only_once: Vec::new(),
         head: Head {
             tree: edge.tree_head(),
             timestamp_ms: tip.head.timestamp_ms + 1,
