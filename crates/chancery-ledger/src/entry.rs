@@ -19,6 +19,10 @@ impl Leaf for AcceptedEntry {
             tile_leaf: tile_leaf(body),
         }
     }
+
+    fn only_once(&self) -> Option<Hash> {
+        Some(self.entry().leaf_hash())
+    }
 }
 
 impl AcceptedEntry {

@@ -1,16 +1,18 @@
 //! The first entry of a ledger: no client can deal with an entry whose index and proof are empty.
 
+use std::ops::Range;
 use std::time::SystemTime;
 
-use chancery_keys::{GenerateKeyError, KeyType, LocalKey, SignError, Signer as _};
-use chancery_log::{AppendError, Log, PublishedLog as _, ReadError};
-use chancery_tlog::Origin;
+use chancery_keys::{GenerateKeyError, HashAlgorithm, KeyType, LocalKey, SignError, Signer as _};
+use chancery_log::{AppendError, EncodedLeaf, Leaf, Log, ReadError};
+use chancery_tlog::ct::LeafIndex;
+use chancery_tlog::{Hash, Origin};
 use sha2::{Digest as _, Sha256};
 
 use crate::KeyDetails;
 use crate::acceptance::AcceptedEntry;
 use crate::request::{EntryRequest, HashedRekordRequest, Verifier, VerifierMaterial};
-use crate::verify::{EntryRefused, VerifiedEntry};
+use crate::verify::{EntryKind, EntryRefused, VerifiedEntry};
 
 /// Why a ledger was not begun.
 #[derive(Debug, thiserror::Error)]
@@ -42,20 +44,43 @@ pub enum GenesisError {
 ///
 /// When the log cannot be read, or does not take it.
 pub async fn append_genesis(log: &Log) -> Result<(), GenesisError> {
-    if log.newest().await?.head().tree.tree_size > 0 {
+    // The published head is not to be had while witnesses that are required are away.
+    if log.stored_head().await?.tree.tree_size > 0 {
         return Ok(());
     }
     let entry = AcceptedEntry::genesis(genesis(log.origin(), SystemTime::now()).await?);
     let terms = entry.terms();
-    log.append(Box::new(entry), terms).await?;
-    Ok(())
+    match log.append(Box::new(FirstEntry(entry)), terms).await {
+        // Another process was faster.
+        Ok(_) | Err(AppendError::AlreadyLogged) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// An entry that a log has as its first, or not at all: of two processes that find a log empty, one
+/// begins it.
+#[derive(Debug)]
+struct FirstEntry(AcceptedEntry);
+
+impl Leaf for FirstEntry {
+    fn encode(&self, leaf_index: LeafIndex, timestamp_ms: u64) -> EncodedLeaf {
+        self.0.encode(leaf_index, timestamp_ms)
+    }
+
+    fn only_once(&self) -> Option<Hash> {
+        self.0.only_once()
+    }
+
+    fn only_first(&self) -> bool {
+        true
+    }
 }
 
 async fn genesis(origin: &Origin, now: SystemTime) -> Result<VerifiedEntry, GenesisError> {
     let since = now
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let sentence = format!("the ledger {origin} begins at {}\n", since.as_secs());
+    let sentence = sentence(origin.as_str(), since.as_secs());
     let key = LocalKey::generate(KeyType::P256)?;
     let signature = key.sign(sentence.as_bytes()).await?;
     let request = HashedRekordRequest {
@@ -67,4 +92,25 @@ async fn genesis(origin: &Origin, now: SystemTime) -> Result<VerifiedEntry, Gene
         },
     };
     Ok(EntryRequest::HashedRekord(request).verify()?)
+}
+
+fn sentence(origin: &str, seconds: u64) -> String {
+    format!("the ledger {origin} begins at {seconds}\n")
+}
+
+/// Checks that a body is the first entry of the ledger of an origin, made at one of these times in
+/// seconds since the Unix epoch.
+pub(crate) fn is_genesis(body: &[u8], origin: &str, mut made: Range<u64>) -> Result<(), String> {
+    let entry = VerifiedEntry::from_body(body)?;
+    let (hash, digest) = entry.artifact();
+    let says = |seconds| *Sha256::digest(sentence(origin, seconds)) == *digest;
+    let of_kind = entry.kind() == EntryKind::HashedRekord
+        && entry.certificate().is_none()
+        && hash == HashAlgorithm::Sha256;
+    match of_kind && made.any(says) {
+        true => Ok(()),
+        false => Err(format!(
+            "it is not the sentence that the ledger {origin} begins with"
+        )),
+    }
 }

@@ -1,19 +1,24 @@
 //! Whether a certificate was issued: its place in a log of issued certificates, compared byte for
 //! byte.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chancery_certs::Outline;
 use chancery_keys::{PublicKey, SignatureScheme};
-use chancery_log::{LogReader, PublishedLog, ReadError};
+use chancery_log::{PublishedLog, ReadError, Snapshot};
 use chancery_tlog::ct::{Entry, TileLeaf};
 
 use crate::certificate::PresentedCertificate;
 
 /// How many entries with the same serial number are looked at; an honest CA makes no second one.
 const CANDIDATES: u32 = 16;
+
+/// How many issuers are remembered; those beyond are read each time.
+const MOST_ISSUERS: usize = 64;
 
 /// A place in a log; shown as `<log id in hex>/<leaf index>`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -65,6 +70,34 @@ impl IssuanceRecords for NoRecords {
     }
 }
 
+/// Issuers that were read before. Each is named by its hash, so it never changes, and an instance has
+/// few.
+#[derive(Debug, Default)]
+pub struct KnownIssuers(RwLock<BTreeMap<[u8; 32], Bytes>>);
+
+impl KnownIssuers {
+    /// Returns an issuer that an entry of a log names, by its SHA-256.
+    async fn get(&self, log: &Snapshot, fingerprint: &[u8; 32]) -> Result<Bytes, ReadError> {
+        if let Some(known) = self.known(fingerprint) {
+            return Ok(known);
+        }
+        let issuer = log.issuer(fingerprint).await?.ok_or_else(|| {
+            let what = format!("the issuer {} is missing", hex::encode(fingerprint));
+            ReadError::Inconsistent(what)
+        })?;
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_ISSUERS {
+            known.insert(*fingerprint, issuer.clone());
+        }
+        Ok(issuer)
+    }
+
+    fn known(&self, fingerprint: &[u8; 32]) -> Option<Bytes> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(fingerprint).cloned()
+    }
+}
+
 /// Looks a certificate up in logs: at the place that its SCT names, and where that is none of
 /// theirs, by its serial number.
 ///
@@ -76,13 +109,14 @@ impl IssuanceRecords for NoRecords {
 /// When a log cannot be read.
 pub async fn find_in(
     logs: &[Arc<dyn PublishedLog>],
+    issuers: &KnownIssuers,
     certificate: &PresentedCertificate,
 ) -> Result<Found, ReadError> {
     for log in logs {
         let log_id = log.public_key().sha256();
         let own = |place: &&LogPlace| place.log_id == log_id;
         if let Some(place) = certificate.places().iter().find(own) {
-            let same = is_entry(&**log, place.leaf_index, certificate).await?;
+            let same = is_entry(&**log, issuers, place.leaf_index, certificate).await?;
             return Ok(if same {
                 Found::At(*place)
             } else {
@@ -100,7 +134,7 @@ pub async fn find_in(
             .find("serial", &serial, CANDIDATES)
             .await?;
         for leaf_index in found {
-            if is_entry(&**log, leaf_index, certificate).await? {
+            if is_entry(&**log, issuers, leaf_index, certificate).await? {
                 return Ok(Found::ElsewhereReceipted);
             }
         }
@@ -111,10 +145,11 @@ pub async fn find_in(
 /// Tells whether a certificate is what a log has at a place.
 async fn is_entry(
     log: &dyn PublishedLog,
+    issuers: &KnownIssuers,
     leaf_index: u64,
     certificate: &PresentedCertificate,
 ) -> Result<bool, ReadError> {
-    let covers = |log: &chancery_log::Snapshot| log.head().tree.tree_size > leaf_index;
+    let covers = |log: &Snapshot| log.head().tree.tree_size > leaf_index;
     let snapshot = match log.known().filter(covers) {
         Some(known) => known,
         None => log.newest().await?,
@@ -123,36 +158,40 @@ async fn is_entry(
         return Ok(false);
     }
     let mut entries = snapshot.entries(leaf_index..leaf_index + 1).await?;
-    match entries.pop() {
-        Some(entry) => is_of(&**snapshot.reader(), &entry, certificate).await,
-        None => Ok(false),
+    let Some(entry) = entries.pop() else {
+        return Ok(false);
+    };
+    let issuer = match named_issuer(&entry) {
+        None => None,
+        Some(fingerprint) => Some(issuers.get(&snapshot, fingerprint).await?),
+    };
+    Ok(is_of(&entry, issuer.as_deref(), certificate))
+}
+
+/// Returns the issuer that must have signed the certificate of an entry, by its SHA-256, where the
+/// entry does not hold the certificate itself.
+pub(crate) fn named_issuer(entry: &TileLeaf) -> Option<&[u8; 32]> {
+    match entry.entry() {
+        Entry::X509(_) => None,
+        Entry::Precert(_) => entry.chain_fingerprints().first(),
     }
 }
 
-async fn is_of(
-    log: &dyn LogReader,
+/// Tells whether an entry is what a log has of a certificate. `issuer` is the one that it names.
+pub(crate) fn is_of(
     entry: &TileLeaf,
+    issuer: Option<&[u8]>,
     certificate: &PresentedCertificate,
-) -> Result<bool, ReadError> {
-    let precert = match entry.entry() {
-        Entry::X509(entry) => return Ok(entry.certificate() == certificate.der()),
-        Entry::Precert(precert) => precert,
-    };
-    if certificate.logged_tbs().as_deref() != Some(precert.tbs()) {
-        return Ok(false);
+) -> bool {
+    match entry.entry() {
+        Entry::X509(entry) => entry.certificate() == certificate.der(),
+        Entry::Precert(precert) => {
+            certificate.logged_tbs().as_deref() == Some(precert.tbs())
+                && issuer.is_some_and(|issuer| {
+                    issuer_signed(issuer, precert.issuer_key_hash(), certificate.der())
+                })
+        }
     }
-    let Some(fingerprint) = entry.chain_fingerprints().first() else {
-        return Ok(false);
-    };
-    let Some(issuer) = log.issuer(fingerprint).await? else {
-        let what = format!("the issuer {} is missing", hex::encode(fingerprint));
-        return Err(ReadError::Inconsistent(what));
-    };
-    Ok(issuer_signed(
-        &issuer,
-        precert.issuer_key_hash(),
-        certificate.der(),
-    ))
 }
 
 /// Tells whether a certificate is signed by an issuer, which must have the key of that hash.

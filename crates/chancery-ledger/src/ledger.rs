@@ -1,19 +1,19 @@
-//! Taking entries: verified, accepted, never logged twice by one process, answered when they are
-//! published.
+//! Taking entries: verified, accepted, never logged twice, answered when they are published.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_log::clock::Clock;
-use chancery_log::{AppendError, IndexTerm, Log, PublishedLog as _, ReadError, Snapshot};
-use chancery_tlog::verify_inclusion;
+use chancery_log::{
+    AppendError, Budget, IndexTerm, Log, PublishedLog as _, ReadError, SignedHead, Snapshot,
+};
+use chancery_tlog::{Hash, verify_inclusion};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::acceptance::{Acceptance, AdmitError, NotAccepted};
 use crate::logged::LoggedEntry;
-use crate::rate::Budget;
 use crate::request::EntryRequest;
 use crate::verify::{EntryRefused, VerifiedEntry};
 
@@ -23,6 +23,10 @@ const LANES: usize = 1024;
 
 /// How many entries are looked at whose leaf hash begins alike.
 const CANDIDATES: u32 = 16;
+
+/// How often a head is looked for that covers an entry which is stored. What is under way when it is
+/// looked for may be an earlier one.
+const LOOKS: usize = 3;
 
 /// What a ledger is made of.
 #[derive(Debug)]
@@ -192,8 +196,17 @@ impl Ledger {
         spent.map_err(|retry_after| AddError::Limited { retry_after })?;
         let terms = accepted.terms();
         let entry = accepted.entry().clone();
-        let sequenced = self.log.append(Box::new(accepted), terms).await?;
-        self.prove(&entry, sequenced.leaf_index().get()).await
+        let sequenced = match self.log.append(Box::new(accepted), terms).await {
+            Err(AppendError::AlreadyLogged) => return Err(self.say_where(&entry).await),
+            sequenced => sequenced?,
+        };
+        match sequenced.proof() {
+            Some((signed, hashes)) => {
+                let leaf_index = sequenced.leaf_index().get();
+                self.logged(&entry, leaf_index, signed, hashes)
+            }
+            None => self.prove(&entry, sequenced.leaf_index().get()).await,
+        }
     }
 
     /// Refuses an entry that is in the log. One that is stored and could not be published yet is
@@ -201,11 +214,22 @@ impl Ledger {
     async fn refuse_duplicate(&self, entry: &VerifiedEntry) -> Result<(), AddError> {
         let hash = entry.leaf_hash();
         let IndexTerm { name, value } = IndexTerm::leaf_hash(&hash);
-        let newest = self.log.newest().await?;
+        // Entries are found as soon as they are stored, whatever head is known.
+        let mut newest = match self.log.known() {
+            Some(known) => known,
+            None => self.log.newest().await?,
+        };
         let found = newest.reader().find(name, &value, CANDIDATES).await;
         let found = found.map_err(ReadError::from)?;
-        if found.is_empty() {
+        let Some(last) = found.last().copied() else {
             return Ok(());
+        };
+        // Another process may have logged it in between.
+        for _ in 0..LOOKS {
+            if newest.head().tree.tree_size > last {
+                break;
+            }
+            newest = self.log.newest().await?;
         }
         let size = newest.head().tree.tree_size;
         if let Some(leaf_index) = newest.find_leaf(&hash, size).await? {
@@ -220,6 +244,18 @@ impl Ledger {
         }
     }
 
+    /// Says where the log has an entry that another process was quicker with.
+    async fn say_where(&self, entry: &VerifiedEntry) -> AddError {
+        match self.refuse_duplicate(entry).await {
+            Err(error) => error,
+            Ok(()) => {
+                let what = "another process is logging the entry; retry".to_owned();
+                ReadError::Unpublished(what).into()
+            }
+        }
+    }
+
+    /// Proves from stored tiles that an entry is in the newest tree.
     async fn prove(&self, entry: &VerifiedEntry, leaf_index: u64) -> Result<LoggedEntry, AddError> {
         let covers = |log: &Snapshot| log.head().tree.tree_size > leaf_index;
         let published = match self.log.known().filter(covers) {
@@ -232,11 +268,23 @@ impl Ledger {
             .await?;
         let unpublished = || ReadError::Unpublished("the entry is not covered yet".to_owned());
         let hashes = hashes.ok_or_else(unpublished)?;
+        self.logged(entry, leaf_index, published.signed_head(), hashes)
+    }
+
+    /// Says what is answered, once the proof is verified.
+    fn logged(
+        &self,
+        entry: &VerifiedEntry,
+        leaf_index: u64,
+        published: &SignedHead,
+        hashes: Vec<Hash>,
+    ) -> Result<LoggedEntry, AddError> {
+        let tree = published.head.tree;
         let leaf = entry.leaf_hash();
         verify_inclusion(leaf_index, tree.tree_size, &leaf, &hashes, &tree.root_hash).map_err(
             |e| ReadError::Inconsistent(format!("the proof for entry {leaf_index}: {e}")),
         )?;
-        let checkpoint = String::from_utf8(published.checkpoint().to_vec());
+        let checkpoint = String::from_utf8(published.checkpoint.to_vec());
         let not_text = |_| ReadError::Inconsistent("the checkpoint is not text".to_owned());
         Ok(LoggedEntry {
             kind: entry.kind(),

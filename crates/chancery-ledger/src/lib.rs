@@ -24,8 +24,8 @@ mod issuance;
 mod json_object;
 mod ledger;
 mod logged;
-mod rate;
 mod request;
+mod ties;
 mod verify;
 
 pub use acceptance::{Accept, Acceptance, AcceptedEntry, AdmitError, NotAccepted};
@@ -34,10 +34,11 @@ pub use body::MAX_BODY_BYTES;
 pub use certificate::PresentedCertificate;
 pub use contents::LedgerContents;
 pub use genesis::{GenesisError, append_genesis};
-pub use issuance::{Found, IssuanceRecords, LogPlace, NoRecords, find_in};
+pub use issuance::{Found, IssuanceRecords, KnownIssuers, LogPlace, NoRecords, find_in};
 pub use ledger::{AddError, Ledger, LedgerLimits, LedgerParts};
 pub use logged::LoggedEntry;
 pub use request::{
     DsseRequest, EntryRequest, HashedRekordRequest, MAX_REQUEST_BYTES, Verifier, VerifierMaterial,
 };
+pub use ties::IssuanceLog;
 pub use verify::{EntryKind, EntryRefused, VerifiedEntry};

@@ -188,6 +188,22 @@ impl DsseRequest {
     }
 }
 
+/// Returns the certificate in a body, without verifying anything.
+pub(crate) fn certificate_in(body: &[u8]) -> Option<PresentedCertificate> {
+    let signature = match Body::parse(body)?.spec {
+        Spec::HashedRekord { signature, .. } => signature,
+        Spec::Dsse {
+            signatures: [signature],
+            ..
+        } => signature,
+    };
+    let (_, verifier) = signature.into_parts()?;
+    match verifier.material {
+        VerifierMaterial::Certificate(der) => Some(PresentedCertificate::new(der)),
+        VerifierMaterial::PublicKey(_) => None,
+    }
+}
+
 fn digest_of<D: Digest>(head: &str, payload: &[u8]) -> Vec<u8> {
     let digest = D::new().chain_update(head).chain_update(payload);
     digest.finalize().to_vec()

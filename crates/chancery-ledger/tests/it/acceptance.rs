@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chancery_keys::{KeyType, LocalKey, PublicKey};
 use chancery_ledger::{
-    Accept, AddError, EntryRequest, Found, IssuanceRecords, LedgerLimits, NotAccepted,
-    PresentedCertificate, find_in,
+    Accept, AddError, EntryRequest, Found, IssuanceLog, IssuanceRecords, KnownIssuers,
+    LedgerContents, LedgerLimits, NotAccepted, PresentedCertificate, find_in,
 };
 use chancery_log::memory::MemoryStore;
 use chancery_log::{FrozenLog, FrozenLogParts, IndexTerm, PublishedLog, ReadError};
@@ -24,28 +24,43 @@ const TILE: &[u8] = include_bytes!("../vectors/ct_tile");
 const KEY: &[u8] = include_bytes!("../vectors/ct_key.der");
 const INTERMEDIATE: &[u8] = include_bytes!("../vectors/intermediate.der");
 
+/// Makes all that the vectors' log of issued certificates has stored.
+pub(crate) fn stored() -> MemoryStore {
+    let store = MemoryStore::default();
+    {
+        let note = SignedNote::parse(CHECKPOINT).unwrap();
+        let mut state = store.state();
+        state.head.tree = Checkpoint::parse(note.text()).unwrap().head;
+        state.tiles.insert((0, 0), TILE.to_vec());
+        let leaves = TileLeaf::parse_all(DATA).unwrap();
+        state.entries = leaves.iter().map(TileLeaf::encode).collect();
+        let fingerprint = Sha256::digest(INTERMEDIATE).into();
+        state.issuers.insert(fingerprint, INTERMEDIATE.to_vec());
+        let serial = IndexTerm {
+            name: "serial",
+            value: "2002".to_owned(),
+        };
+        state.terms.push((serial, 1));
+    }
+    store
+}
+
+/// Returns the vectors' log as a verification knows it.
+pub(crate) fn issuance_log(store: MemoryStore) -> IssuanceLog {
+    IssuanceLog {
+        log_id: Sha256::digest(KEY).into(),
+        reader: Arc::new(store),
+    }
+}
+
 /// The vectors' log of issued certificates. `damage` may change what it has.
 #[derive(Debug)]
-struct Issued(Vec<Arc<dyn PublishedLog>>);
+pub(crate) struct Issued(Vec<Arc<dyn PublishedLog>>);
 
 impl Issued {
-    async fn new(damage: impl FnOnce(&mut MemoryStore)) -> Arc<Self> {
-        let mut store = MemoryStore::default();
+    pub(crate) async fn new(damage: impl FnOnce(&mut MemoryStore)) -> Arc<Self> {
         let note = SignedNote::parse(CHECKPOINT).unwrap();
-        {
-            let mut state = store.state();
-            state.head.tree = Checkpoint::parse(note.text()).unwrap().head;
-            state.tiles.insert((0, 0), TILE.to_vec());
-            let leaves = TileLeaf::parse_all(DATA).unwrap();
-            state.entries = leaves.iter().map(TileLeaf::encode).collect();
-            let fingerprint = Sha256::digest(INTERMEDIATE).into();
-            state.issuers.insert(fingerprint, INTERMEDIATE.to_vec());
-            let serial = IndexTerm {
-                name: "serial",
-                value: "2002".to_owned(),
-            };
-            state.terms.push((serial, 1));
-        }
+        let mut store = stored();
         damage(&mut store);
         let origin = note.text().lines().next().unwrap();
         let frozen = FrozenLog::open(FrozenLogParts {
@@ -62,7 +77,7 @@ impl Issued {
 #[async_trait]
 impl IssuanceRecords for Issued {
     async fn find(&self, certificate: &PresentedCertificate) -> Result<Found, ReadError> {
-        find_in(&self.0, certificate).await
+        find_in(&self.0, &KnownIssuers::default(), certificate).await
     }
 }
 
@@ -106,7 +121,7 @@ async fn what_was_signed_under_an_issued_certificate_is_tied_to_its_place() {
     let log_id = hex::encode(Sha256::digest(KEY));
     assert_eq!(term.value, format!("{log_id}/1"));
     assert_eq!(*leaf_index, 1);
-    let contents = chancery_ledger::LedgerContents::new(vec![Sha256::digest(KEY).into()]);
+    let contents = LedgerContents::new(vec![issuance_log(MemoryStore::default())]);
     let terms = contents.terms(verified(REQUEST).body()).unwrap();
     assert!(terms.contains(term));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chancery_keys::{KeyType, LocalKey};
 use chancery_ledger::{
     Accept, AddError, EntryRefused, EntryRequest, LedgerContents, LedgerLimits, NoRecords,
+    append_genesis,
 };
 use chancery_log::memory::Fault;
 use chancery_log::{EncodedLeaf, IndexTerm, Leaf, PublishedLog as _};
@@ -108,6 +109,27 @@ async fn the_same_entry_is_logged_once_also_at_once_and_after_a_restart() {
         "{refused}"
     );
     assert_eq!(world.store.state().entries.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_that_get_an_entry_at_once_log_it_once() {
+    let world = World::new();
+    let (one, other) = (world.open_to_all().await, world.open_to_all().await);
+    let key = LocalKey::generate(KeyType::P256).unwrap();
+    for round in 0..20_u64 {
+        let request = signed(&key, &round.to_be_bytes());
+        let (a, b) = tokio::join!(one.add(request.clone()), other.add(request));
+        let (logged, refused) = match (a, b) {
+            (Ok(logged), Err(refused)) | (Err(refused), Ok(logged)) => (logged, refused),
+            answers => panic!("{answers:?}"),
+        };
+        let AddError::Duplicate { leaf_index } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(leaf_index, logged.leaf_index());
+        assert_eq!(leaf_index, round + 1);
+    }
+    assert_eq!(world.store.state().entries.len(), 21);
 }
 
 #[tokio::test]
@@ -266,4 +288,24 @@ async fn a_ledger_that_has_ended_says_that_it_is_frozen() {
     world.store.state().ends_ms = Some(1);
     let refused = ledger.add(request()).await.unwrap_err();
     assert!(matches!(refused, AddError::Frozen), "{refused}");
+}
+
+#[tokio::test]
+async fn of_two_processes_that_find_a_ledger_empty_one_begins_it() {
+    let world = World::new();
+    let (one, other) = (world.log().await, world.log().await);
+    let (first, second) = tokio::join!(append_genesis(&one), append_genesis(&other));
+    first.unwrap();
+    second.unwrap();
+    assert_eq!(world.store.state().entries.len(), 1);
+}
+
+#[tokio::test]
+async fn a_process_that_is_asked_twice_at_once_begins_a_ledger_once() {
+    let world = World::new();
+    let log = world.log().await;
+    let (first, second) = tokio::join!(append_genesis(&log), append_genesis(&log));
+    first.unwrap();
+    second.unwrap();
+    assert_eq!(world.store.state().entries.len(), 1);
 }

@@ -8,4 +8,5 @@ mod adding;
 mod properties;
 mod requests;
 mod vectors;
+mod verification;
 mod world;
