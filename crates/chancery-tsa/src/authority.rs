@@ -1,6 +1,7 @@
 //! The timestamp authority: answers requests with signed timestamps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chancery_keys::{Algorithm, SignError, Signer};
@@ -47,6 +48,8 @@ pub struct TimestampAuthority {
     time: TimeSource,
     policy: ObjectIdentifier,
     template: Template,
+    /// The last second that may be stamped, in seconds since the Unix epoch.
+    until: AtomicU64,
 }
 
 /// A signed timestamp.
@@ -90,6 +93,12 @@ pub enum StampError {
     /// A certificate of the chain is not valid now.
     #[error("the timestamp authority's certificates are not valid now; renew them")]
     NotValid,
+    /// Another chain has taken the place of this one.
+    #[error(
+        "the timestamp authority's certificates were replaced, and timestamps of theirs do not \
+         count any more; ask another replica"
+    )]
+    Replaced,
     /// The key made no signature.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -105,7 +114,9 @@ impl StampError {
         match self {
             Self::Policy { .. } => FailureInfo::UnacceptedPolicy,
             Self::Time(_) => FailureInfo::TimeNotAvailable,
-            Self::NotValid | Self::Sign(_) | Self::Encode(_) => FailureInfo::SystemFailure,
+            Self::NotValid | Self::Replaced | Self::Sign(_) | Self::Encode(_) => {
+                FailureInfo::SystemFailure
+            }
         }
     }
 }
@@ -128,7 +139,14 @@ impl TimestampAuthority {
             chain: parts.chain,
             signer: parts.signer,
             policy: parts.policy,
+            until: AtomicU64::new(u64::MAX),
         })
+    }
+
+    /// Stamps nothing later than `last` from now on: verifiers are told that this chain's timestamps
+    /// count until then. An end that was set before holds if it is earlier.
+    pub fn end(&self, last: SystemTime) {
+        self.until.fetch_min(seconds(last), Ordering::Relaxed);
     }
 
     /// Returns the certificates under which timestamps are verified.
@@ -169,6 +187,9 @@ impl TimestampAuthority {
         if !self.chain.valid_at(time) {
             return Err(StampError::NotValid);
         }
+        if self.until.load(Ordering::Relaxed) < seconds(time) {
+            return Err(StampError::Replaced);
+        }
         let unsigned = self.template.unsigned(request, time, serial)?;
         let signature = self.signer.sign(unsigned.signed_part()).await?;
         let response = self.template.sign(unsigned, &signature)?;
@@ -205,8 +226,13 @@ fn serial() -> der::Result<Int> {
 }
 
 fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+    UNIX_EPOCH + Duration::from_secs(seconds(time))
+}
+
+/// Returns the whole seconds since the Unix epoch.
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -6,15 +6,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use chancery_keys::{Algorithm, LocalKey, Signer};
+use chancery_keys::{Algorithm, LocalKey, OwnCertificate, Signer};
 use const_oid::db::rfc5280::ID_KP_TIME_STAMPING;
 use der::asn1::OctetStringRef;
 use der::{Decode, Encode};
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CustomExtension, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, SerialNumber,
+    Certificate, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer,
+    KeyUsagePurpose,
 };
-use time::OffsetDateTime;
 
 use crate::chain::{TsaChain, TsaChainError};
 
@@ -77,10 +76,8 @@ impl TsaCeremony<'_> {
             .flatten()
             .try_for_each(require_key_type)?;
         let name = format!("{} root", self.common_name);
-        let mut params = self.ca(&name, ROOT_LIFETIME);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(u8::from(
-            intermediate.is_some(),
-        )));
+        let below = u8::from(intermediate.is_some());
+        let params = self.of(&name, ROOT_LIFETIME).issuer_params(below);
         let root_certificate = params.self_signed(root)?;
         let root_issuer = Issuer::new(params, root);
 
@@ -89,8 +86,7 @@ impl TsaCeremony<'_> {
             None => certificates.push(self.leaf(leaf, &root_issuer)?),
             Some(key) => {
                 let name = format!("{} intermediate", self.common_name);
-                let mut params = self.ca(&name, INTERMEDIATE_LIFETIME);
-                params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+                let mut params = self.of(&name, INTERMEDIATE_LIFETIME).issuer_params(0);
                 params.extended_key_usages = vec![ExtendedKeyUsagePurpose::TimeStamping];
                 params.use_authority_key_identifier_extension = true;
                 let certificate = params.signed_by(key, &root_issuer)?;
@@ -119,7 +115,7 @@ impl TsaCeremony<'_> {
     ) -> Result<TsaChain, TsaCeremonyError> {
         [issuer, leaf].into_iter().try_for_each(require_key_type)?;
         let above = before.ders().get(1..).unwrap_or_default();
-        let mut params = self.ca("", ROOT_LIFETIME);
+        let mut params = self.of("", ROOT_LIFETIME).issuer_params(0);
         if let Some(lowest) = above.first() {
             params.distinguished_name = name_of(&x509_cert::Certificate::from_der(lowest)?)?;
         }
@@ -135,7 +131,7 @@ impl TsaCeremony<'_> {
         key: &LocalKey,
         issuer: &Issuer<'_, &LocalKey>,
     ) -> Result<Certificate, TsaCeremonyError> {
-        let mut params = self.params(self.common_name, LEAF_LIFETIME);
+        let mut params = self.of(self.common_name, LEAF_LIFETIME).params();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         let key_id = params.key_identifier(key);
@@ -151,24 +147,13 @@ impl TsaCeremony<'_> {
         Ok(params.signed_by(key, issuer)?)
     }
 
-    fn ca(&self, common_name: &str, lifetime: Duration) -> CertificateParams {
-        let mut params = self.params(common_name, lifetime);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params
-    }
-
-    fn params(&self, common_name: &str, lifetime: Duration) -> CertificateParams {
-        let mut params = CertificateParams::default();
-        let mut name = DistinguishedName::new();
-        name.push(DnType::OrganizationName, self.organization);
-        name.push(DnType::CommonName, common_name);
-        params.distinguished_name = name;
-        // A minute back: a clock may be set right after this.
-        params.not_before = OffsetDateTime::from(self.now - Duration::from_secs(60));
-        params.not_after = OffsetDateTime::from(self.now + lifetime);
-        params.key_identifier_method = KeyIdMethod::Sha256;
-        params.serial_number = Some(SerialNumber::from(serial()));
-        params
+    fn of<'a>(&'a self, common_name: &'a str, lifetime: Duration) -> OwnCertificate<'a> {
+        OwnCertificate {
+            organization: self.organization,
+            common_name,
+            now: self.now,
+            lifetime,
+        }
     }
 }
 
@@ -190,13 +175,6 @@ fn require_key_type(key: &LocalKey) -> Result<(), TsaCeremonyError> {
         Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => Ok(()),
         other => Err(TsaCeremonyError::KeyType(other)),
     }
-}
-
-/// Returns a positive serial number of 19 random octets (RFC 5280, 4.1.2.2).
-fn serial() -> Vec<u8> {
-    let mut octets: [u8; 19] = rand::random();
-    octets[0] = octets[0] & 0x7f | 0x40;
-    octets.to_vec()
 }
 
 #[cfg(test)]

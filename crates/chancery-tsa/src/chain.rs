@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use chancery_keys::PublicKey;
 use const_oid::ObjectIdentifier;
+use der::asn1::AnyRef;
 use der::{Decode, Encode};
 use x509_cert::Certificate;
 use x509_cert::name::Name;
@@ -36,6 +37,9 @@ pub enum TsaChainError {
     /// The text is no PEM of certificates.
     #[error("the timestamp authority's chain is not PEM of certificates: {0}")]
     Pem(String),
+    /// The octets are no DER sequence.
+    #[error("the timestamp authority's chain is not a DER sequence")]
+    Der(#[source] der::Error),
     /// Official clients want two certificates at least.
     #[error(
         "the timestamp authority's chain has {found} certificates; give 2 to {LONGEST}, \
@@ -111,6 +115,17 @@ impl TsaChain {
         Self::from_ders(blocks.into_iter().map(::pem::Pem::into_contents).collect())
     }
 
+    /// Parses a chain as [`TsaChain::to_der`] makes it.
+    ///
+    /// # Errors
+    /// Anything but the chain of a timestamp authority, the certificate that signs first.
+    pub fn from_der(sequence: &[u8]) -> Result<Self, TsaChainError> {
+        let certificates = Vec::<AnyRef<'_>>::from_der(sequence).map_err(TsaChainError::Der)?;
+        let ders = certificates.iter().map(Encode::to_der);
+        let ders = ders.collect::<der::Result<_>>();
+        Self::from_ders(ders.map_err(TsaChainError::Der)?)
+    }
+
     /// Makes a chain of certificates in DER.
     ///
     /// # Errors
@@ -148,6 +163,15 @@ impl TsaChain {
     #[must_use]
     pub fn ders(&self) -> &[Vec<u8>] {
         &self.ders
+    }
+
+    /// Returns a DER sequence of the certificates, the one that signs first.
+    ///
+    /// # Errors
+    /// A defect of the encoder.
+    pub fn to_der(&self) -> der::Result<Vec<u8>> {
+        let certificates = self.ders.iter().map(|der| AnyRef::from_der(der));
+        certificates.collect::<der::Result<Vec<_>>>()?.to_der()
     }
 
     /// Returns the certificates in PEM, the one that signs first, each with a newline at its end:

@@ -178,6 +178,20 @@ async fn a_clock_that_is_not_believed_stamps_nothing() {
 }
 
 #[tokio::test]
+async fn certificates_that_were_replaced_stamp_until_their_end_and_no_later_end_helps() {
+    let (authority, clock) = vector_authority();
+    let request = TimestampRequest::parse_der(REQUEST).unwrap();
+    authority.end(at(T + 10));
+    authority.end(at(T + 20));
+    clock.set(at(T + 10));
+    authority.stamp(&request).await.unwrap();
+    clock.set(at(T + 11));
+    let refused = authority.stamp(&request).await.unwrap_err();
+    assert_eq!(refused, StampError::Replaced);
+    assert_eq!(refused.failure(), FailureInfo::SystemFailure);
+}
+
+#[tokio::test]
 async fn certificates_that_are_not_valid_now_stamp_nothing() {
     let (authority, clock) = vector_authority();
     let request = TimestampRequest::parse_der(REQUEST).unwrap();

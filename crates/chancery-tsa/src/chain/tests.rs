@@ -53,6 +53,22 @@ fn the_unchanged_chain_is_one() {
 }
 
 #[test]
+fn a_chain_reads_back_from_its_sequence_and_nothing_else_does() {
+    let chain = TsaChain::from_ders(vec![LEAF.to_vec(), ROOT.to_vec()]).unwrap();
+    let sequence = chain.to_der().unwrap();
+    let again = TsaChain::from_der(&sequence).unwrap();
+    assert_eq!(again.ders(), chain.ders());
+    for wrong in [
+        LEAF,
+        &sequence[..100],
+        &[&sequence[..], &[0]].concat(),
+        &[0x30, 0],
+    ] {
+        TsaChain::from_der(wrong).unwrap_err();
+    }
+}
+
+#[test]
 fn the_certificate_that_signs_must_be_for_timestamps_alone() {
     for extension in [
         vec![time_stamping(false, "300a06082b06010505070308")],
