@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use chancery_log::Log;
 use http::{StatusCode, header};
 use serde_json::json;
 use tokio::time::timeout;
@@ -23,7 +24,7 @@ pub(crate) async fn livez() -> Json<serde_json::Value> {
     Json(json!({ "status": "alive" }))
 }
 
-/// Says whether this process can issue, and if not, why; a failure means that requests should go
+/// Says whether this process can issue and enter signatures, and if not, why; a failure means that requests should go
 /// elsewhere.
 pub(crate) async fn readyz(State(admin): State<AdminState>) -> Response {
     match unready(&admin).await {
@@ -42,13 +43,28 @@ async fn unready(admin: &AdminState) -> Option<String> {
     let Some(log) = admin.authority.log() else {
         return Some("no log takes entries now".to_owned());
     };
+    if let Some(error) = probe(&log).await {
+        return Some(format!("the log cannot issue: {error}"));
+    }
+    for ledger in admin.ledgers.open() {
+        // It takes no entries anywhere: nothing would be gained by asking another process.
+        if ledger.log().has_ended() {
+            continue;
+        }
+        if let Some(error) = probe(ledger.log()).await {
+            let name = ledger.log().name();
+            return Some(format!("the ledger {name} takes no entries: {error}"));
+        }
+    }
+    None
+}
+
+/// Returns what is wrong with a log, if anything is.
+async fn probe(log: &Log) -> Option<String> {
     match timeout(PROBE, log.probe()).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("the log cannot issue: {error}")),
-        Err(_) => Some(format!(
-            "the log does not answer within {} s",
-            PROBE.as_secs()
-        )),
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("it does not answer within {} s", PROBE.as_secs())),
     }
 }
 
@@ -56,10 +72,16 @@ async fn unready(admin: &AdminState) -> Option<String> {
 pub(crate) async fn metrics(State(admin): State<AdminState>) -> Result<Response, ApiError> {
     let now_ms = chancery_log::clock::unix_ms(std::time::SystemTime::now());
     let logs = admin.authority.logs().all();
-    let known = logs.iter().map(|log| (log.name(), log.status()));
+    let ledgers = admin.ledgers.open();
+    let ledgers = ledgers.iter().map(|ledger| ledger.log());
+    let known = logs
+        .iter()
+        .chain(ledgers)
+        .map(|log| (log.name(), log.status()));
     if let Some(timestamps) = &admin.timestamps {
         admin.metrics.timestamps_are(timestamps);
     }
+    admin.metrics.trust_is(&admin.documents.load());
     let text = admin.metrics.scrape(known, now_ms);
     let text =
         text.map_err(|e| ApiError::internal("Metrics", &e.to_string(), RefusalCode::Internal))?;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use chancery_ca::{Class, IssueError};
+use chancery_log::causes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -174,7 +175,7 @@ impl ApiError {
     ///
     /// Logs `cause`, which stays here.
     pub(crate) fn unavailable(what: &'static str, cause: &(dyn Error + 'static)) -> Self {
-        tracing::warn!(cause = chain(cause), "{what} is unavailable");
+        tracing::warn!(cause = causes(cause), "{what} is unavailable");
         let reason = "it does not answer now, try again";
         let sentence = format!("{what} is unavailable");
         Self::refused(&sentence, reason, RefusalCode::Unavailable)
@@ -230,7 +231,7 @@ impl From<IssueError> for ApiError {
             }
             Class::Unavailable { retry_after } => {
                 tracing::warn!(
-                    cause = chain(&error),
+                    cause = causes(&error),
                     code = stable,
                     "issuance is unavailable"
                 );
@@ -239,7 +240,7 @@ impl From<IssueError> for ApiError {
                     ..Self::new(GrpcCode::Unavailable, sentence, &error.reason(), stable)
                 }
             }
-            Class::Internal => Self::failed(sentence, &chain(&error), stable),
+            Class::Internal => Self::failed(sentence, &causes(&error), stable),
         }
     }
 }
@@ -267,15 +268,6 @@ struct Body<'a> {
     code: u8,
     message: &'a str,
     details: [(); 0],
-}
-
-/// Returns an error and what it came from, on one line, for the log.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 #[cfg(test)]

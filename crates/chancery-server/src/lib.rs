@@ -15,6 +15,7 @@ mod error;
 pub mod fuzzing;
 mod grpc;
 mod html;
+pub mod instructions;
 mod ledger;
 mod lenient_base64;
 mod listener;
@@ -45,7 +46,5 @@ pub use request_body::RequestLimits;
 pub use router::{PublicRouters, admin_router, public_routers};
 pub use state::{AdminState, AppState};
 pub use tls::{Reloaded, Tls, TlsError};
-pub use trust_documents::{
-    TrustDocuments, TrustDocumentsError, TrustSubject, TrustedLedger, TrustedLog, TrustedTimestamps,
-};
+pub use trust_documents::TrustDocuments;
 pub use witness::witness_router;

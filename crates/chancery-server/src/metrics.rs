@@ -1,7 +1,10 @@
 //! Counters, gauges and histograms, exposed as `OpenMetrics` text.
 
 mod fulcio;
+mod ledger;
+mod logs;
 mod timestamps;
+mod trust;
 mod witnesses;
 
 use std::fmt;
@@ -9,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use chancery_ledger::{AddError, LoggedEntry};
 use chancery_log::LogStatus;
 use chancery_tsa::{FailureInfo, TimestampAuthority};
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -19,8 +23,13 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::trust_documents::TrustDocuments;
+
 pub(crate) use fulcio::FulcioMetrics;
+use ledger::LedgerMetrics;
+use logs::{ExportGauges, LogGauges, LogLabels, ScrubGauges};
 use timestamps::TimestampMetrics;
+use trust::TrustMetrics;
 use witnesses::WitnessGauges;
 
 /// What this process counts; one for both routers.
@@ -36,6 +45,8 @@ pub struct Metrics {
     export: ExportGauges,
     witnesses: WitnessGauges,
     timestamps: TimestampMetrics,
+    trust: TrustMetrics,
+    ledger: LedgerMetrics,
     fulcio: Option<FulcioMetrics>,
     reload: ReloadGauges,
     /// Held while what the logs say is taken over and told: another scrape would clear it meanwhile.
@@ -52,34 +63,6 @@ struct RequestLabels {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct RefusalLabels {
     code: &'static str,
-}
-
-/// The log's name in its URL.
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct LogLabels {
-    log: String,
-}
-
-#[derive(Debug, Default)]
-struct LogGauges {
-    tree_size: Family<LogLabels, Gauge>,
-    waiting: Family<LogLabels, Gauge>,
-    halted: Family<LogLabels, Gauge>,
-    checkpoint_age: Family<LogLabels, Gauge<f64, AtomicU64>>,
-}
-
-#[derive(Debug, Default)]
-struct ScrubGauges {
-    findings: Family<LogLabels, Gauge>,
-    completed_at: Family<LogLabels, Gauge<f64, AtomicU64>>,
-    size: Family<LogLabels, Gauge>,
-}
-
-#[derive(Debug, Default)]
-struct ExportGauges {
-    size: Family<LogLabels, Gauge>,
-    failures: Family<LogLabels, Counter>,
-    pruned_below: Family<LogLabels, Gauge>,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +87,8 @@ impl Metrics {
             export: ExportGauges::default(),
             witnesses: WitnessGauges::default(),
             timestamps: TimestampMetrics::default(),
+            trust: TrustMetrics::default(),
+            ledger: LedgerMetrics::default(),
             scraping: Mutex::default(),
             reload: ReloadGauges::default(),
             registry: Registry::default(),
@@ -146,6 +131,12 @@ impl Metrics {
         metrics
             .timestamps
             .register(registry.sub_registry_with_prefix("timestamp"));
+        metrics
+            .trust
+            .register(registry.sub_registry_with_prefix("trust"));
+        metrics
+            .ledger
+            .register(registry.sub_registry_with_prefix("ledger"));
         metrics
             .reload
             .register(registry.sub_registry_with_prefix("config"));
@@ -204,53 +195,53 @@ impl Metrics {
         self.timestamps.refused(failure);
     }
 
+    /// Counts what became of a request for an entry in the ledger of that name.
+    pub(crate) fn entered(
+        &self,
+        log: &str,
+        answer: &Result<LoggedEntry, AddError>,
+        took: Duration,
+    ) {
+        self.ledger.answered(log, answer, took);
+    }
+
     /// Takes over how the timestamp authority stands.
     pub(crate) fn timestamps_are(&self, authority: &TimestampAuthority) {
         self.timestamps.stand(authority);
+    }
+
+    /// Takes over until when the trust documents count.
+    pub(crate) fn trust_is(&self, documents: &TrustDocuments) {
+        self.trust.stand(documents);
     }
 
     /// Takes over whether all configuration was good when it was last read.
     pub fn reloaded(&self, good: bool) {
         self.reload.successful.set(i64::from(good));
         if good {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let now = now.map_or(0.0, |since| since.as_secs_f64());
-            self.reload.succeeded_at.set(now);
+            self.reload.succeeded_at.set(now());
         }
     }
 
     /// Takes over what the last verification of a log in the background found; `whole` is the
     /// log's size if all of it was verified.
     pub fn scrubbed(&self, log: &str, findings: u64, whole: Option<u64>) {
-        let log = &LogLabels::of(log);
-        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.scrub.findings.get_or_create(log).set(gauge(findings));
-        if let Some(size) = whole {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let now = now.map_or(0.0, |since| since.as_secs_f64());
-            self.scrub.completed_at.get_or_create(log).set(now);
-            self.scrub.size.get_or_create(log).set(gauge(size));
-        }
+        self.scrub.found(log, findings, whole);
     }
 
     /// Takes over that the published files of a log have this many entries.
     pub fn exported(&self, log: &str, size: u64) {
-        let size = i64::try_from(size).unwrap_or(i64::MAX);
-        let gauge = self.export.size.get_or_create(&LogLabels::of(log));
-        gauge.set(size);
+        self.export.exported(log, size);
     }
 
     /// Counts an attempt to export or prune a log that failed.
     pub fn export_failed(&self, log: &str) {
-        let counter = self.export.failures.get_or_create(&LogLabels::of(log));
-        counter.inc();
+        self.export.failed(log);
     }
 
     /// Takes over how many of a log's first entries are in published files only.
     pub fn pruned(&self, log: &str, below: u64) {
-        let below = i64::try_from(below).unwrap_or(i64::MAX);
-        let gauge = self.export.pruned_below.get_or_create(&LogLabels::of(log));
-        gauge.set(below);
+        self.export.pruned(log, below);
     }
 
     /// Returns everything as `OpenMetrics` text, with what the open logs say about themselves now.
@@ -270,26 +261,11 @@ impl Metrics {
 
     /// Takes over what the open logs say about themselves, and forgets those that are gone.
     fn logs_are<'a>(&self, logs: impl Iterator<Item = (&'a str, LogStatus)>, now_ms: u64) {
-        let gauges = &self.log;
-        gauges.tree_size.clear();
-        gauges.waiting.clear();
-        gauges.halted.clear();
-        gauges.checkpoint_age.clear();
+        self.log.clear();
         self.witnesses.clear();
         for (name, status) in logs {
             self.witnesses.stand(name, &status.witnesses);
-            let log = &LogLabels::of(name);
-            let size = i64::try_from(status.tree.tree_size).unwrap_or(i64::MAX);
-            gauges.tree_size.get_or_create(log).set(size);
-            let waiting = i64::try_from(status.waiting).unwrap_or(i64::MAX);
-            gauges.waiting.get_or_create(log).set(waiting);
-            let halted = i64::from(status.halted.is_some());
-            gauges.halted.get_or_create(log).set(halted);
-            let age = Duration::from_millis(now_ms.saturating_sub(status.timestamp_ms));
-            gauges
-                .checkpoint_age
-                .get_or_create(log)
-                .set(age.as_secs_f64());
+            self.log.stand(name, &status, now_ms);
         }
     }
 
@@ -302,79 +278,6 @@ impl Metrics {
         let mut encoded = String::new();
         text::encode(&mut encoded, &self.registry)?;
         Ok(encoded)
-    }
-}
-
-impl LogLabels {
-    fn of(name: &str) -> Self {
-        Self {
-            log: name.to_owned(),
-        }
-    }
-}
-
-impl LogGauges {
-    fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "tree_size",
-            "Entries under the newest head",
-            self.tree_size.clone(),
-        );
-        registry.register(
-            "pool_waiting",
-            "Entries that wait to be logged",
-            self.waiting.clone(),
-        );
-        registry.register(
-            "halted",
-            "1 if nothing is signed any more",
-            self.halted.clone(),
-        );
-        registry.register(
-            "checkpoint_age_seconds",
-            "Time since the newest head; grows while nothing is issued",
-            self.checkpoint_age.clone(),
-        );
-    }
-}
-
-impl ScrubGauges {
-    fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "findings",
-            "What the last verification of the stored log in the background found wrong",
-            self.findings.clone(),
-        );
-        registry.register(
-            "completed_seconds",
-            "When the whole log was last verified, in seconds since the Unix epoch",
-            self.completed_at.clone(),
-        );
-        registry.register(
-            "size",
-            "How many entries the log had when it was last verified whole",
-            self.size.clone(),
-        );
-    }
-}
-
-impl ExportGauges {
-    fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "size",
-            "How many entries the published files had when they were last looked at",
-            self.size.clone(),
-        );
-        registry.register(
-            "failures",
-            "Attempts to export or prune that failed",
-            self.failures.clone(),
-        );
-        registry.register(
-            "pruned_below",
-            "How many of the first entries are in published files only",
-            self.pruned_below.clone(),
-        );
     }
 }
 
@@ -391,6 +294,17 @@ impl ReloadGauges {
             self.succeeded_at.clone(),
         );
     }
+}
+
+/// Returns the time in seconds since the Unix epoch.
+fn now() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Returns a count as gauges have it.
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

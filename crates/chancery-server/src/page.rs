@@ -4,7 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 use time::OffsetDateTime;
 
+use crate::dev_oidc::DevOidc;
 use crate::html::{Escaped, page};
+use crate::instructions::{Client, Instructions, TufRoot};
 use crate::logs::ServedLog;
 use crate::state::AppState;
 
@@ -16,6 +18,13 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
          that logs in anybody as anybody.</strong>\n"
     } else {
         ""
+    };
+    let documents = app.documents.load();
+    let issuer = app.dev_oidc.as_ref().map(DevOidc::issuer);
+    let instructions = Instructions {
+        url: &app.url,
+        root: documents.root(),
+        issuer,
     };
     let body = format!(
         "{development}<p>A certificate authority for code signing. It issues short-lived \
@@ -29,8 +38,10 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
          <dt>Both in one<dd><a href=\"/client_trust_config.json\">client_trust_config.json</a>\n\
          <dt>Chain<dd><a href=\"/api/v2/trustBundle\">/api/v2/trustBundle</a>\n\
          <dt>Accepted issuers<dd><a href=\"/api/v2/configuration\">/api/v2/configuration</a>\n\
-         </dl>\n",
+         {trust}</dl>\n{how}",
         url = Escaped(&*app.url),
+        trust = trust(instructions.root),
+        how = how(&instructions),
     );
     page("Chancery", &body)
 }
@@ -63,4 +74,28 @@ fn entry(app: &AppState, served: &ServedLog) -> String {
         size = size.map_or_else(|| "see the checkpoint".to_owned(), |size| size.to_string()),
         name = Escaped(log.name()),
     )
+}
+
+/// Names the repository of what is signed, if anything is.
+fn trust(root: Option<TufRoot<'_>>) -> String {
+    let Some(root) = root else {
+        return String::new();
+    };
+    let (name, sum) = (root.file_name(), root.checksum());
+    format!(
+        "<dt>TUF root<dd><a href=\"/tuf/{name}\">/tuf/{name}</a>\n\
+         <dt>Its SHA-256, to be compared with what the operator says elsewhere<dd>{sum}\n"
+    )
+}
+
+/// Says what to type for each client.
+fn how(instructions: &Instructions<'_>) -> String {
+    let client = |client: Client| {
+        let text = instructions.text(client);
+        let name = Escaped(client.name());
+        let text = Escaped(&*text);
+        format!("<details><summary>{name}</summary><pre>{text}</pre></details>\n")
+    };
+    let clients: String = Client::ALL.into_iter().map(client).collect();
+    format!("<h2>How to use it</h2>\n{clients}")
 }

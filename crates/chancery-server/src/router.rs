@@ -65,6 +65,7 @@ fn all(app: AppState, bounds: Bounds) -> Router {
             get(trust_documents::signing_config),
         )
         .route("/trusted_root.json", get(trust_documents::trusted_root))
+        .route("/tuf/{*file}", get(trust_documents::repository))
         // c2sp.org/static-ct-api
         .route("/ct/{log}/checkpoint", get(ct::checkpoint))
         .route("/ct/{log}/issuer/{fingerprint}", get(ct::issuer))

@@ -72,6 +72,10 @@ pub struct AdminState {
     pub authority: Arc<Authority>,
     /// The timestamp authority that is watched, if there is one.
     pub timestamps: Option<Arc<TimestampAuthority>>,
+    /// What clients trust: the same as the public routes serve.
+    pub documents: Arc<ArcSwap<TrustDocuments>>,
+    /// The ledgers that are watched.
+    pub ledgers: Ledgers,
     /// What is exposed under `/metrics`.
     pub metrics: Arc<Metrics>,
     /// Cancelled when this process is to take no new requests: `/readyz` fails from then on. Cancel

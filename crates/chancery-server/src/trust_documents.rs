@@ -1,168 +1,151 @@
-//! The documents that clients are configured with: trusted root, signing configuration, and both in
-//! one.
+//! What clients are configured with: the trust documents, and the TUF repository in which they are
+//! signed.
 //!
-//! Formats: `sigstore_trustroot.proto` of <https://github.com/sigstore/protobuf-specs>, in
-//! protobuf's JSON mapping. Clients refuse members that they do not know, so nothing of ours is in
-//! them.
+//! ```text
+//! /trusted_root.json, /signing_config.v0.2.json, /client_trust_config.json
+//! /tuf/N.root.json, root.json, timestamp.json, N.snapshot.json, N.targets.json
+//! /tuf/targets/<SHA-256>.<name>
+//! ```
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use chancery_certs::CertificateChain;
-use chancery_keys::{Algorithm, PublicKey};
-use chancery_tsa::TsaChain;
+use chancery_trust::documents::{self, CLIENT_TRUST_CONFIG, SIGNING_CONFIG, TRUSTED_ROOT};
+use chancery_trust::tuf::{Repository, Role};
 use http::header;
-use url::Url;
 
-mod format;
-
+use crate::error::ApiError;
+use crate::instructions::TufRoot;
 use crate::state::AppState;
-use format::{ClientTrustConfig, SigningConfig, TrustedRoot};
 
-/// What the documents are about.
-#[derive(Debug)]
-pub struct TrustSubject<'a> {
-    /// The public base URL of this authority.
-    pub url: &'a Url,
-    /// Who runs it, as the trusted root says it.
-    pub organization: &'a str,
-    /// The chain that certificates are issued under.
-    pub chain: &'a CertificateChain,
-    /// Every log that certificates are or were entered in, and those that begin later: clients have
-    /// to know a log before they meet its receipts.
-    pub logs: &'a [TrustedLog],
-    /// Every chain of timestamp authorities whose timestamps count, the one that stamps now first.
-    pub timestamps: &'a [TrustedTimestamps],
-    /// Every ledger of signatures, in the same manner. Signers are told of them only where there are
-    /// timestamps, too: cosign refuses to sign with the one and without the other.
-    pub ledgers: &'a [TrustedLedger],
-    /// From when certificates count.
-    pub valid_from: SystemTime,
-    /// The issuers where people log in.
-    pub oidc_issuers: &'a [Url],
-}
-
-/// A log whose receipts count.
-#[derive(Clone, Debug)]
-pub struct TrustedLog {
-    /// Its key.
-    pub key: PublicKey,
-    /// Where it is read: what its `checkpoint` and `tile/` are appended to.
-    pub url: Url,
-    /// The times of its receipts are not before this.
-    pub begins: SystemTime,
-    /// They are not after this, if it takes no entries any more or a date is set for its end.
-    pub ends: Option<SystemTime>,
-}
-
-/// A chain of a timestamp authority, whose timestamps count.
-#[derive(Clone, Debug)]
-pub struct TrustedTimestamps {
-    /// Its certificates, the one that signs first: clients ask for no certificate in a timestamp, so
-    /// they must know it.
-    pub chain: TsaChain,
-    /// Until when its timestamps count, if it stamps no more.
-    pub ends: Option<SystemTime>,
-}
-
-/// A ledger of signatures (Rekor v2).
-#[derive(Clone, Debug)]
-pub struct TrustedLedger {
-    /// Its Ed25519 key.
-    pub key: PublicKey,
-    /// Its id: the whole hash of its note key.
-    pub log_id: [u8; 32],
-    /// Its URL, whose host is its origin.
-    pub url: Url,
-    /// From when its entries count.
-    pub begins: SystemTime,
-    /// Until when, if it takes no entries any more.
-    pub ends: Option<SystemTime>,
-}
-
-/// Why there are no trust documents.
-#[derive(Debug, thiserror::Error)]
-pub enum TrustDocumentsError {
-    /// The URL names no host, which clients know us by.
-    #[error("{0} names no host")]
-    NoHost(Url),
-    /// Clients verify receipts with ECDSA P-256 and nothing else.
-    #[error("clients cannot verify the log's receipts: its key is {0:?}, make one on P-256")]
-    LogKey(Algorithm),
-    /// The subject of a chain's certificate cannot be read.
-    #[error("the certificate that a chain is named by cannot be read")]
-    Root(#[source] der::Error),
-    /// The URL can have no path.
-    #[error("{0} cannot be the base of other URLs")]
-    Base(Url),
-    /// The time is beyond what RFC 3339 can say.
-    #[error("a validity begins or ends at no time that RFC 3339 can say")]
-    ValidFrom(#[source] time::error::Format),
-}
+/// For files whose content never changes: their names say version or hash.
+const FOREVER: &str = "public, max-age=604800, immutable";
+/// For files that are replaced, and for those that come later: an old answer is a stale client.
+const FRESH: &str = "no-cache";
 
 /// The documents, as bytes that are served as they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TrustDocuments {
     trusted_root: Bytes,
     signing_config: Bytes,
     client_trust_config: Bytes,
+    /// The repository's files by their paths; none if the documents are not signed.
+    files: BTreeMap<String, Bytes>,
+    /// Those of the version before, for clients that are in the midst of an update.
+    files_before: BTreeMap<String, Bytes>,
+    expiries: Vec<(Role, SystemTime)>,
+    root_version: u32,
 }
 
 impl TrustDocuments {
-    /// Writes the documents.
-    ///
-    /// # Errors
-    ///
-    /// Fails if no client could work with what they would say.
-    pub fn new(subject: &TrustSubject<'_>) -> Result<Self, TrustDocumentsError> {
-        let trusted_root = TrustedRoot::of(subject)?;
-        let signing_config = SigningConfig::of(subject)?;
-        Ok(Self {
-            trusted_root: format::pretty(&trusted_root),
-            signing_config: format::pretty(&signing_config),
-            client_trust_config: format::pretty(&ClientTrustConfig::of(
-                trusted_root,
-                signing_config,
-            )),
-        })
+    /// Takes documents that nobody has signed: of an instance without trust metadata.
+    #[must_use]
+    pub fn unsigned(documents: documents::TrustDocuments) -> Self {
+        Self {
+            trusted_root: documents.trusted_root.into(),
+            signing_config: documents.signing_config.into(),
+            client_trust_config: documents.client_trust_config.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes a repository, whose documents are served byte for byte as they are signed. The files of
+    /// the one `before` are served on.
+    #[must_use]
+    pub fn signed(repository: &Repository, before: Option<&Self>) -> Self {
+        let document = |name| {
+            let content = repository.document(name).unwrap_or_default();
+            Bytes::copy_from_slice(content)
+        };
+        let files = repository.named_files();
+        Self {
+            trusted_root: document(TRUSTED_ROOT),
+            signing_config: document(SIGNING_CONFIG),
+            client_trust_config: document(CLIENT_TRUST_CONFIG),
+            files: files
+                .map(|(name, content)| (name, Bytes::copy_from_slice(content)))
+                .collect(),
+            files_before: before.map(|b| b.files.clone()).unwrap_or_default(),
+            expiries: repository
+                .expiries()
+                .map(|(role, expires)| (role, expires.into()))
+                .to_vec(),
+            root_version: repository.root().version().get(),
+        }
     }
 
     /// Returns `trusted_root.json`: what verifiers trust.
+    #[must_use]
     pub fn trusted_root(&self) -> &Bytes {
         &self.trusted_root
     }
 
-    /// Returns `signing_config.v0.2.json`: whom signers ask.
-    pub fn signing_config(&self) -> &Bytes {
-        &self.signing_config
+    /// Returns the newest root; `None` if the documents are not signed.
+    #[must_use]
+    pub fn root(&self) -> Option<TufRoot<'_>> {
+        let json = self.files.get("root.json")?;
+        Some(TufRoot {
+            json,
+            version: self.root_version,
+        })
     }
 
-    /// Returns `client_trust_config.json`: both in one, as sigstore-python takes them.
-    pub fn client_trust_config(&self) -> &Bytes {
-        &self.client_trust_config
+    /// Returns when the metadata of each role expire; nothing if the documents are not signed.
+    pub(crate) fn expiries(&self) -> impl Iterator<Item = (Role, SystemTime)> {
+        self.expiries.iter().copied()
+    }
+
+    fn file(&self, name: &str) -> Option<&Bytes> {
+        let file = self.files.get(name);
+        file.or_else(|| self.files_before.get(name))
     }
 }
 
 /// `GET /trusted_root.json`
-pub(crate) async fn trusted_root(State(app): State<AppState>) -> Response {
-    json(app.documents.load().trusted_root.clone())
+pub(crate) async fn trusted_root(State(app): State<AppState>) -> Result<Response, ApiError> {
+    document(app.documents.load().trusted_root.clone())
 }
 
 /// `GET /signing_config.v0.2.json`
-pub(crate) async fn signing_config(State(app): State<AppState>) -> Response {
-    json(app.documents.load().signing_config.clone())
+pub(crate) async fn signing_config(State(app): State<AppState>) -> Result<Response, ApiError> {
+    document(app.documents.load().signing_config.clone())
 }
 
 /// `GET /client_trust_config.json`
-pub(crate) async fn client_trust_config(State(app): State<AppState>) -> Response {
-    json(app.documents.load().client_trust_config.clone())
+pub(crate) async fn client_trust_config(State(app): State<AppState>) -> Result<Response, ApiError> {
+    document(app.documents.load().client_trust_config.clone())
 }
 
-fn json(document: Bytes) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
+/// `GET /tuf/…`: clients ask for version after version of root until there is exactly 404.
+pub(crate) async fn repository(State(app): State<AppState>, Path(name): Path<String>) -> Response {
+    let changing = matches!(name.as_str(), "timestamp.json" | "root.json");
+    match app.documents.load().file(&name) {
+        Some(file) if changing => json(FRESH, file.clone()),
+        Some(file) => json(FOREVER, file.clone()),
+        None => {
+            let mut answer = ApiError::not_found().into_response();
+            let fresh = http::HeaderValue::from_static(FRESH);
+            answer.headers_mut().insert(header::CACHE_CONTROL, fresh);
+            answer
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests;
+fn document(document: Bytes) -> Result<Response, ApiError> {
+    if document.is_empty() {
+        return Err(ApiError::not_found());
+    }
+    Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
+}
+
+fn json(cache: &'static str, file: Bytes) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, cache),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (headers, file).into_response()
+}

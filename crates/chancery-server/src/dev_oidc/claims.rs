@@ -42,6 +42,17 @@ impl Identity {
         }
     }
 
+    /// Somebody who logged in by device code.
+    pub(super) fn of_device(email: &str, client_id: String) -> Self {
+        Self {
+            sub: subject_of(email),
+            email: Some(email.to_owned()),
+            audience: client_id,
+            lifetime: Duration::from_secs(DEFAULT_LIFETIME_S),
+            claims: Map::new(),
+        }
+    }
+
     /// Whoever is asked for, in form fields.
     pub(super) fn asked_for(params: &Params) -> Result<Self, OauthError> {
         let email = params.find("email").map(str::to_owned);

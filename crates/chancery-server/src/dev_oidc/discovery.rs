@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
+use super::device::DEVICE_GRANT;
 use super::{DEV_IDENTITY_GRANT, Provider};
 
 /// `GET /.well-known/openid-configuration`
@@ -15,10 +16,11 @@ pub(super) async fn configuration(State(provider): State<Arc<Provider>>) -> Json
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/auth"),
         "token_endpoint": format!("{issuer}/token"),
+        "device_authorization_endpoint": format!("{issuer}/device_authorization"),
         "jwks_uri": format!("{issuer}/jwks"),
         "scopes_supported": ["openid", "email"],
         "response_types_supported": ["code"],
-        "grant_types_supported": ["authorization_code", DEV_IDENTITY_GRANT],
+        "grant_types_supported": ["authorization_code", DEVICE_GRANT, DEV_IDENTITY_GRANT],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["none"],

@@ -30,6 +30,22 @@ impl OauthError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_grant", description)
     }
 
+    /// RFC 8628, section 3.5
+    pub(super) fn authorization_pending() -> Self {
+        let description = "nobody has logged in with the code yet";
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "authorization_pending",
+            description,
+        )
+    }
+
+    /// RFC 8628, section 3.5
+    pub(super) fn expired_token() -> Self {
+        let description = "the device code is older than five minutes";
+        Self::new(StatusCode::BAD_REQUEST, "expired_token", description)
+    }
+
     pub(super) fn unsupported_grant_type(description: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

@@ -1,12 +1,13 @@
 //! An OpenID Connect provider for development: whoever can reach it is whoever they say they are.
 //!
 //! `chancery dev` and `chancery demo` mount it under `/dev-oidc`; nothing else does. It logs people
-//! in by authorization code with PKCE, as they would log in anywhere, and gives a token for any
+//! in by authorization code with PKCE and by device code, as they would log in anywhere, and gives a token for any
 //! identity to whoever asks with [`DEV_IDENTITY_GRANT`]. It answers only to its own host names and
 //! to no other origin, so that a web page that is open in the same machine's browser cannot ask.
 
 mod authorize;
 mod claims;
+mod device;
 mod discovery;
 mod error;
 mod guard;
@@ -26,6 +27,7 @@ use chancery_log::clock::Clock;
 use url::Url;
 
 use crate::request_body::RequestLimits;
+use device::Devices;
 use guard::Guard;
 use jwt::TokenKey;
 use pending::PendingCodes;
@@ -67,6 +69,7 @@ struct Provider {
     key: TokenKey,
     clock: Arc<dyn Clock>,
     pending: PendingCodes,
+    devices: Devices,
     guard: Guard,
 }
 
@@ -89,6 +92,7 @@ impl DevOidc {
             key: TokenKey::new(key).ok_or(DevOidcError::Key(algorithm))?,
             clock,
             pending: PendingCodes::default(),
+            devices: Devices::default(),
             guard: Guard::new(url, listen),
         })))
     }
@@ -110,6 +114,8 @@ impl DevOidc {
                 get(discovery::configuration),
             )
             .route("/auth", get(authorize::ask).post(authorize::log_in))
+            .route("/device", get(device::ask).post(device::log_in))
+            .route("/device_authorization", post(device::begin))
             .route("/jwks", get(discovery::jwks))
             .route("/token", post(token::exchange))
             .layer(middleware::from_fn_with_state(

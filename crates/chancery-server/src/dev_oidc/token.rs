@@ -14,6 +14,7 @@ use url::Url;
 
 use super::Provider;
 use super::claims::Identity;
+use super::device::DEVICE_GRANT;
 use super::error::OauthError;
 use super::params::Params;
 use crate::error::ApiError;
@@ -35,10 +36,11 @@ pub(super) async fn exchange(
     let params = Params::parse(&body)?;
     let identity = match params.require("grant_type")? {
         "authorization_code" => provider.redeem(&params)?,
+        DEVICE_GRANT => provider.redeem_device(&params)?,
         DEV_IDENTITY_GRANT => Identity::asked_for(&params)?,
         other => {
             return Err(OauthError::unsupported_grant_type(format!(
-                "{other} is neither authorization_code nor {DEV_IDENTITY_GRANT}"
+                "{other} is neither authorization_code, {DEVICE_GRANT} nor {DEV_IDENTITY_GRANT}"
             )));
         }
     };

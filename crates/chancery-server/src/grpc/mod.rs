@@ -9,7 +9,7 @@ pub(crate) mod answer;
 mod fulcio_v1beta;
 mod fulcio_v2;
 mod health;
-mod rekor_v2;
+pub(crate) mod rekor_v2;
 mod request;
 mod token;
 
@@ -21,6 +21,7 @@ use chancery_proto::grpc_health_v1::health_server::HealthServer;
 use chancery_proto::rekor_v2::rekor_server::RekorServer;
 use tonic::codec::CompressionEncoding::Gzip;
 
+use crate::ledger;
 use crate::state::AppState;
 
 pub(crate) use request::{is_grpc, method, timeout};
@@ -41,6 +42,7 @@ pub(crate) fn routes(app: &AppState) -> Router {
         .accept_compressed(Gzip)
         .max_decoding_message_size(message_bytes);
     let rekor: MethodRouter = post_service(rekor);
+    let rekor = rekor.layer(middleware::map_request(ledger::keep_host));
     let (v2, v1beta): (MethodRouter, MethodRouter) = (post_service(v2), post_service(v1beta));
     Router::new()
         .route(

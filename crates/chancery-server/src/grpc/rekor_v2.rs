@@ -17,16 +17,18 @@ use chancery_proto::rekor_v2::{
 use tonic::{Request, Response, Status};
 
 use crate::error::ApiError;
-use crate::ledger::{self, ServedLedger};
+use crate::ledger::{self, RequestHost, ServedLedger};
 use crate::state::AppState;
 
-/// The ledger. Of several, gRPC reaches none: its requests tell no host here.
+/// The ledgers, told apart by the request's authority.
 #[derive(Clone)]
 pub(super) struct RekorV2(pub(super) AppState);
 
 impl RekorV2 {
-    fn ledger(&self) -> Result<ServedLedger, ApiError> {
-        self.0.ledgers.find(None).ok_or_else(ApiError::not_found)
+    fn ledger<T>(&self, request: &Request<T>) -> Result<ServedLedger, ApiError> {
+        let host: Option<&RequestHost> = request.extensions().get();
+        let found = self.0.ledgers.find(host.map(|host| host.0.as_str()));
+        found.ok_or_else(ApiError::not_found)
     }
 }
 
@@ -36,15 +38,16 @@ impl Rekor for RekorV2 {
         &self,
         request: Request<CreateEntryRequest>,
     ) -> Result<Response<TransparencyLogEntry>, Status> {
-        let ledger = self.ledger()?;
-        let request = decode(request.into_inner()).map_err(|e| refused(e.into()))?;
-        let added = ledger::add(&ledger, request).await;
+        let ledger = self.ledger(&request)?;
+        let request = decode(request.into_inner());
+        let added = ledger::add(&self.0, &ledger, request).await;
         Ok(Response::new(encode(added.map_err(refused)?)))
     }
 
     async fn get_tile(&self, request: Request<TileRequest>) -> Result<Response<HttpBody>, Status> {
+        let ledger = self.ledger(&request)?;
         let TileRequest { l, n } = request.into_inner();
-        let tile = ledger::read_tile(&self.ledger()?, &format!("{l}/{n}")).await?;
+        let tile = ledger::read_tile(&ledger, &format!("{l}/{n}")).await?;
         Ok(octets(tile))
     }
 
@@ -52,12 +55,13 @@ impl Rekor for RekorV2 {
         &self,
         request: Request<EntryBundleRequest>,
     ) -> Result<Response<HttpBody>, Status> {
+        let ledger = self.ledger(&request)?;
         let path = format!("entries/{}", request.into_inner().n);
-        Ok(octets(ledger::read_tile(&self.ledger()?, &path).await?))
+        Ok(octets(ledger::read_tile(&ledger, &path).await?))
     }
 
-    async fn get_checkpoint(&self, _: Request<()>) -> Result<Response<HttpBody>, Status> {
-        let checkpoint = ledger::read_checkpoint(&self.ledger()?).await?;
+    async fn get_checkpoint(&self, request: Request<()>) -> Result<Response<HttpBody>, Status> {
+        let checkpoint = ledger::read_checkpoint(&self.ledger(&request)?).await?;
         Ok(Response::new(HttpBody {
             content_type: "text/plain; charset=utf-8".to_owned(),
             data: checkpoint.into(),
@@ -85,7 +89,8 @@ fn refused(error: AddError) -> Status {
     status
 }
 
-fn decode(request: CreateEntryRequest) -> Result<EntryRequest, EntryRefused> {
+/// Reads a message as it was decoded.
+pub(crate) fn decode(request: CreateEntryRequest) -> Result<EntryRequest, EntryRefused> {
     match request.spec.ok_or(EntryRefused::NotOneEntry)? {
         Spec::HashedRekordRequestV002(request) => hashed_rekord(request),
         Spec::DsseRequestV002(request) => dsse(request),

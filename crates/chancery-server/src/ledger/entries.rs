@@ -1,13 +1,14 @@
 //! New entries: decode, call, encode.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chancery_ledger::{AddError, EntryRequest, LoggedEntry};
+use chancery_ledger::{AddError, EntryRefused, EntryRequest, LoggedEntry};
 use chancery_log::AppendError;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::{AtLedger, ServedLedger};
-use crate::ct;
 use crate::error::{ApiError, GrpcCode};
 use crate::refusal_code::RefusalCode;
 use crate::request_body::RequestBody;
@@ -17,30 +18,38 @@ const LOG_INDEX: HeaderName = HeaderName::from_static("x-log-index");
 
 /// Enters a signature (`dev.sigstore.rekor.v2.Rekor/CreateEntry`).
 pub(super) async fn create(
-    State(_): State<AppState>,
+    State(app): State<AppState>,
     AtLedger(ledger): AtLedger,
     RequestBody(body): RequestBody,
 ) -> Response {
-    let request = EntryRequest::parse(&body).map_err(AddError::from);
-    let added = match request {
-        Ok(request) => add(&ledger, request).await,
-        Err(error) => Err(error),
-    };
+    let added = add(&app, &ledger, EntryRequest::parse(&body)).await;
     match added.map(|entry| entry.to_json()) {
         Ok(Ok(json)) => created(json),
         Ok(Err(error)) => {
             let cause = error.to_string();
             ApiError::internal(SENTENCE, &cause, RefusalCode::Internal).into_response()
         }
-        Err(error) => refused(error),
+        Err(error) => refused(error, app.ledgers.successor(ledger.log.origin())),
     }
 }
 
-/// Enters a signature, whatever the protocol.
+/// Enters a signature and counts it, whatever the protocol.
 pub(crate) async fn add(
+    app: &AppState,
     ledger: &ServedLedger,
-    request: EntryRequest,
+    request: Result<EntryRequest, EntryRefused>,
 ) -> Result<LoggedEntry, AddError> {
+    let started = Instant::now();
+    let added = match request {
+        Ok(request) => enter(ledger, request).await,
+        Err(refused) => Err(refused.into()),
+    };
+    let name = ledger.log.origin().as_str();
+    app.metrics.entered(name, &added, started.elapsed());
+    added
+}
+
+async fn enter(ledger: &ServedLedger, request: EntryRequest) -> Result<LoggedEntry, AddError> {
     let entries = ledger.entries.as_ref().ok_or(AddError::Frozen)?;
     entries.add(request).await
 }
@@ -51,10 +60,16 @@ fn created(json: Vec<u8>) -> Response {
 }
 
 /// Answers an error as Rekor v2 does: what is there already says where, and a frozen log says so in
-/// plain text.
-fn refused(error: AddError) -> Response {
+/// plain text, with the host name of the one to switch to.
+fn refused(error: AddError, successor: Option<String>) -> Response {
     let (frozen, index) = match &error {
-        AddError::Frozen => (Some(format!("{error}\n")), None),
+        AddError::Frozen => {
+            let latest = successor.map(|host| format!("The latest is {host}.\n"));
+            (
+                Some(format!("{error}\n{}", latest.unwrap_or_default())),
+                None,
+            )
+        }
         AddError::Duplicate { leaf_index } => (None, Some(HeaderValue::from(*leaf_index))),
         _ => (None, None),
     };
@@ -95,8 +110,8 @@ impl From<AddError> for ApiError {
             AddError::Append(AppendError::Closing) => {
                 Self::refused(SENTENCE, "the server is stopping", RefusalCode::Unavailable)
             }
-            AddError::Append(_) => Self::unavailable("The ledger", &error),
-            AddError::Read(error) => ct::refuse(error),
+            // A database that went back contradicts itself: another one may come in its place.
+            AddError::Append(_) | AddError::Read(_) => Self::unavailable("The ledger", &error),
             AddError::Aborted => Self::internal(SENTENCE, &said, RefusalCode::Internal),
         }
     }

@@ -13,7 +13,7 @@ mod entries;
 mod served;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, Request};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -83,6 +83,19 @@ impl FromRequestParts<AppState> for AtLedger {
         let ledger = app.ledgers.find(host(parts));
         ledger.map(Self).ok_or_else(ApiError::not_found)
     }
+}
+
+/// The host that a gRPC request is for.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestHost(pub(crate) String);
+
+/// Keeps the host of a request for handlers that see no more than its message.
+pub(crate) async fn keep_host(request: Request) -> Request {
+    let (mut parts, body) = request.into_parts();
+    if let Some(host) = host(&parts).map(str::to_owned) {
+        parts.extensions.insert(RequestHost(host));
+    }
+    Request::from_parts(parts, body)
 }
 
 /// Returns the host that a request is for, of HTTP/2 in the URI and of HTTP/1 in a header.

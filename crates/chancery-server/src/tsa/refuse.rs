@@ -29,7 +29,7 @@ pub(super) fn request(error: &RequestError, headers: &HeaderMap) -> Response {
 pub(super) fn stamp(error: &StampError, headers: &HeaderMap) -> Response {
     let refusal = match error {
         StampError::Policy { .. } => ApiError::malformed(SENTENCE, &error.to_string()),
-        StampError::Time(_) | StampError::NotValid | StampError::Sign(_) => {
+        StampError::Time(_) | StampError::NotValid | StampError::Replaced | StampError::Sign(_) => {
             ApiError::unavailable("The timestamp authority", error)
         }
         StampError::Encode(_) => ApiError::internal(

@@ -10,7 +10,7 @@ use chancery_ledger::{
 };
 use chancery_log::clock::SystemClock;
 use chancery_log::guard::FileGuard;
-use chancery_log::memory::MemoryStore;
+use chancery_log::memory::{MemoryStore, State};
 use chancery_log::{Log, LogKeys, LogParts, PoolLimits};
 use chancery_proto::rekor_v2 as proto;
 use chancery_proto::rekor_v2::create_entry_request::Spec;
@@ -31,6 +31,7 @@ use crate::service::{Service, Setup};
 struct World {
     service: Service,
     stores: Vec<MemoryStore>,
+    logs: Vec<Arc<Log>>,
     _folder: TempDir,
     http: reqwest::Client,
 }
@@ -40,6 +41,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let mut ledgers = Vec::new();
         let mut stores = Vec::new();
+        let mut logs = Vec::new();
         for origin in origins {
             let store = MemoryStore::default();
             let path = folder.path().join(origin);
@@ -66,6 +68,7 @@ impl World {
                 limits: LedgerLimits::default(),
             });
             stores.push(store);
+            logs.push(Arc::clone(&log));
             ledgers.push(ServedLedger {
                 log,
                 entries: Some(entries),
@@ -79,6 +82,7 @@ impl World {
         Self {
             service: Service::start_with(setup).await,
             stores,
+            logs,
             _folder: folder,
             http: reqwest::Client::new(),
         }
@@ -211,6 +215,64 @@ async fn a_frozen_ledger_says_so_in_text() {
 }
 
 #[tokio::test]
+async fn probes_and_metrics_know_the_ledger_as_they_know_a_log() {
+    let world = World::new(&["rekor.example.com"], LogRead::Open).await;
+    let entry = request(b"hello");
+    for (request, expected) in [
+        (entry.clone(), StatusCode::CREATED),
+        (entry, StatusCode::CONFLICT),
+        (json!({}), StatusCode::BAD_REQUEST),
+    ] {
+        assert_eq!(world.add(&request).await.0, expected);
+    }
+    let ready = world.service.get_admin("/readyz").await;
+    assert_eq!(ready.status, 200);
+    let metrics = world.service.get_admin("/metrics").await;
+    let metrics = metrics.text();
+    for line in [
+        r#"chancery_log_tree_size{log="rekor.example.com"} 2"#,
+        r#"chancery_log_pool_waiting{log="rekor.example.com"} 0"#,
+        r#"chancery_log_halted{log="rekor.example.com"} 0"#,
+        r#"chancery_ledger_entries_total{log="rekor.example.com"} 1"#,
+        r#"chancery_ledger_refused_total{log="rekor.example.com",reason="duplicate"} 1"#,
+        r#"chancery_ledger_refused_total{log="rekor.example.com",reason="invalid"} 1"#,
+        "chancery_ledger_entry_duration_seconds_count 1",
+    ] {
+        assert!(
+            metrics.lines().any(|l| l == line),
+            "{line} is not in\n{metrics}"
+        );
+    }
+
+    // The database goes back behind what the guard knows.
+    *world.stores[0].state() = State::default();
+    let (status, _, _) = world.add(&request(b"again")).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let unready = world.service.get_admin("/readyz").await;
+    assert_eq!(unready.status, 503);
+    let said = unready.text();
+    assert!(
+        said.contains("the ledger rekor.example.com takes no entries"),
+        "{said}"
+    );
+    let metrics = world.service.get_admin("/metrics").await;
+    let metrics = metrics.text();
+    let line = r#"chancery_log_halted{log="rekor.example.com"} 1"#;
+    assert!(metrics.lines().any(|l| l == line), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_being_frozen_refuses_entries_for_good_and_leaves_the_rest_ready() {
+    let world = World::new(&["rekor.example.com"], LogRead::Open).await;
+    world.logs[0].note_end(1);
+    world.logs[0].close().await;
+    let post = world.http.post(world.url("/api/v2/log/entries"));
+    let answer = post.body(request(b"hello").to_string()).send().await;
+    assert_eq!(answer.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(world.service.get_admin("/readyz").await.status, 200);
+}
+
+#[tokio::test]
 async fn several_ledgers_are_told_apart_by_their_hosts_and_none_answers_404() {
     let world = World::new(&["one.example.com", "two.example.com"], LogRead::Open).await;
     for host in ["one.example.com", "TWO.example.com:8080"] {
@@ -261,4 +323,22 @@ async fn grpc_does_what_rest_does() {
     let refused = client.create_entry(request()).await.unwrap_err();
     assert_eq!(refused.code(), Code::AlreadyExists);
     assert_eq!(refused.metadata().get("x-log-index").unwrap(), "1");
+}
+
+#[tokio::test]
+async fn grpc_tells_several_ledgers_apart_by_the_authority() {
+    let world = World::new(
+        &["two.example.com", "localhost", "127.0.0.1"],
+        LogRead::Open,
+    )
+    .await;
+    let url: http::Uri = world.service.url.parse().unwrap();
+    let host = url.host().unwrap().to_owned();
+    let mut client = RekorClient::with_origin(channel(), url);
+    let checkpoint = client.get_checkpoint(()).await.unwrap().into_inner();
+    let checkpoint = String::from_utf8(checkpoint.data.to_vec()).unwrap();
+    assert!(
+        checkpoint.starts_with(&format!("{host}\n1\n")),
+        "{checkpoint}"
+    );
 }

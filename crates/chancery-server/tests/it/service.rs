@@ -23,10 +23,11 @@ use chancery_log::{Log, LogKeys, LogParts, PoolLimits};
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
 use chancery_server::{
     AdminState, AppState, CorsPolicy, Ledgers, LogRead, Logs, Metrics, RequestLimits, ServeLimits,
-    ServedLog, Tls, TrustDocuments, TrustSubject, TrustedLog, admin_router, public_routers, serve,
+    ServedLog, Tls, TrustDocuments, admin_router, public_routers, serve,
 };
 use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
+use chancery_trust::documents::{CtLog, Instance, LoginIssuer, Window};
 use chancery_tsa::TimestampAuthority;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -113,7 +114,7 @@ impl Service {
         let app = AppState {
             submissions: setup.submissions,
             timestamps: setup.timestamps.clone(),
-            ledgers: setup.ledgers,
+            ledgers: setup.ledgers.clone(),
             documents: Arc::new(ArcSwap::from_pointee(documents(&base, &authority))),
             url: url.as_str().into(),
             logs: logs.clone(),
@@ -129,6 +130,8 @@ impl Service {
         let watched = AdminState {
             authority: Arc::clone(&authority),
             timestamps: setup.timestamps,
+            documents: Arc::clone(&app.documents),
+            ledgers: setup.ledgers,
             metrics,
             draining: draining.clone(),
         };
@@ -365,22 +368,26 @@ fn issuers(issuer: &str, more: &Value) -> Issuers {
 }
 
 fn documents(url: &Url, authority: &Authority) -> TrustDocuments {
-    TrustDocuments::new(&TrustSubject {
-        url,
-        organization: "test",
-        chain: authority.trust_bundle(),
-        logs: &[TrustedLog {
+    let window = Window::between(SystemTime::now(), None);
+    let documents = chancery_trust::documents::TrustDocuments::of(&Instance {
+        organization: "test".to_owned(),
+        operator: "test".to_owned(),
+        authorities: vec![chancery_trust::documents::Authority {
+            url: url.clone(),
+            chain: authority.trust_bundle().ders().to_vec(),
+            window,
+        }],
+        logs: vec![CtLog {
             key: first(authority).public_key().clone(),
             url: url.join("/ct/main").unwrap(),
-            begins: SystemTime::now(),
-            ends: None,
+            window,
         }],
-        timestamps: &[],
-        ledgers: &[],
-        valid_from: SystemTime::now(),
-        oidc_issuers: &[url.join("/dev-oidc").unwrap()],
-    })
-    .unwrap()
+        ledgers: Vec::new(),
+        timestamp_authorities: Vec::new(),
+        stamps: false,
+        login: vec![LoginIssuer::at(url.join("/dev-oidc").unwrap(), window).unwrap()],
+    });
+    TrustDocuments::unsigned(documents.unwrap())
 }
 
 fn key(key_type: KeyType) -> LocalKey {

@@ -19,11 +19,19 @@ const QUERY: &str = "application/timestamp-query";
 const REPLY: &str = "application/timestamp-reply";
 const DATA: &[u8] = b"a signature";
 
+/// What the clock shows at first, in seconds since the Unix epoch.
+const NOW: u64 = 1_793_534_405;
+
 /// A service with timestamps, and their clock.
 async fn service() -> (Service, Arc<FixedClock>) {
+    let (service, _, clock) = service_with_authority().await;
+    (service, clock)
+}
+
+async fn service_with_authority() -> (Service, Arc<TimestampAuthority>, Arc<FixedClock>) {
     let key = || LocalKey::generate(KeyType::P256).unwrap();
     let (root, leaf) = (key(), key());
-    let now = UNIX_EPOCH + Duration::from_secs(1_793_534_405);
+    let now = UNIX_EPOCH + Duration::from_secs(NOW);
     let ceremony = TsaCeremony {
         organization: "Example",
         common_name: "Example timestamps",
@@ -38,11 +46,12 @@ async fn service() -> (Service, Arc<FixedClock>) {
         floor: SystemTime::UNIX_EPOCH,
         policy: SIGSTORE_POLICY,
     });
+    let authority = Arc::new(authority.unwrap());
     let setup = Setup {
-        timestamps: Some(Arc::new(authority.unwrap())),
+        timestamps: Some(Arc::clone(&authority)),
         ..Setup::default()
     };
-    (Service::start_with(setup).await, clock)
+    (Service::start_with(setup).await, authority, clock)
 }
 
 fn request() -> TimestampRequest {
@@ -151,6 +160,50 @@ async fn who_asks_for_rfc_3161s_answer_gets_its_refusal() {
     assert!(response.headers().contains_key("retry-after"));
     let expected = FailureInfo::TimeNotAvailable.to_response_der().unwrap();
     assert_eq!(response.bytes().await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn certificates_that_have_ended_stamp_nothing_and_metrics_say_so_before_and_then() {
+    let (service, clock) = service().await;
+    let ends = trusted(&service).await.not_after();
+    let ends_s = ends.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let expires = format!("chancery_timestamp_certificate_expires_seconds{{}} {ends_s}.0");
+    let metrics = service.get_admin("/metrics").await.text().to_owned();
+    assert!(metrics.contains(&expires), "{expires} is not in {metrics}");
+
+    let good = request().to_der().unwrap();
+    clock.set(ends);
+    assert_eq!(
+        post(&service, QUERY, "*/*", good.clone()).await.status(),
+        200
+    );
+    clock.set(ends + Duration::from_secs(1));
+    let response = post(&service, QUERY, "*/*", good.clone()).await;
+    assert_eq!(response.status(), 503);
+    let said = response.text().await.unwrap();
+    assert!(
+        said.contains("The timestamp authority is unavailable"),
+        "{said}"
+    );
+    let response = post(&service, QUERY, REPLY, good).await;
+    let expected = FailureInfo::SystemFailure.to_response_der().unwrap();
+    assert_eq!(response.bytes().await.unwrap(), expected);
+    let metrics = service.get_admin("/metrics").await.text().to_owned();
+    let refused = r#"chancery_timestamp_refused_total{reason="systemFailure"} 2"#;
+    assert!(metrics.contains(refused), "{metrics}");
+}
+
+#[tokio::test]
+async fn certificates_that_were_replaced_stamp_nothing_after_their_end() {
+    let (service, authority, clock) = service_with_authority().await;
+    let good = request().to_der().unwrap();
+    authority.end(UNIX_EPOCH + Duration::from_secs(NOW + 60));
+    assert_eq!(
+        post(&service, QUERY, "*/*", good.clone()).await.status(),
+        200
+    );
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 61));
+    assert_eq!(post(&service, QUERY, "*/*", good).await.status(), 503);
 }
 
 #[tokio::test]
