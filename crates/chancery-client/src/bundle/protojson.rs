@@ -1,0 +1,157 @@
+//! Values as protobuf's JSON mapping writes them, each with a bound that is kept while reading.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Reads one object with nothing after it. A list would pass for a struct, its elements in order.
+pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'{') {
+        return Err(serde_json::Error::custom(
+            "it does not begin with an object",
+        ));
+    }
+    serde_json::from_slice(json)
+}
+
+const PADDING_OR_NOT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const EITHER: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PADDING_OR_NOT);
+const EITHER_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, PADDING_OR_NOT);
+
+/// At most `MAX` bytes in base64; with either alphabet when read, padded or not.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Bytes<const MAX: usize>(pub(crate) Vec<u8>);
+
+impl<const MAX: usize> Serialize for Bytes<MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&base64::display::Base64Display::new(&self.0, &STANDARD))
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Bytes<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Base64<const MAX: usize>;
+        impl<const MAX: usize> Visitor<'_> for Base64<MAX> {
+            type Value = Bytes<MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX} bytes in base64")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                // Four characters are three bytes: nothing is allocated for more than the most.
+                if text.len() / 4 > MAX / 3 + 1 {
+                    return Err(E::custom(format_args!("there are more than {MAX} bytes")));
+                }
+                let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
+                let engine = if url_safe { &EITHER_URL_SAFE } else { &EITHER };
+                let bytes = engine
+                    .decode(text)
+                    .map_err(|why| E::custom(format_args!("it is not base64: {why}")))?;
+                match bytes.len() > MAX {
+                    true => Err(E::custom(format_args!("there are more than {MAX} bytes"))),
+                    false => Ok(Bytes(bytes)),
+                }
+            }
+        }
+        deserializer.deserialize_str(Base64::<MAX>)
+    }
+}
+
+/// A list of at most `MAX` elements. The first beyond is refused, whatever it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct AtMost<T, const MAX: usize>(pub(crate) Vec<T>);
+
+impl<T: Serialize, const MAX: usize> Serialize for AtMost<T, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List<T, const MAX: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for List<T, MAX> {
+            type Value = AtMost<T, MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {MAX}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::new();
+                while elements.len() < MAX {
+                    match list.next_element()? {
+                        Some(element) => elements.push(element),
+                        None => return Ok(AtMost(elements)),
+                    }
+                }
+                // Reading any element more fails, whatever it is.
+                list.next_element::<Never>()?;
+                Ok(AtMost(elements))
+            }
+        }
+        deserializer.deserialize_seq(List(PhantomData))
+    }
+}
+
+/// An element that is not looked into.
+struct Never;
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(D::Error::custom("the list has more elements than are read"))
+    }
+}
+
+/// A 64-bit number: a string when written; a string or a number when read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Int64(pub(crate) i64);
+
+impl Serialize for Int64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Int64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Int64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number of 64 bits, or one in a string")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Int64, E> {
+                Ok(Int64(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Int64, E> {
+                i64::try_from(number).map(Int64).map_err(E::custom)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Int64, E> {
+                // `parse` alone would take a plus sign.
+                match text
+                    .strip_prefix('-')
+                    .unwrap_or(text)
+                    .starts_with(|c: char| c.is_ascii_digit())
+                {
+                    true => text.parse().map(Int64).map_err(E::custom),
+                    false => Err(E::custom("it is not a number")),
+                }
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
+}

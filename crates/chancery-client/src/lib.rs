@@ -1,0 +1,11 @@
+//! Signs and verifies with identities, against a Chancery or any Sigstore.
+//!
+//! It reads no flags, no environment and no terminal: whoever calls hands those in.
+
+pub mod bundle;
+pub mod instances;
+mod loopback;
+pub mod sign;
+pub mod token;
+pub mod trust;
+pub mod verify;
