@@ -1,0 +1,115 @@
+//! Verifying bundles: each check in a file of its own, with a type that nothing else can make.
+//!
+//! What is verified, and in this order: the artifact is the one that the signature is said to be of;
+//! when it was signed; the certificate's chain at that time; that the certificate was logged; that
+//! the signature is in a ledger, with this certificate; the signature; what a statement says it is
+//! about; and whose signature is wanted. Each failure has the name of its [`Check`].
+
+mod artifact;
+mod chain;
+mod checkpoint;
+mod entry;
+mod error;
+mod policy;
+mod rekor_v1;
+mod sct;
+mod signature;
+mod statement;
+mod time;
+mod verified;
+
+use crate::bundle::UnverifiedBundle;
+use crate::trust::TrustMaterial;
+
+pub use artifact::{Artifact, DigestError, ParseDigestError};
+pub use chain::VerifiedChain;
+pub use entry::VerifiedEntry;
+pub use error::{Check, VerifyError};
+pub use policy::{Pattern, PatternError, Policy};
+pub use sct::VerifiedSct;
+pub use signature::VerifiedSignature;
+pub use statement::VerifiedStatement;
+pub use time::{SignedTime, TimeSource};
+pub use verified::Verified;
+
+/// How many independent authorities must say each thing. What counts is who they are: many words of
+/// one are one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Thresholds {
+    /// Logs that have the certificate.
+    pub scts: usize,
+    /// Ledgers that have the signature.
+    pub entries: usize,
+    /// Authorities that say when it was signed; at least one, since nothing holds at no time.
+    pub times: usize,
+}
+
+impl Default for Thresholds {
+    /// One of each, as cosign and sigstore-python want it.
+    fn default() -> Self {
+        Self {
+            scts: 1,
+            entries: 1,
+            times: 1,
+        }
+    }
+}
+
+/// Verifies bundles with what it trusts, asking nobody.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    trust: TrustMaterial,
+    thresholds: Thresholds,
+}
+
+impl Verifier {
+    /// Takes what is trusted.
+    #[must_use]
+    pub fn new(trust: TrustMaterial) -> Self {
+        Self {
+            trust,
+            thresholds: Thresholds::default(),
+        }
+    }
+
+    /// Wants other numbers of authorities than one of each.
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.thresholds = thresholds;
+        self
+    }
+
+    /// Verifies that `bundle` holds a signature of `artifact` by whom `policy` wants.
+    ///
+    /// # Errors
+    /// [`VerifyError`] names the check that failed, and why.
+    pub fn verify(
+        &self,
+        bundle: &UnverifiedBundle,
+        artifact: &Artifact,
+        policy: &Policy,
+    ) -> Result<Verified, VerifyError> {
+        let leaf = chain::Leaf::read(bundle.wire.certificate())?;
+        let content = signature::Content::of(bundle, artifact, &leaf)?;
+        let times = time::verify(&self.trust, &content, self.thresholds.times.max(1))?;
+        let chain = chain::verify(&self.trust, &leaf, &times)?;
+        let scts = sct::verify(&self.trust, &leaf, &chain, self.thresholds.scts)?;
+        let entries = entry::verify(&self.trust, &content, &times, self.thresholds.entries)?;
+        let signature = signature::verify(&content)?;
+        let statement = statement::verify(&content, &signature)?;
+        policy.check(&leaf, statement.as_ref())?;
+        Ok(Verified {
+            details: leaf.details,
+            certificate: leaf.der.to_vec(),
+            times,
+            chain,
+            scts,
+            entries,
+            signature,
+            statement,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
