@@ -1,0 +1,294 @@
+//! Signing: one identity, one ephemeral key and certificate, as many artifacts as there are.
+//!
+//! ```no_run
+//! use chancery_client::sign::{ArtifactDigest, SigningServices, SigningSession};
+//! use chancery_client::token::IdentityToken;
+//! use chancery_trust::documents::TrustedRoot;
+//!
+//! # async fn sign() -> Result<(), Box<dyn std::error::Error>> {
+//! let trusted = TrustedRoot::parse(&std::fs::read("trusted_root.json")?)?;
+//! let config = std::fs::read("signing_config.v0.2.json")?;
+//! let services = SigningServices::choose(&config, std::time::SystemTime::now())?;
+//! let token = IdentityToken::parse(&std::fs::read_to_string("token")?)?;
+//!
+//! let session = SigningSession::begin(services, trusted, token, IdentityToken::AUDIENCE)?;
+//! let release = tokio::fs::File::open("release.tar.gz").await?;
+//! let signature = session.sign(ArtifactDigest::read(release).await?).await?;
+//! std::fs::write("release.tar.gz.sigstore.json", signature.bundle())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod artifact;
+mod content;
+mod credential;
+mod error;
+mod http;
+mod ledger;
+mod predicate;
+mod services;
+mod statement;
+mod timestamp;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use chancery_trust::documents::TrustedRoot;
+use futures_util::future::try_join_all;
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::sync::Mutex;
+
+pub use artifact::{ArtifactDigest, ArtifactError};
+pub use credential::Certificate;
+pub use error::{Service, SignError};
+pub use ledger::LedgerEntry;
+pub use services::{SigningConfigError, SigningServices};
+pub use statement::{Statement, StatementError};
+pub use timestamp::SignedTime;
+
+use crate::token::IdentityToken;
+use crate::trust::TrustMaterial;
+use crate::verify::{Thresholds, Verifier};
+use content::Content;
+use credential::Credential;
+use http::Http;
+use ledger::Signed;
+
+/// How often a signature is made anew because the ledger has it already without our knowing where.
+const ATTEMPTS: usize = 3;
+
+/// Signs for one identity.
+///
+/// The certificate is asked for with the first signature, and serves all that follow while it is
+/// valid; then another one is asked for, with another key, as long as the token counts. A token that
+/// ended stops the session with [`SignError::TokenExpired`] when the certificate ends, not before.
+///
+/// The first failure to get a certificate ends the session: all that follow fail with the same, and
+/// the token is not sent once more. To try again, begin another session.
+#[derive(Debug)]
+pub struct SigningSession {
+    http: Http,
+    services: SigningServices,
+    trusted: TrustedRoot,
+    token: IdentityToken,
+    /// Without a time that somebody else says, no bundle can be verified.
+    verifier: Option<Verifier>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    credential: Option<Arc<Credential>>,
+    /// Why there was none, which all that follow are told without asking anew.
+    failure: Option<SignError>,
+    /// How many certificates were given out to this session.
+    certificates: usize,
+}
+
+/// A signature, and the bundle in which it can be verified. All that the services answered was held
+/// against the trusted root.
+#[derive(Clone, Debug)]
+pub struct Signature {
+    certificate: Certificate,
+    entries: Vec<LedgerEntry>,
+    timestamps: Vec<SignedTime>,
+    bundle: String,
+}
+
+impl SigningSession {
+    /// Prepares to sign. Nobody is asked yet.
+    ///
+    /// The authority that gets the token could show it to whomever else it is for, so the token has
+    /// to be for `audience` alone, usually [`IdentityToken::AUDIENCE`].
+    ///
+    /// # Errors
+    /// [`SignError::Audience`] if the token is for another audience, or for others too;
+    /// [`SignError::Machine`] if this machine makes no connections.
+    pub fn begin(
+        services: SigningServices,
+        trusted: TrustedRoot,
+        token: IdentityToken,
+        audience: &str,
+    ) -> Result<Self, SignError> {
+        if !token.is_only_for(audience) {
+            return Err(SignError::audience(&token, audience));
+        }
+        let stamped = !services.timestamps.is_empty();
+        let verifier = stamped.then(|| {
+            Verifier::new(TrustMaterial::of(&trusted)).with_thresholds(Thresholds {
+                scts: 1,
+                entries: services.ledgers.len().min(1),
+                times: 1,
+            })
+        });
+        Ok(Self {
+            http: Http::new()?,
+            verifier,
+            services,
+            trusted,
+            token,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Returns the certificate that the next signature is made under, asking for one if need be.
+    ///
+    /// # Errors
+    /// [`SignError`] if the authority gives none.
+    pub async fn certificate(&self) -> Result<Certificate, SignError> {
+        Ok(self.credential().await?.certificate().clone())
+    }
+
+    /// Returns how many certificates this session has asked for and got.
+    pub async fn certificates(&self) -> usize {
+        self.state.lock().await.certificates
+    }
+
+    /// Signs an artifact.
+    ///
+    /// # Errors
+    /// [`SignError`] says who did not do their part. Nothing is handed out that lacks one.
+    pub async fn sign(&self, artifact: ArtifactDigest) -> Result<Signature, SignError> {
+        self.sign_content(Content::Artifact(artifact)).await
+    }
+
+    /// Signs a statement about artifacts.
+    ///
+    /// # Errors
+    /// As [`SigningSession::sign`].
+    pub async fn attest(&self, statement: &Statement) -> Result<Signature, SignError> {
+        self.sign_content(Content::Statement(statement)).await
+    }
+
+    /// Signs many artifacts, at most `at_once` at a time, and returns each with its place as soon as
+    /// it is signed. What fails does not stop the others; to stop, drop the stream.
+    pub fn sign_all<'a>(
+        &'a self,
+        artifacts: impl IntoIterator<Item = ArtifactDigest> + 'a,
+        at_once: usize,
+    ) -> impl Stream<Item = (usize, Result<Signature, SignError>)> + 'a {
+        let signing = artifacts
+            .into_iter()
+            .enumerate()
+            .map(async |(place, artifact)| (place, self.sign(artifact).await));
+        stream::iter(signing).buffer_unordered(at_once.max(1))
+    }
+
+    async fn sign_content(&self, content: Content<'_>) -> Result<Signature, SignError> {
+        for _ in 1..ATTEMPTS {
+            if let Some(signature) = self.try_to_sign(content).await? {
+                return Ok(signature);
+            }
+        }
+        let signed = self.try_to_sign(content).await?;
+        signed.ok_or_else(|| SignError::Refused {
+            service: Service::Ledger,
+            url: self.services.ledgers.concat(),
+            status: 409,
+            said: "it has this signature already, each time that another is made".to_owned(),
+        })
+    }
+
+    /// Signs, and has the signature stamped and entered at the same time. `None` if a ledger has the
+    /// signature already: then another one is as good, which ECDSA makes.
+    async fn try_to_sign(&self, content: Content<'_>) -> Result<Option<Signature>, SignError> {
+        let credential = self.credential().await?;
+        let certificate = credential.certificate();
+        let digest = content.digest();
+        let signature = credential.sign(&digest)?;
+        let signed = Signed {
+            digest,
+            signature: &signature,
+            certificate: certificate.der(),
+        };
+        let stamping = self.services.timestamps.iter().map(|authority| {
+            timestamp::stamp(
+                &self.http,
+                authority,
+                &signature,
+                certificate,
+                &self.trusted,
+            )
+        });
+        let entering = self
+            .services
+            .ledgers
+            .iter()
+            .map(|ledger| ledger::enter(&self.http, ledger, &signed, &self.trusted));
+        let (timestamps, entered) =
+            tokio::try_join!(try_join_all(stamping), try_join_all(entering))?;
+        let Some(entries) = entered.into_iter().collect::<Option<Vec<_>>>() else {
+            return Ok(None);
+        };
+        let bundle = content.bundle(certificate, signature, &entries, &timestamps);
+        if let Some(verifier) = &self.verifier {
+            content.verify(verifier, &bundle, certificate)?;
+        }
+        let bundle = bundle.to_json().ok();
+        let bundle = bundle.and_then(|json| String::from_utf8(json).ok());
+        Ok(Some(Signature {
+            certificate: certificate.clone(),
+            entries,
+            timestamps,
+            bundle: bundle.ok_or(SignError::Machine("write a bundle as JSON"))?,
+        }))
+    }
+
+    /// Returns the key and certificate to sign with. Whoever needs a new one waits for the one who
+    /// asks for it.
+    async fn credential(&self) -> Result<Arc<Credential>, SignError> {
+        let now = SystemTime::now();
+        let mut state = self.state.lock().await;
+        if let Some(credential) = state.credential.as_ref().filter(|one| one.is_fresh(now)) {
+            return Ok(Arc::clone(credential));
+        }
+        if let Some(failure) = &state.failure {
+            return Err(failure.again());
+        }
+        let authority = &self.services.authority;
+        let obtained = Credential::obtain(&self.http, authority, &self.token, now).await;
+        let credential = match obtained {
+            Ok(credential) => credential,
+            Err(failure) => return Err(state.failure.insert(failure).again()),
+        };
+        state.certificates += 1;
+        Ok(Arc::clone(state.credential.insert(credential)))
+    }
+}
+
+impl Signature {
+    /// Returns the bundle: JSON on one line.
+    #[must_use]
+    pub fn bundle(&self) -> &str {
+        &self.bundle
+    }
+
+    /// Returns the certificate that it was made under.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Returns the entries in ledgers: none where the instance has no ledger.
+    #[must_use]
+    pub fn entries(&self) -> &[LedgerEntry] {
+        &self.entries
+    }
+
+    /// Returns the timestamps: none where the instance has no timestamp authority.
+    #[must_use]
+    pub fn timestamps(&self) -> &[SignedTime] {
+        &self.timestamps
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("certificates", &self.certificates)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

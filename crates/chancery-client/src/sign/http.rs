@@ -1,0 +1,169 @@
+//! Requests to the services: bounded in size and time, asked again where that can help.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::HeaderMap;
+
+use super::error::{Service, SignError};
+use crate::loopback::is_here;
+
+/// The longest answer that is read. Certificate chains and ledger entries have some kilobytes.
+const LONGEST: usize = 1 << 20;
+/// How much of what a service says is repeated in a message.
+const SAID: usize = 300;
+const CONNECTING: Duration = Duration::from_secs(5);
+/// A ledger answers when its checkpoint is published, which upstream does every ten seconds.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long to wait before asking again, and how often.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+
+/// Asks services, on this machine without a proxy.
+#[derive(Clone, Debug)]
+pub(super) struct Http {
+    here: reqwest::Client,
+    elsewhere: reqwest::Client,
+}
+
+/// What is asked of a service.
+pub(super) struct Question<'a> {
+    pub(super) service: Service,
+    /// Where the service is, for messages.
+    pub(super) url: &'a str,
+    /// The whole URL that is asked.
+    pub(super) endpoint: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// The statuses that are no refusal.
+    pub(super) taken: &'a [u16],
+}
+
+/// What a service answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+}
+
+impl Http {
+    pub(super) fn new() -> Result<Self, SignError> {
+        let client = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
+                // A redirect could take the token elsewhere.
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECTING)
+                .timeout(ANSWER)
+        };
+        let built = |client: reqwest::ClientBuilder| {
+            let client = client.build();
+            client.map_err(|_| SignError::Machine("make connections by HTTP"))
+        };
+        Ok(Self {
+            here: built(client().no_proxy())?,
+            elsewhere: built(client())?,
+        })
+    }
+
+    /// Asks, and asks again if the service is away, busy or broken: all three services may be asked
+    /// twice for the same.
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Answer, SignError> {
+        for pause in PAUSES {
+            match self.ask_once(question).await {
+                Err(error) if may_be_back(&error) => tokio::time::sleep(pause).await,
+                ended => return ended,
+            }
+        }
+        self.ask_once(question).await
+    }
+
+    async fn ask_once(&self, question: &Question<'_>) -> Result<Answer, SignError> {
+        let client = match is_here(&question.endpoint) {
+            true => &self.here,
+            false => &self.elsewhere,
+        };
+        let away = |source| SignError::Away {
+            service: question.service,
+            url: question.url.to_owned(),
+            source: Arc::new(source),
+        };
+        let request = client
+            .post(&question.endpoint)
+            .headers(question.headers.clone())
+            .body(question.body.clone());
+        let mut response = request.send().await.map_err(away)?;
+        let status = response.status().as_u16();
+        let mut body = BytesMut::new();
+        while let Some(piece) = response.chunk().await.map_err(away)? {
+            if body.len() + piece.len() > LONGEST {
+                let why = format!("its answer has more than {LONGEST} bytes");
+                return Err(question.untrusted(why));
+            }
+            body.extend_from_slice(&piece);
+        }
+        let body = body.freeze();
+        if question.taken.contains(&status) {
+            return Ok(Answer { status, body });
+        }
+        Err(SignError::Refused {
+            service: question.service,
+            url: question.url.to_owned(),
+            status,
+            said: said(&body),
+        })
+    }
+}
+
+impl Question<'_> {
+    pub(super) fn untrusted(&self, why: impl ToString) -> SignError {
+        SignError::Untrusted {
+            service: self.service,
+            url: self.url.to_owned(),
+            why: why.to_string(),
+        }
+    }
+}
+
+/// Makes the headers of a request whose body has this type.
+pub(super) fn content(media_type: &'static str) -> HeaderMap {
+    let value = http::HeaderValue::from_static(media_type);
+    HeaderMap::from_iter([(http::header::CONTENT_TYPE, value)])
+}
+
+fn may_be_back(error: &SignError) -> bool {
+    match error {
+        SignError::Away { .. } => true,
+        SignError::Refused { status, .. } => *status == 429 || *status >= 500,
+        _ => false,
+    }
+}
+
+/// Returns what an error answer says, fit for a message: the `message` of gRPC's gateway, or the text.
+fn said(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        message: String,
+    }
+    let told: Result<Told, _> = serde_json::from_slice(body);
+    let text = match told {
+        Ok(told) => told.message,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    let text: String = text.trim().chars().take(SAID).collect();
+    match text.is_empty() {
+        true => "nothing more".to_owned(),
+        false => text.replace(char::is_control, " "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_says_is_cut_off_and_moves_no_cursor() {
+        assert_eq!(said(br#"{"code":3,"message":"no\u001b[2J"}"#), "no [2J");
+        assert_eq!(said("x".repeat(5_000).as_bytes()).len(), SAID);
+        assert_eq!(said(b" \n"), "nothing more");
+    }
+}
