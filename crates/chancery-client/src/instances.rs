@@ -1,0 +1,268 @@
+//! Instances that somebody trusts, by names, in a folder: each begins with a TUF root whose checksum
+//! was compared, and is kept fresh from there.
+//!
+//! ```text
+//! FOLDER/default                 the name of the default instance
+//! FOLDER/instances/NAME.json     its URL, root, newest metadata and documents, in one file
+//! ```
+//!
+//! Nothing in the folder is secret. Whoever can write to it decides what is trusted.
+
+mod address;
+mod chain;
+mod checksum;
+mod download;
+mod error;
+mod lock;
+mod name;
+mod record;
+mod setup;
+mod source;
+mod update;
+mod updating;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+pub use address::{InstanceUrl, InstanceUrlError};
+pub use checksum::{RootChecksum, RootChecksumError};
+pub use download::DownloadError;
+pub use error::{FolderError, RefusedMetadata, SetupError, TrustError};
+pub use name::{InstanceName, InstanceNameError};
+pub use setup::Setup;
+
+use lock::Lock;
+use record::Record;
+
+/// After how long the instance is asked again. Its timestamps last for a week, and a change that is
+/// planned, such as a new log, is published two days before it counts.
+const FRESH: Duration = Duration::from_hours(6);
+
+/// The instances in one folder. Several processes may use it at once.
+#[derive(Clone, Debug)]
+pub struct Instances {
+    folder: PathBuf,
+    fresh: Duration,
+}
+
+/// An instance as it is kept.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name here.
+    pub name: InstanceName,
+    /// Its base URL.
+    pub url: InstanceUrl,
+    /// The checksum with which it was set up.
+    pub checksum: RootChecksum,
+    /// When it was last asked with success.
+    pub updated: Option<OffsetDateTime>,
+}
+
+/// What there is in the folder.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The instances, by their names.
+    pub instances: Vec<Instance>,
+    /// What cannot be read, by name. It can be removed.
+    pub damaged: Vec<(InstanceName, FolderError)>,
+}
+
+/// What an instance's operators have signed, verified now.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// Which instance.
+    pub instance: Instance,
+    /// The version of its newest root.
+    pub root_version: u64,
+    /// When the first of its metadata expires: until then it can be used without its server.
+    pub expires: OffsetDateTime,
+    /// `trusted_root.json`, byte for byte as it is signed.
+    pub trusted_root: Vec<u8>,
+    /// `signing_config.v0.2.json`, likewise; `None` if the instance has none.
+    pub signing_config: Option<Vec<u8>>,
+    /// Why this is not the newest, if the instance was to be asked and could not.
+    pub stale: Option<Stale>,
+}
+
+/// Why something older is used, which has not expired.
+#[derive(Debug, Clone)]
+pub struct Stale {
+    /// What stood in the way, in words.
+    pub why: String,
+}
+
+impl Instances {
+    /// Takes the folder, which need not be there yet.
+    #[must_use]
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            fresh: FRESH,
+        }
+    }
+
+    /// Asks an instance again after another time than six hours; `ZERO` asks each time.
+    #[must_use]
+    pub fn fresh_for(mut self, fresh: Duration) -> Self {
+        self.fresh = fresh;
+        self
+    }
+
+    /// Lists the instances by their names. Nothing is verified and nobody is asked.
+    ///
+    /// # Errors
+    /// [`FolderError`] if the folder cannot be read.
+    pub fn list(&self) -> Result<Listing, FolderError> {
+        let mut listing = Listing::default();
+        for name in self.names()? {
+            match self.read(&name) {
+                Ok(Some(record)) => listing.instances.push(record.describe(name)),
+                // It was removed meanwhile.
+                Ok(None) => {}
+                Err(error) => listing.damaged.push((name, error)),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Returns the names of which there is a record, which may be damaged.
+    fn names(&self) -> Result<Vec<InstanceName>, FolderError> {
+        let folder = self.records();
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(FolderError::new(&folder, error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|e| FolderError::new(&folder, e))?;
+            let file = entry.file_name();
+            let name = file.to_str().and_then(|file| file.strip_suffix(".json"));
+            if let Some(Ok(name)) = name.map(str::parse::<InstanceName>) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Returns the name of the default instance; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`FolderError`] if the folder cannot be read.
+    pub fn default_name(&self) -> Result<Option<InstanceName>, FolderError> {
+        let path = self.default_file();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => match text.trim().parse() {
+                Ok(name) => Ok(Some(name)),
+                Err(_) => Err(FolderError::Content { path }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FolderError::new(&path, error)),
+        }
+    }
+
+    /// Makes an instance the default.
+    ///
+    /// # Errors
+    /// [`TrustError::Unknown`] if there is none of that name; [`TrustError::Folder`].
+    pub fn make_default(&self, name: &InstanceName) -> Result<(), TrustError> {
+        self.find(Some(name))?;
+        Ok(self.write_default(name)?)
+    }
+
+    /// Forgets an instance, even if its record cannot be read. If it is the default, there is none
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`TrustError::Unknown`] if there is none of that name; [`TrustError::Folder`].
+    pub async fn remove(&self, name: &InstanceName) -> Result<(), TrustError> {
+        self.require_record(name)?;
+        let _lock = self.lock(name).await?;
+        self.require_record(name)?;
+        if self.default_name()?.as_ref() == Some(name) {
+            remove_file(&self.default_file())?;
+        }
+        Ok(remove_file(&self.record_file(name))?)
+    }
+
+    fn require_record(&self, name: &InstanceName) -> Result<(), TrustError> {
+        let known = self.names()?;
+        match known.contains(name) {
+            true => Ok(()),
+            false => Err(TrustError::Unknown {
+                name: name.clone(),
+                known,
+            }),
+        }
+    }
+
+    /// Finds an instance by its name, or the default one.
+    fn find(&self, name: Option<&InstanceName>) -> Result<(InstanceName, Record), TrustError> {
+        let name = match name {
+            Some(name) => name.clone(),
+            None => match self.default_name()? {
+                Some(name) => name,
+                None => {
+                    let known = self.names()?;
+                    return Err(match known.is_empty() {
+                        true => TrustError::NothingSetUp,
+                        false => TrustError::NoDefault { known },
+                    });
+                }
+            },
+        };
+        match self.read(&name)? {
+            Some(record) => Ok((name, record)),
+            None => {
+                let known = self.names()?;
+                Err(TrustError::Unknown { name, known })
+            }
+        }
+    }
+
+    fn read(&self, name: &InstanceName) -> Result<Option<Record>, FolderError> {
+        Record::read(&self.record_file(name))
+    }
+
+    async fn lock(&self, name: &InstanceName) -> Result<Lock, FolderError> {
+        Lock::of(&self.records(), name.as_str()).await
+    }
+
+    fn write_default(&self, name: &InstanceName) -> Result<(), FolderError> {
+        record::replace(&self.default_file(), format!("{name}\n").as_bytes())
+    }
+
+    fn default_file(&self) -> PathBuf {
+        self.folder.join("default")
+    }
+
+    fn records(&self) -> PathBuf {
+        self.folder.join("instances")
+    }
+
+    fn record_file(&self, name: &InstanceName) -> PathBuf {
+        record::file_in(&self.records(), name.as_str())
+    }
+}
+
+impl Record {
+    fn describe(&self, name: InstanceName) -> Instance {
+        Instance {
+            name,
+            url: self.url.clone(),
+            checksum: self.checksum,
+            updated: self.known.at,
+        }
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), FolderError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FolderError::new(path, error)),
+        _ => Ok(()),
+    }
+}

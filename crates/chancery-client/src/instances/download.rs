@@ -1,0 +1,115 @@
+//! Files of an instance's TUF repository, from the network: bounded in size and time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::InstanceUrl;
+
+/// The most bytes of one file. Chancery's are a hundredth of it; the public Sigstore's trusted root
+/// has some hundred kilobytes with all its certificates.
+const MOST: usize = 4 << 20;
+/// How long one file may take, and how long the connection.
+const FILE: Duration = Duration::from_secs(10);
+const CONNECTING: Duration = Duration::from_secs(5);
+
+/// Asks one instance for its files.
+#[derive(Clone, Debug)]
+pub(super) struct Downloads {
+    http: reqwest::Client,
+    repository: String,
+}
+
+/// A file could not be had. Nothing is said about its content.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The server could not be asked, or broke off.
+    #[error("{url} cannot be fetched")]
+    Away {
+        /// What was asked for.
+        url: String,
+        /// What stood in the way.
+        source: Box<reqwest::Error>,
+    },
+    /// The server answered, but not with the file. A redirect is not followed.
+    #[error("{url} answered {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The status of HTTP.
+        status: u16,
+    },
+    /// The server sent more than any such file has.
+    #[error("{url} has more than {MOST} bytes")]
+    TooLarge {
+        /// What was asked for.
+        url: String,
+    },
+    /// All files together took too long.
+    #[error("{url} did not answer all that was asked within {} seconds", .limit.as_secs())]
+    Slow {
+        /// Where the files are.
+        url: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+}
+
+impl Downloads {
+    /// Prepares to ask an instance.
+    ///
+    /// # Errors
+    /// [`DownloadError::Away`] if this machine's certificates or proxy cannot be used.
+    pub(super) fn from(instance: &InstanceUrl) -> Result<Self, DownloadError> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECTING)
+            .timeout(FILE);
+        let client = match instance.is_loopback() {
+            true => client.no_proxy(),
+            false => client,
+        };
+        let repository = instance.repository();
+        match client.build() {
+            Ok(http) => Ok(Self { http, repository }),
+            Err(source) => Err(away(&repository, source)),
+        }
+    }
+
+    /// Fetches a file; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// [`DownloadError`] says what stood in the way.
+    pub(super) async fn get(&self, name: &str) -> Result<Option<Bytes>, DownloadError> {
+        let url = format!("{}{name}", self.repository);
+        let asked = self.http.get(&url).send().await;
+        let mut answer = asked.map_err(|source| away(&url, source))?;
+        match answer.status().as_u16() {
+            200 => {}
+            404 => return Ok(None),
+            status => return Err(DownloadError::Status { url, status }),
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|source| away(&url, source))? {
+            if body.len() + chunk.len() > MOST {
+                return Err(DownloadError::TooLarge { url });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Some(body.into()))
+    }
+
+    /// Returns where the files are.
+    pub(super) fn repository(&self) -> &str {
+        &self.repository
+    }
+}
+
+fn away(url: &str, source: reqwest::Error) -> DownloadError {
+    DownloadError::Away {
+        url: url.to_owned(),
+        // It would say the URL a second time.
+        source: Box::new(source.without_url()),
+    }
+}

@@ -1,0 +1,146 @@
+//! Setting an instance up: its root is fetched, and compared with a checksum that came another way.
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::download::Downloads;
+use super::record::Record;
+use super::source::Source;
+use super::update::{Fault, Known, update};
+use super::{
+    DownloadError, FolderError, InstanceName, InstanceUrl, Instances, RefusedMetadata,
+    RootChecksum, SetupError, Trust,
+};
+
+/// How many versions of root before the newest are compared, too: checksums stay in scripts.
+const EARLIER: u64 = 64;
+
+/// Which instance is set up.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its base URL.
+    pub url: InstanceUrl,
+    /// The SHA-256 of any version of its root.
+    pub checksum: RootChecksum,
+    /// What it is to be called; by its host, if nothing is said.
+    pub name: Option<InstanceName>,
+}
+
+impl Instances {
+    /// Sets an instance up, and makes it the default if there is none. Doing it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`SetupError`] says what stands in the way. Nothing is stored then.
+    pub async fn setup(&self, setup: &Setup) -> Result<Trust, SetupError> {
+        let name = match &setup.name {
+            Some(name) => name.clone(),
+            None => InstanceName::of_url(&setup.url).map_err(SetupError::NoName)?,
+        };
+        let _lock = self.lock(&name).await?;
+        let known = match self.read(&name)? {
+            None => None,
+            Some(record) if record.url == setup.url => Some(record),
+            Some(record) => {
+                let url = record.url;
+                return Err(SetupError::Taken { name, url });
+            }
+        };
+        let downloads = Downloads::from(&setup.url).map_err(|e| setup.away(e))?;
+        let root = match &known {
+            Some(known) if known.checksum == setup.checksum => known.known.root.clone(),
+            _ => setup.fetch_root(&downloads).await?,
+        };
+        let is_new = known.is_none();
+        // What was seen must not become older.
+        let known = known.map_or_else(|| Known::of_root(root), |record| record.known);
+        let updated = update(&known, Source::network(downloads)).await;
+        let updated = updated.map_err(|(fault, _)| match fault {
+            Fault::Refused(source) if !is_new => {
+                let (name, url) = (name.clone(), setup.url.clone());
+                SetupError::OtherInstance { name, url, source }
+            }
+            other => setup.fault(name.clone(), other),
+        })?;
+        let record = Record {
+            url: setup.url.clone(),
+            checksum: setup.checksum,
+            known,
+        };
+        let record = record.after(&updated);
+        record.write(&self.record_file(&name))?;
+        if self.default_name()?.is_none() {
+            self.write_default(&name)?;
+        }
+        Ok(updated.into_trust(record.describe(name), None))
+    }
+}
+
+impl Setup {
+    /// Fetches the root with the checksum: the newest, or an earlier one.
+    async fn fetch_root(&self, downloads: &Downloads) -> Result<String, SetupError> {
+        let get = async |name: &str| downloads.get(name).await.map_err(|e| self.away(e));
+        let Some(newest) = get("root.json").await? else {
+            let url = format!("{}/", self.url);
+            return Err(SetupError::NoRoot { url });
+        };
+        if RootChecksum::of(&newest) == self.checksum {
+            return self.text(newest);
+        }
+        let version = version_of(&newest).unwrap_or(1);
+        for version in (version.saturating_sub(EARLIER).max(1)..version).rev() {
+            match get(&format!("{version}.root.json")).await? {
+                Some(root) if RootChecksum::of(&root) == self.checksum => return self.text(root),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Err(SetupError::OtherRoot {
+            url: self.url.clone(),
+            found: RootChecksum::of(&newest),
+            expected: self.checksum,
+        })
+    }
+
+    fn text(&self, root: Bytes) -> Result<String, SetupError> {
+        let text = String::from_utf8(root.into());
+        text.map_err(|_| {
+            let source = RefusedMetadata::NotText("root.json".to_owned());
+            let url = self.url.clone();
+            SetupError::Refused { url, source }
+        })
+    }
+
+    fn away(&self, source: DownloadError) -> SetupError {
+        let url = self.url.clone();
+        SetupError::Away { url, source }
+    }
+
+    fn fault(&self, name: InstanceName, fault: Fault) -> SetupError {
+        let url = self.url.clone();
+        match fault {
+            Fault::Away(source) => SetupError::Away { url, source },
+            Fault::Expired(role) => {
+                let role = role.to_string();
+                SetupError::Expired { url, role }
+            }
+            Fault::Clock(seen) => SetupError::Clock { name, seen },
+            Fault::Refused(source) => SetupError::Refused { url, source },
+            Fault::Local(error) => SetupError::Folder(FolderError::temporary(error)),
+        }
+    }
+}
+
+/// Returns the version that a root claims, before anything of it is trusted.
+fn version_of(root: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Claimed {
+        signed: Version,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: u64,
+    }
+    let claimed: Claimed = serde_json::from_slice(root).ok()?;
+    Some(claimed.signed.version)
+}

@@ -1,0 +1,70 @@
+//! A web server for the files of one folder.
+
+use std::path::{Path, PathBuf};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// Serves a folder until it is dropped.
+pub(crate) struct Web {
+    task: JoinHandle<()>,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Web {
+    pub(crate) async fn serve() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(accept(listener, folder.path().to_owned()));
+        Self { task, port, folder }
+    }
+
+    /// Stops: whoever connects is refused.
+    pub(crate) async fn stop(&mut self) {
+        self.task.abort();
+        let ended = (&mut self.task).await;
+        assert!(ended.unwrap_err().is_cancelled());
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+async fn accept(listener: TcpListener, folder: PathBuf) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(answer(stream, folder.clone()));
+    }
+}
+
+async fn answer(mut stream: TcpStream, folder: PathBuf) -> Option<()> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.ok()?);
+    }
+    let request = String::from_utf8(request).ok()?;
+    let path = request
+        .split(' ')
+        .nth(1)?
+        .trim_start_matches('/')
+        .to_owned();
+    let path = folder.join(path);
+    let (status, body) = match std::fs::read(&path) {
+        Ok(body) => (200, body),
+        Err(_) => (404, Vec::new()),
+    };
+    // What is to be served from the second time on, if there is anything.
+    let _ = std::fs::rename(path.with_added_extension("then"), &path);
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.ok()?;
+    stream.write_all(&body).await.ok()
+}
