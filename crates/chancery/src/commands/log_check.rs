@@ -57,7 +57,8 @@ fn check_checkpoint<'r>(
     };
     let Some((log, head)) = root.logs.iter().find_map(signed) else {
         let wrong = format!(
-            "none of the {} CT logs of the trust root has signed it",
+            "none of the {} CT logs of the trust root has signed it, and proofs of ledgers are not \
+             checked here",
             root.logs.len()
         );
         return Err(broken("checkpoint", wrong));

@@ -8,7 +8,6 @@ use chancery_log::published_files::Folder;
 use chancery_log::{LogReader, LogStore};
 use chancery_mirror::{Fetcher, RemoteLog};
 use chancery_store::{DatabaseUrl, Readers, RecordedLog, Store};
-use url::Url;
 
 use crate::cli::LogExportArgs;
 use crate::commands::log_mirror::Shown;
@@ -16,7 +15,7 @@ use crate::commands::serve::{given_database, put_database};
 use crate::config::Config;
 use crate::failure::{Causes, Failure};
 use crate::report::say;
-use crate::{connecting, exporting, opening};
+use crate::{connecting, exporting, meaning, opening};
 
 /// The longest file of CA certificates that is read, in bytes. A system's has a few hundred kilobytes.
 const MAX_ROOTS: u64 = 16 << 20;
@@ -27,9 +26,10 @@ pub(crate) async fn run(args: LogExportArgs) -> Result<(), Failure> {
     if let Some(config) = &config {
         connecting::log_of(config, &instance)?;
     }
-    let logs = connecting::logs_named(&instance, args.log.as_deref())?;
+    let one = args.to.is_some() || args.checkpoint.is_some();
+    let logs = connecting::logs_named(&instance, args.log.as_deref(), one)?;
     let [log] = &*logs else {
-        if args.to.is_some() || args.checkpoint.is_some() {
+        if one {
             let count = logs.len();
             return Err(Failure::usage(format!(
                 "the instance has {count} logs, and --to and --checkpoint are for one; name it with \
@@ -59,7 +59,7 @@ async fn export(
     let checkpoint = match (&args.checkpoint, &log.final_checkpoint, config) {
         (Some(path), ..) => opening::read_checkpoint_file(path)?,
         (None, Some(last), _) => last.clone(),
-        (None, None, Some(config)) => fetch(config, &log.name).await?,
+        (None, None, Some(config)) => fetch(config, log).await?,
         (None, None, None) => {
             return Err(Failure::usage(
                 "without a configuration, say --checkpoint FILE",
@@ -123,9 +123,8 @@ fn exporter(
 }
 
 /// Asks the running instance for its checkpoint: it alone signs them, once the guard has seen them.
-async fn fetch(config: &Config, name: &str) -> Result<Vec<u8>, Failure> {
-    let url = format!("{}/ct/{name}/", config.url);
-    let url = Url::parse(&url).map_err(Failure::from_error)?;
+async fn fetch(config: &Config, log: &RecordedLog) -> Result<Vec<u8>, Failure> {
+    let url = meaning::published_at(config, log)?;
     let asked = async { RemoteLog::checkpoint(&Fetcher::new(url, Vec::new())?).await };
     asked.await.map_err(|e| {
         Failure::failed(format!(

@@ -1,10 +1,11 @@
 //! `chancery log mirror`: keeps a verified copy of somebody's log.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chancery_keys::PublicKey;
+use chancery_keys::{Algorithm, PublicKey};
 use chancery_log::published_files::{Folder, LogKey};
 use chancery_mirror::{Fetcher, Mirror, MirrorError, Round};
 use chancery_tlog::{Origin, VerifierKey};
@@ -19,7 +20,7 @@ use crate::{opening, serving};
 const STALE: u32 = 10;
 
 pub(crate) async fn run(args: LogMirrorArgs) -> Result<(), Failure> {
-    let key = key(&args)?;
+    let key = read_key(&args.key, args.origin.as_deref())?;
     let roots = read_roots(args.tls_root.as_deref())?;
     let fetcher = Fetcher::new(args.url.clone(), roots).map_err(|e| Failure::usage(Causes(&e)))?;
     let mirror = Mirror::new(fetcher, key, Arc::new(Folder::new(&args.to)));
@@ -87,11 +88,11 @@ fn failure(error: MirrorError) -> Failure {
     }
 }
 
-/// Reads the log's key, and how its checkpoints are signed.
-fn key(args: &LogMirrorArgs) -> Result<LogKey, Failure> {
-    let path = &args.key;
+/// Reads a log's key, and how its checkpoints are signed: a verifier key, or a public key in PEM or
+/// DER, beside which an Ed25519 log's `origin` must be said.
+pub(crate) fn read_key(path: &Path, origin: Option<&str>) -> Result<LogKey, Failure> {
     let bytes = opening::read_key_file(path)?;
-    let origin = args.origin.as_deref().map(Origin::parse).transpose();
+    let origin = origin.map(Origin::parse).transpose();
     let origin = origin.map_err(|e| Failure::usage(format!("--origin: {e}")))?;
     let text = str::from_utf8(&bytes).unwrap_or_default().trim();
     if let Ok(key) = VerifierKey::parse(text) {
@@ -103,7 +104,15 @@ fn key(args: &LogMirrorArgs) -> Result<LogKey, Failure> {
         Err(_) => bytes,
     };
     let key = PublicKey::from_spki_der(&der).map_err(|e| opening::named(path, &e))?;
-    Ok(LogKey::Rfc6962 { key, origin })
+    match (key.algorithm(), origin) {
+        (Algorithm::Ed25519, Some(origin)) => Ok(LogKey::Ed25519 { key, origin }),
+        (Algorithm::Ed25519, None) => Err(Failure::usage(format!(
+            "{} is an Ed25519 key, which signs with the log's origin: say --origin too, or give the \
+             key as `chancery log keys` writes it",
+            path.display()
+        ))),
+        (_, origin) => Ok(LogKey::Rfc6962 { key, origin }),
+    }
 }
 
 /// Shows on standard error how far it is: in place on a terminal, a line every five seconds

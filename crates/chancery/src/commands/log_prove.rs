@@ -1,5 +1,6 @@
 //! `chancery log prove`: writes what proves offline that an entry is in the log.
 
+mod ledger;
 mod subject;
 
 use std::fs::OpenOptions;
@@ -8,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_log::export::Form;
 use chancery_log::published_files::CheckpointError;
-use chancery_log::{Head, LogReader, StoreError, inclusion_proof};
+use chancery_log::{Form, Head, LogReader, StoreError, inclusion_proof};
 use chancery_mirror::{FetchError, Fetcher, RemoteLog};
 use chancery_tlog::ct::{LogId, TileLeaf, extra_data};
 use chancery_tlog::{
@@ -26,6 +26,9 @@ use crate::failure::{Causes, Failure};
 use crate::report::say;
 
 pub(crate) async fn run(args: LogProveArgs) -> Result<(), Failure> {
+    if ledger::prove(&args).await? {
+        return Ok(());
+    }
     let subject = Subject::find(&args).await?;
     let Subject {
         published, index, ..

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: LogPruneArgs) -> Result<(), Failure> {
         })?;
     let instance = connecting::own(&store).await?;
     connecting::log_of(&config, &instance)?;
-    let logs = connecting::logs_named(&instance, args.log.as_deref())?;
+    let logs = connecting::logs_named(&instance, args.log.as_deref(), args.below.is_some())?;
     let told = match &*logs {
         [log] => prune_one(&args, &config, &store, log).await,
         logs if args.below.is_some() => {

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use chancery_log::clock::unix_ms;
 use chancery_log::copy::require_prefix;
 use chancery_log::{Guard, GuardError, Head, LogStore};
-use chancery_store::{Instance, RecordedLog, Store};
+use chancery_store::{Instance, LogKind, RecordedLog, Store};
 use chancery_tlog::TreeHead;
 
 use self::source::Source;
@@ -22,7 +22,7 @@ use crate::copies::{copy_log, copy_used_tokens, refused, said};
 use crate::failure::Failure;
 use crate::report::say;
 use crate::shards::{Alone, alone, choose};
-use crate::{connecting, guarding, submitting};
+use crate::{connecting, copies, guarding, meaning};
 
 pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
     if args.new_guard && args.checkpoint.is_none() && !args.no_checkpoint_known {
@@ -37,13 +37,14 @@ pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
     let instance = connecting::own(&store).await?;
     let named = args.log.as_deref();
     let chosen = match args.retire.as_deref().filter(|_| named.is_none()) {
-        Some(origin) => instance.logs.iter().find(|log| log.origin == origin),
+        Some(origin) => instance.every_log().find(|log| log.origin == origin),
         None => None,
     };
     let chosen = match chosen {
         Some(log) => log,
         None => choose(&instance, named)?,
     };
+    let whole = instance.clone();
     let Alone {
         config,
         instance,
@@ -53,6 +54,7 @@ pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
     let broken = Broken {
         config,
         instance,
+        whole,
         log,
         store,
     };
@@ -72,7 +74,10 @@ pub(crate) async fn run(args: LogRecoverArgs) -> Result<(), Failure> {
 /// An instance that is to be mended, which nobody else writes to.
 struct Broken {
     config: Config,
+    /// The record of the log alone.
     instance: Instance,
+    /// The record of all logs.
+    whole: Instance,
     log: RecordedLog,
     store: Store,
 }
@@ -114,8 +119,9 @@ impl Broken {
             tree: guarded,
             timestamp_ms: 0,
         };
-        let index = submitting::index(&self.instance.chain)?;
-        copy_log(source.reader(), source.deliveries(), log, to, &index).await?;
+        let meaning = copies::meaning(&self.log, &self.whole, &self.store)?;
+        let read = (meaning::form(&self.log), &meaning);
+        copy_log(source.reader(), source.deliveries(), log, to, read).await?;
         let after = log.head().await.map_err(Failure::from_error)?.tree;
         if after != guarded {
             return Err(Failure::failed(format!(
@@ -153,10 +159,19 @@ impl Broken {
             true => "is retired: it takes no entries any more",
             false => "was retired before",
         };
+        let next = match self.log.kind {
+            LogKind::Ledger => {
+                "begin another ledger under another host name: put it in chancery.yaml's section \
+                 ledger, this one into ledger.former, and run `chancery ledger new`"
+            }
+            LogKind::Issuance => {
+                "begin another log with `chancery log new`, or found a new instance with `chancery \
+                 init`, in another folder and with another --log-name"
+            }
+        };
         say(format_args!(
             "log {origin} {words}\n\
-             next: begin another log with `chancery log new`, or found a new instance with `chancery \
-             init`, in another folder and with another --log-name.\nKeep this database, the guard and the newest checkpoint: they are what \
+             next: {next}.\nKeep this database, the guard and the newest checkpoint: they are what \
              auditors have of the old log\n"
         ));
         Ok(())

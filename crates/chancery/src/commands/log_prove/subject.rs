@@ -100,7 +100,7 @@ impl Subject {
         let store = connecting::to_read(&connecting::database_url(&config)?).await?;
         let instance = connecting::recorded(&store).await?;
         let mut logs = Vec::new();
-        for log in connecting::logs_named(&instance, args.log.as_deref())? {
+        for log in connecting::logs_named(&instance, args.log.as_deref(), true)? {
             let stored = exporting::tiered(&config, log, store.log_store(log.log))?;
             logs.push(Stored { log, stored });
         }

@@ -7,17 +7,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chancery_keys::PublicKey;
 use chancery_log::Guard;
 use chancery_log::copy::{recompute, require_prefix};
 use chancery_log::guard::Advance;
-use chancery_log::published_files::{MAX_CHECKPOINT, verify_checkpoint};
-use chancery_tlog::{Origin, TreeHead};
+use chancery_log::published_files::MAX_CHECKPOINT;
+use chancery_store::LogKind;
+use chancery_tlog::TreeHead;
 
 use super::Broken;
 use crate::copies::{refused, said};
 use crate::failure::{Causes, Failure};
 use crate::guarding::{self, NotOpened};
+use crate::meaning;
 use crate::opening;
 use crate::report::say;
 
@@ -28,7 +29,9 @@ impl Broken {
         let log = self.store.log_store(self.log.log);
         let head = log.head().await.map_err(Failure::from_error)?.tree;
         let left = self.left_guard(&head).await?;
-        recompute(&*log, &head).await.map_err(refused)?;
+        recompute(&*log, meaning::form(&self.log), &head)
+            .await
+            .map_err(refused)?;
         let known = match checkpoint {
             Some(path) => self.verified(path)?,
             None => TreeHead::EMPTY,
@@ -65,8 +68,11 @@ impl Broken {
             let id = guard.id();
             let name = &self.log.name;
             say(format_args!(
-                "where the guard of {name} is configured, chancery.yaml or logs/{name}.yaml, write \
-                 guard.id: {id}\n"
+                "where the guard of {name} is configured, {}, write guard.id: {id}\n",
+                match self.log.kind {
+                    LogKind::Issuance => format!("chancery.yaml or logs/{name}.yaml"),
+                    LogKind::Ledger => "the section ledger of chancery.yaml".to_owned(),
+                }
             ));
         }
         if stand == head {
@@ -146,9 +152,7 @@ impl Broken {
         };
         let bytes = opening::read_bounded(path, MAX_CHECKPOINT)
             .map_err(|e| Failure::usage(format!("{}: {}", path.display(), Causes(&e))))?;
-        let key = PublicKey::from_spki_der(&self.log.public_key).map_err(Failure::from_error)?;
-        let origin = Origin::parse(&self.log.origin).map_err(Failure::from_error)?;
-        let verified = verify_checkpoint(&bytes, &key, Some(&origin));
+        let verified = meaning::log_key(&self.log)?.verify(&bytes);
         let (_, head) = verified.map_err(|e| wrong(&e))?;
         Ok(head.tree)
     }

@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chancery_keys::PublicKey;
 use chancery_log::published_files::OpenFilesError;
 use chancery_log::{LogReader, LogStore, PublishedFiles};
 use chancery_store::{DatabaseUrl, RecordedLog, Store};
-use chancery_tlog::Origin;
 
 use crate::commands::serve::is_argument;
 use crate::connecting;
 use crate::failure::{Causes, Failure};
+use crate::meaning;
 
 /// A copy of the log.
 pub(super) enum Source {
@@ -34,7 +33,7 @@ impl Source {
         let url = url(from)?;
         let store = connecting::to_read(&url).await?;
         let instance = connecting::recorded(&store).await?;
-        let same = instance.logs.iter().find(|copy| copy.log_id == log.log_id);
+        let same = instance.every_log().find(|copy| copy.log_id == log.log_id);
         let same = same.ok_or_else(|| {
             Failure::configuration(format!(
                 "{url} is no copy of the log {}: it has none with this log's key",
@@ -85,9 +84,8 @@ impl Source {
 
 /// Opens published files, whose checkpoint this log's key must have signed.
 fn published(folder: &Path, log: &RecordedLog) -> Result<PublishedFiles, Failure> {
-    let key = PublicKey::from_spki_der(&log.public_key).map_err(Failure::from_error)?;
-    let origin = Origin::parse(&log.origin).map_err(Failure::from_error)?;
-    PublishedFiles::open(folder, &key, Some(&origin)).map_err(|e| match e {
+    let key = meaning::log_key(log)?;
+    PublishedFiles::open(folder, &key).map_err(|e| match e {
         OpenFilesError::Checkpoint(..) => Failure::verification(Causes(&e)),
         OpenFilesError::Unreadable(..) => Failure::usage(Causes(&e)),
     })
