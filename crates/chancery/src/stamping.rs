@@ -1,12 +1,14 @@
 //! The timestamp authority of an instance: what `timestamps` in chancery.yaml names, opened.
 
+mod chains;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chancery_keys::{LocalKey, Passphrase};
 use chancery_log::clock::{Clock, from_unix_ms};
-use chancery_server::TrustedTimestamps;
+use chancery_store::RecordedTimestampChain;
 use chancery_tsa::ntp::{NtpConfig, NtpTime};
 use chancery_tsa::{
     SIGSTORE_POLICY, TimeCheck, TimestampAuthority, TimestampAuthorityParts, TsaChain,
@@ -14,6 +16,9 @@ use chancery_tsa::{
 use der::asn1::ObjectIdentifier;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::chains::{
+    TrustedChains, put_first_on_record, put_on_record, require_recorded,
+};
 use crate::config::{Config, NtpServersConfig, TimestampsConfig, parse_time, read_text};
 use crate::failure::{Causes, Failure};
 use crate::keys;
@@ -26,23 +31,37 @@ const SOON: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// What is good of an NTP server's answer lasts this many intervals.
 const GOOD_INTERVALS: u32 = 10;
 
+/// How often somebody who stamps is told that this ends soon.
+const TELL_AGAIN: Duration = Duration::from_hours(24);
+
 /// What a timestamp authority has in files, read and found to fit together.
 #[derive(Debug)]
 pub(crate) struct StampingFiles {
     chain: TsaChain,
+    others: Vec<TrustedTimestamps>,
     key: LocalKey,
     policy: ObjectIdentifier,
     ntp: Option<Arc<NtpTime>>,
-    others: Vec<TrustedTimestamps>,
+}
+
+/// A chain of a timestamp authority, whose timestamps count.
+#[derive(Clone, Debug)]
+pub(crate) struct TrustedTimestamps {
+    /// Its certificates, the one that signs first: clients ask for no certificate in a timestamp, so
+    /// they must know it.
+    pub(crate) chain: TsaChain,
+    /// Until when its timestamps count, if it stamps no more.
+    pub(crate) ends: Option<SystemTime>,
 }
 
 /// A timestamp authority that is open.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamping {
     pub(crate) authority: Arc<TimestampAuthority>,
-    /// The chains whose timestamps count, the one that stamps first.
-    pub(crate) trusted: Vec<TrustedTimestamps>,
     ntp: Option<Arc<NtpTime>>,
+    others: Vec<TrustedTimestamps>,
+    /// When it was told last that the chain ends.
+    told: Option<SystemTime>,
 }
 
 impl StampingFiles {
@@ -53,15 +72,23 @@ impl StampingFiles {
         };
         let chain = chain_now(timestamps)?;
         let others = also_trusted(timestamps)?;
+        if others
+            .iter()
+            .any(|other| other.chain.ders() == chain.ders())
+        {
+            return Err(Failure::configuration(
+                "timestamps.also-trusted names the chain that stamps; take it off there",
+            ));
+        }
         let policy = policy(timestamps)?;
         let ntp = timestamps.ntp.as_ref().map(ntp).transpose()?;
         let [key] = keys::load([&*timestamps.key], passphrase)?;
         Ok(Some(Self {
             chain,
+            others,
             key,
             policy,
             ntp,
-            others,
         }))
     }
 
@@ -71,11 +98,6 @@ impl StampingFiles {
         clock: Arc<dyn Clock>,
         floor: SystemTime,
     ) -> Result<Stamping, Failure> {
-        let current = TrustedTimestamps {
-            chain: self.chain.clone(),
-            ends: None,
-        };
-        let trusted = [current].into_iter().chain(self.others).collect();
         let authority = TimestampAuthority::new(TimestampAuthorityParts {
             chain: self.chain,
             signer: Arc::new(self.key),
@@ -88,8 +110,9 @@ impl StampingFiles {
             authority.map_err(|e| Failure::configuration(format!("timestamps: {}", Causes(&e))))?;
         Ok(Stamping {
             authority: Arc::new(authority),
-            trusted,
             ntp: self.ntp,
+            others: self.others,
+            told: None,
         })
     }
 }
@@ -99,6 +122,34 @@ impl Stamping {
     pub(crate) fn watch_clock(&self, stop: &CancellationToken) {
         if let Some(ntp) = &self.ntp {
             tokio::spawn(Arc::clone(ntp).run(stop.clone()));
+        }
+    }
+
+    /// Takes over what is recorded of the chain that stamps, and tells once a day that it ends.
+    pub(crate) fn look(&mut self, recorded: &[RecordedTimestampChain]) {
+        let now = SystemTime::now();
+        let ended = chains::end_of(self.authority.chain(), recorded);
+        if let Some(ends) = ended {
+            self.authority.end(ends);
+        }
+        let is_new = |told| {
+            now.duration_since(told)
+                .is_ok_and(|since| since >= TELL_AGAIN)
+        };
+        if !self.told.is_none_or(is_new) {
+            return;
+        }
+        let warning = match ended {
+            Some(ends) => Some(format!(
+                "another chain has taken the place of this process's: nothing is stamped after {}; \
+                 give it the chain and the key that the other replicas have",
+                said_time(ends)
+            )),
+            None => self.warning(),
+        };
+        if let Some(warning) = warning {
+            self.told = Some(now);
+            tracing::warn!("{warning}");
         }
     }
 
