@@ -3,19 +3,12 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chancery_keys::PublicKey;
 use chancery_tlog::ct::LogId;
-use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use chancery_trust::documents::{self, TransparencyLog, Window};
 
 use crate::failure::{Causes, Failure};
 use crate::opening;
-
-/// What a trust root's media type begins with, whatever its version.
-const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot";
 
 /// The longest trust root that is read, in bytes.
 const MAX_ROOT: u64 = 16 << 20;
@@ -35,17 +28,8 @@ pub(crate) struct TrustedLog {
     pub(crate) base_url: String,
     pub(crate) key: PublicKey,
     pub(crate) id: LogId,
-    /// From when on its entries count.
-    start: Option<SystemTime>,
-    /// Until when they do.
-    end: Option<SystemTime>,
-}
-
-impl TrustedLog {
-    /// Tells whether the trust root's window for this log holds a time.
-    pub(crate) fn is_trusted_at(&self, time: SystemTime) -> bool {
-        self.start.is_none_or(|start| start <= time) && self.end.is_none_or(|end| time <= end)
-    }
+    /// When its entries count.
+    window: Window,
 }
 
 impl TrustedRoot {
@@ -57,21 +41,15 @@ impl TrustedRoot {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let document: Document = serde_json::from_slice(bytes)
-            .map_err(|e| format!("it is no trusted_root.json: {e}"))?;
-        if !document.media_type.starts_with(MEDIA_TYPE) {
-            let found = &document.media_type;
-            return Err(format!("its mediaType is {found:?}, and not {MEDIA_TYPE}…"));
-        }
-        let chains = document.certificate_authorities.into_iter();
-        let certificates = chains.flat_map(|authority| authority.cert_chain.certificates);
+        let document = documents::TrustedRoot::parse(bytes).map_err(|e| e.to_string())?;
+        let chains = document.certificate_authorities.iter();
         Ok(Self {
-            authorities: certificates
-                .map(|certificate| decode("a certificate", &certificate.raw_bytes))
-                .collect::<Result<_, _>>()?,
+            authorities: chains
+                .flat_map(|chain| chain.certificates().map(<[u8]>::to_vec))
+                .collect(),
             logs: document
                 .ctlogs
-                .into_iter()
+                .iter()
                 .map(TrustedLog::of)
                 .collect::<Result<_, _>>()?,
         })
@@ -79,78 +57,21 @@ impl TrustedRoot {
 }
 
 impl TrustedLog {
-    fn of(log: Ctlog) -> Result<Self, String> {
-        let named = |wrong: String| format!("the CT log {}: {wrong}", log.base_url);
-        let der = decode("its key", &log.public_key.raw_bytes).map_err(named)?;
-        let key = PublicKey::from_spki_der(&der).map_err(|e| named(Causes(&e).to_string()))?;
-        let window = log.public_key.valid_for.unwrap_or_default();
-        let time = |text: Option<String>| {
-            let parsed = text.map(|text| OffsetDateTime::parse(&text, &Rfc3339));
-            let parsed = parsed.transpose().map_err(|e| named(e.to_string()))?;
-            Ok::<_, String>(parsed.map(SystemTime::from))
-        };
+    /// Tells whether the trust root's window for this log holds a time.
+    pub(crate) fn is_trusted_at(&self, time: SystemTime) -> bool {
+        self.window.holds(time)
+    }
+
+    fn of(log: &TransparencyLog) -> Result<Self, String> {
+        let key = log.key();
+        let key = key.map_err(|e| format!("the CT log {}: {}", log.base_url, Causes(&e)))?;
         Ok(Self {
-            id: LogId::of_spki(&der),
+            id: LogId::of_spki(key.spki_der()),
             key,
-            start: time(window.start)?,
-            end: time(window.end)?,
+            window: log.window(),
             base_url: log.base_url.clone(),
         })
     }
-}
-
-fn decode(what: &str, base64: &str) -> Result<Vec<u8>, String> {
-    let decoded = STANDARD.decode(base64);
-    decoded.map_err(|e| format!("{what} is not base64: {e}"))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    media_type: String,
-    #[serde(default)]
-    certificate_authorities: Vec<Authority>,
-    #[serde(default)]
-    ctlogs: Vec<Ctlog>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Authority {
-    cert_chain: CertChain,
-}
-
-#[derive(Deserialize)]
-struct CertChain {
-    #[serde(default)]
-    certificates: Vec<RawBytes>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawBytes {
-    raw_bytes: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Ctlog {
-    #[serde(default)]
-    base_url: String,
-    public_key: LogKey,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LogKey {
-    raw_bytes: String,
-    valid_for: Option<Window>,
-}
-
-#[derive(Default, Deserialize)]
-struct Window {
-    start: Option<String>,
-    end: Option<String>,
 }
 
 #[cfg(test)]
@@ -159,7 +80,9 @@ mod tests {
 
     use super::*;
 
-    const ROOT: &str = include_str!("../../chancery-server/tests/fixtures/trusted_root.json");
+    const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot";
+
+    const ROOT: &str = include_str!("../../chancery-trust/tests/vectors/trusted_root.json");
 
     #[test]
     fn logs_and_authorities_are_read_with_their_windows() {
