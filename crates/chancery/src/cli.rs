@@ -1,16 +1,30 @@
 //! The command line.
 
+mod client;
 mod log;
+mod sign;
+mod trust;
+mod verify;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::client::{
+    ClientCommand, ClientListArgs, ClientNameArgs, ClientSetupArgs, ClientShowArgs,
+    ClientTrustArgs, CompletionArgs, HomeArgs,
+};
 pub(crate) use self::log::{
     BackupArgs, LogCheckArgs, LogCommand, LogExportArgs, LogMirrorArgs, LogNewArgs, LogProveArgs,
     LogPruneArgs, LogRecoverArgs, LogVerifyArgs, LogWitnessArgs, RestoreArgs,
 };
+pub(crate) use self::sign::{LoginMethod, SignArgs, WhoArgs};
+pub(crate) use self::trust::{
+    EnvArgs, OperatorKeysArgs, RoleKeysArgs, TrustCommand, TrustExportArgs, TrustInitArgs,
+    TrustKeyArgs, TrustPlanArgs, TrustPublishArgs, TrustSignArgs, TrustUpdateArgs,
+};
+pub(crate) use self::verify::VerifyArgs;
 use crate::config::LogRead;
 
 /// A private code-signing certificate authority with its own transparency log.
@@ -43,6 +57,20 @@ pub(crate) enum Command {
     /// Deals with the ledger of signatures.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Looks at what clients trust, or draws up, signs and publishes its next version.
+    #[command(subcommand)]
+    Trust(TrustCommand),
+    /// Prints what to type or paste so that a client works with this instance.
+    Env(EnvArgs),
+    /// Signs files with an identity: one login and one certificate for all.
+    Sign(Box<SignArgs>),
+    /// Verifies that files are signed by whom they should be. Nobody is asked.
+    Verify(Box<VerifyArgs>),
+    /// Looks after the instances that this machine trusts when it signs and verifies.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Prints the completion of this command line for a shell.
+    Completion(CompletionArgs),
     /// Looks at a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -59,7 +87,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
-    /// Leave certificate, chain, key, trust root and checkpoint in this new folder.
+    /// Leave certificate, chain, key, trust root, checkpoint and the ledger's entry in this new folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }
@@ -133,9 +161,9 @@ pub(crate) struct InitArgs {
     /// Make no timestamp authority.
     #[arg(long)]
     pub(crate) no_timestamps: bool,
-    /// Configure another replica: the folder already holds copies of ca/, log/, tsa/ and secrets/ of the
-    /// first; nothing is made but the configuration. Wants the instance's guard itself, not a copy:
-    /// two guards would each miss what the other saw.
+    /// Configure another replica: the folder already holds copies of ca/, log/, tsa/, trust/ and
+    /// secrets/ of the first; nothing is made but the configuration. Wants the instance's guard
+    /// itself, not a copy: two guards would each miss what the other saw.
     #[arg(long)]
     pub(crate) join: bool,
     /// Make a ledger, too: a Rekor v2 log of signatures, at this host name, such as the URL's own.
@@ -151,6 +179,19 @@ pub(crate) enum LedgerCommand {
     /// Makes the ledger that the configuration names as `ledger`: key, guard, record and first entry.
     /// With SQLite, stop the server first.
     New(InstanceArgs),
+    /// Ends a ledger for good: it is read as before, and takes no entries. Not to be undone. The server
+    /// may run.
+    Freeze(LedgerFreezeArgs),
+}
+
+/// What `chancery ledger freeze` can be told.
+#[derive(Args, Debug)]
+pub(crate) struct LedgerFreezeArgs {
+    /// The ledger's host name, which is the first line of its checkpoints.
+    #[arg(value_name = "HOST")]
+    pub(crate) host: String,
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
 }
 
 /// Where the guard is, or is to be made; by default a file in the folder.
@@ -274,20 +315,31 @@ pub(crate) struct TokenExplainArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TimestampsCommand {
-    /// Makes a new key and certificate for it, with the key that is kept offline.
+    /// Makes a new key and certificate for it, with the key that is kept offline, and records them; also
+    /// beside a running server.
     Renew(TimestampsRenewArgs),
+    /// Records a chain that was made elsewhere, so that `serve` may take it up, or until when a chain's
+    /// timestamps count; also beside a running server.
+    Record(TimestampsRecordArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TimestampsRecordArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// The chain in PEM: the certificate that signs first, the root last.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chain: PathBuf,
+    /// Timestamps of a later time do not count, such as `2027-01-31T00:00:00Z`. It is for ever: a chain
+    /// that has an end is not taken up again, and servers stop stamping with it.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct TimestampsRenewArgs {
-    /// The configuration that `init` wrote.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "chancery.yaml",
-        env = "CHANCERY_CONFIG"
-    )]
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
     /// The key of the certificate above: offline/tsa-root.key.pem, as `init` made it.
     #[arg(long, value_name = "FILE")]
     pub(crate) issuer_key: PathBuf,
@@ -369,4 +421,16 @@ pub(crate) enum Format {
     Text,
     /// For machines.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_command_has_two_arguments_of_one_name() {
+        Cli::command().debug_assert();
+    }
 }

@@ -9,6 +9,7 @@ mod schema;
 mod shard;
 mod submissions;
 mod timestamps;
+mod trust;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(crate) use self::load::{flat, parse_url, read_text, read_text_of};
 pub(crate) use self::shard::{ShardConfig, parse_time};
 pub(crate) use self::submissions::{ExternalLogConfig, SubmissionsConfig, WhenAway};
 pub(crate) use self::timestamps::{NtpServersConfig, TimestampsConfig};
+pub(crate) use self::trust::TrustConfig;
 
 /// The whole configuration. Relative paths are relative to the file's folder.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -86,6 +88,7 @@ pub(crate) struct Config {
     /// The issuance log.
     pub(crate) log: LogConfig,
     /// The guard against rollback of the database.
+    #[serde(deserialize_with = "guard::with_id")]
     pub(crate) guard: GuardConfig,
     /// The folder of the logs that follow `log`, each a file that `chancery log new` writes.
     #[serde(default = "default_logs")]
@@ -102,6 +105,10 @@ pub(crate) struct Config {
     /// The timestamp authority, if this instance is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) timestamps: Option<TimestampsConfig>,
+    /// What clients trust, signed. Without it, the trust documents are served unsigned, and there is
+    /// no TUF repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trust: Option<TrustConfig>,
 }
 
 /// The certificate authority.
@@ -230,6 +237,7 @@ impl Config {
             folder: PathBuf::new(),
             export: None,
             timestamps: None,
+            trust: None,
         }
     }
 }

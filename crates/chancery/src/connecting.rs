@@ -4,7 +4,8 @@ use std::path::Path;
 
 use chancery_keys::file;
 use chancery_store::{
-    Access, ConnectOptions, CopyState, DatabaseUrl, Instance, RecordedLog, SchemaError, Store,
+    Access, ConnectOptions, CopyState, DatabaseUrl, Instance, LogKind, RecordedLog, SchemaError,
+    Store,
 };
 
 use crate::config::{Config, LogConfig};
@@ -117,16 +118,19 @@ pub(crate) async fn own(store: &Store) -> Result<Instance, Failure> {
     Err(Failure::configuration(why))
 }
 
-/// Returns the records of the log of that name, or of all.
+/// Returns the records of the log of that name, or of all, ledgers included. Where `one` is wanted, a
+/// ledger has to be named.
 pub(crate) fn logs_named<'i>(
     recorded: &'i Instance,
     name: Option<&str>,
+    one: bool,
 ) -> Result<Vec<&'i RecordedLog>, Failure> {
-    let named = |log: &&RecordedLog| name.is_none_or(|name| log.name == name);
-    let logs: Vec<_> = recorded.logs.iter().filter(named).collect();
+    let meant = |log: &RecordedLog| !one || log.kind == LogKind::Issuance;
+    let named = |log: &&RecordedLog| name.map_or_else(|| meant(log), |name| log.name == name);
+    let logs: Vec<_> = recorded.every_log().filter(named).collect();
     match (&*logs, name) {
         ([], Some(name)) => {
-            let all: Vec<_> = recorded.logs.iter().map(|log| &*log.name).collect();
+            let all: Vec<_> = recorded.every_log().map(|log| &*log.name).collect();
             Err(Failure::usage(format!(
                 "this instance has no log named {name:?}; it has {}",
                 all.join(", ")

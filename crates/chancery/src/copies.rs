@@ -1,21 +1,18 @@
 //! Copying what an instance's database holds into another: for backup, restore and recovery.
 
-use std::error::Error;
 use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chancery_ca::EntryIndex;
 use chancery_log::copy::{CopyError, Copying, recompute};
-use chancery_log::{Head, IndexTerm, LogReader, LogStore};
-use chancery_store::{Instance, Issuers, Store};
+use chancery_log::{Form, Head, LogReader, LogStore};
+use chancery_store::{Instance, Issuers, RecordedLog, Store};
 use chancery_tlog::TreeHead;
-use chancery_tlog::ct::Entry;
 
 use crate::config::Config;
 use crate::exporting;
 use crate::failure::{Causes, Failure};
-use crate::submitting;
+use crate::meaning::{self, Meaning};
 
 /// How many uses of tokens are copied in one transaction.
 const TOKENS: u32 = 500;
@@ -31,8 +28,8 @@ pub(crate) struct CopiedLog {
 
 /// Reads the certificates that entries of each log may name.
 pub(crate) async fn issuers(source: &Store, instance: &Instance) -> Result<Vec<Issuers>, Failure> {
-    let mut issuers = Vec::with_capacity(instance.logs.len());
-    for log in &instance.logs {
+    let mut issuers = Vec::new();
+    for log in instance.every_log() {
         let certificates = source.log_store(log.log).issuers().await;
         issuers.push(Issuers {
             log: log.log,
@@ -40,6 +37,17 @@ pub(crate) async fn issuers(source: &Store, instance: &Instance) -> Result<Vec<I
         });
     }
     Ok(issuers)
+}
+
+/// Returns what the entries of a log mean that is copied within an instance. Nothing is read.
+pub(crate) fn meaning(
+    log: &RecordedLog,
+    instance: &Instance,
+    source: &Store,
+) -> Result<Meaning, Failure> {
+    let read = |log: &RecordedLog| Ok(source.log_store(log.log) as Arc<dyn LogReader>);
+    let issuance = meaning::issuance_logs(instance, read)?;
+    Meaning::of(log, instance, None, &[], issuance)
 }
 
 /// Copies every log up to the head that it has now, then the uses of tokens, so that as few as can
@@ -50,16 +58,8 @@ pub(crate) async fn copy_all(
     target: &Store,
     export: Option<&Config>,
 ) -> Result<Vec<CopiedLog>, Failure> {
-    let index = submitting::index(&instance.chain)?;
-    let mut copied = Vec::with_capacity(instance.logs.len());
-    for log in &instance.logs {
-        let head = source.log_store(log.log).head().await;
-        copied.push(CopiedLog {
-            origin: log.origin.clone(),
-            head: head.map_err(Failure::from_error)?,
-        });
-    }
-    for (log, CopiedLog { head, .. }) in instance.logs.iter().zip(&copied) {
+    let copied = heads(source, instance).await?;
+    for (log, CopiedLog { head, .. }) in instance.every_log().zip(&copied) {
         let from = source.log_store(log.log);
         // Pruned entries come from where they are published: a copy is whole.
         let from = match export {
@@ -67,12 +67,17 @@ pub(crate) async fn copy_all(
             None => from,
         };
         let to = target.log_store(log.log);
-        copy_log(&*from, Some(&*from), &*to, *head, &index).await?;
+        let meaning = meaning(log, instance, source)?;
+        let form = meaning::form(log);
+        copy_log(&*from, Some(&*from), &*to, *head, (form, &meaning)).await?;
     }
     copy_used_tokens(source, target).await?;
-    for (log, CopiedLog { head, .. }) in instance.logs.iter().zip(&copied) {
+    let trust = source.copy_trust_to(target).await;
+    trust.map_err(Failure::from_error)?;
+    for (log, CopiedLog { head, .. }) in instance.every_log().zip(&copied) {
+        let form = meaning::form(log);
         let log = target.log_store(log.log);
-        recompute(&*log, &head.tree).await.map_err(refused)?;
+        recompute(&*log, form, &head.tree).await.map_err(refused)?;
         let stored = log.head().await.map_err(Failure::from_error)?;
         if stored.tree != head.tree {
             return Err(Failure::failed(format!(
@@ -85,13 +90,34 @@ pub(crate) async fn copy_all(
     Ok(copied)
 }
 
+/// Reads where each log stands, in the order of [`Instance::every_log`]. The ledgers are asked first: a
+/// certificate is logged before the entry that is tied to it, so that a copy with the entry has it.
+async fn heads(source: &Store, instance: &Instance) -> Result<Vec<CopiedLog>, Failure> {
+    let (mut ledgers, mut copied) = (Vec::new(), Vec::new());
+    let ledgers_first = [
+        (&instance.ledgers, &mut ledgers),
+        (&instance.logs, &mut copied),
+    ];
+    for (logs, heads) in ledgers_first {
+        for log in logs {
+            let head = source.log_store(log.log).head().await;
+            heads.push(CopiedLog {
+                origin: log.origin.clone(),
+                head: head.map_err(Failure::from_error)?,
+            });
+        }
+    }
+    copied.append(&mut ledgers);
+    Ok(copied)
+}
+
 /// Copies the entries that `target` lacks, and returns the head that it had.
 pub(crate) async fn copy_log(
     source: &dyn LogReader,
     deliveries: Option<&dyn LogStore>,
     target: &dyn LogStore,
     to: Head,
-    index: &EntryIndex,
+    (form, meaning): (Form, &Meaning),
 ) -> Result<Head, Failure> {
     let told = Mutex::new(Instant::now());
     let size = to.tree.tree_size;
@@ -103,12 +129,14 @@ pub(crate) async fn copy_log(
             let _ = writeln!(std::io::stderr(), "copied {copied} of {size} entries");
         }
     };
+    let contents = meaning.contents();
     let copying = Copying {
         source,
         deliveries,
         target,
         to,
-        terms: &|entry| terms(index, entry),
+        form,
+        terms: &|leaf| Ok(contents.terms(leaf)?),
         progress: &progress,
     };
     copying.run().await.map_err(refused)
@@ -127,14 +155,6 @@ pub(crate) async fn copy_used_tokens(source: &Store, target: &Store) -> Result<(
         let put = target.put_used_tokens(&tokens).await;
         put.map_err(Failure::from_error)?;
     }
-}
-
-fn terms(
-    index: &EntryIndex,
-    entry: &Entry,
-) -> Result<Vec<IndexTerm>, Box<dyn Error + Send + Sync>> {
-    let terms = index.terms(entry);
-    terms.map_err(|e| Causes(&e).to_string().into())
 }
 
 /// Says who is at fault: a database that does not answer may do so at the next try.

@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chancery_keys::PublicKey;
 use chancery_log::export::{ExportError, Exported, Exporter};
 use chancery_log::prune::{PruneError, prune};
-use chancery_log::published_files::{FilePlace, Folder, LogKey};
+use chancery_log::published_files::{FilePlace, Folder};
 use chancery_log::{LogStore, PublishedLog, ReadError, Tiered};
 use chancery_objects::{Bucket, ObjectFiles};
 use chancery_server::{Metrics, ServedLog};
 use chancery_store::{Readers, RecordedLog};
-use chancery_tlog::Origin;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ExportConfig, ExportPlace};
 use crate::failure::{Causes, Failure};
 use crate::guarding;
+use crate::meaning;
 use crate::opening::configuration;
 use crate::shards::Shards;
 
@@ -42,11 +41,7 @@ pub(crate) fn exporter_at(
     place: Arc<dyn FilePlace>,
     log: &RecordedLog,
 ) -> Result<Exporter, Failure> {
-    let key = LogKey::Rfc6962 {
-        key: PublicKey::from_spki_der(&log.public_key).map_err(configuration)?,
-        origin: Some(Origin::parse(&log.origin).map_err(configuration)?),
-    };
-    Ok(Exporter::new(place, key))
+    Ok(Exporter::new(place, meaning::log_key(log)?))
 }
 
 /// Tells whether entries are published. Those of a restricted log only if that is said aloud.
@@ -114,7 +109,7 @@ pub(crate) fn note(told: &mut Result<(), Failure>, name: &str, this: Result<(), 
     let Err(failure) = this else { return };
     match told {
         Ok(()) => *told = Err(failure.after(format!("log {name}: "))),
-        Err(_) => eprintln!("chancery: log {name}: {failure}"),
+        Err(_) => crate::report::tell(format_args!("chancery: log {name}: {failure}")),
     }
 }
 
@@ -140,42 +135,53 @@ impl Exporting {
 
     /// Begins with the logs that are served now and were not before.
     pub(crate) fn follow(&mut self, shards: &Shards) {
-        let Some(export) = self.config.export.clone() else {
+        for ServedLog { log, .. } in shards.served() {
+            let recorded = shards.recorded().iter().find(|r| r.name == log.name());
+            if let Some(recorded) = recorded {
+                self.publish(recorded, log, shards.writer(recorded));
+            }
+        }
+    }
+
+    /// Begins with a log, if that was not done before, and reads it from here on as it is now.
+    pub(crate) fn publish(
+        &mut self,
+        recorded: &RecordedLog,
+        log: Arc<dyn PublishedLog>,
+        store: Arc<dyn LogStore>,
+    ) {
+        let Some(export) = &self.config.export else {
             return;
         };
-        for ServedLog { log, .. } in shards.served() {
-            let name = log.name().to_owned();
-            if let Some(begun) = self.begun.get(&name) {
-                *begun.lock().unwrap_or_else(PoisonError::into_inner) = log;
-                continue;
-            }
-            let recorded = shards.recorded().iter().find(|log| log.name == name);
-            let Some(recorded) = recorded else { continue };
-            let exporter = match exporter(&self.config, recorded) {
-                Ok(Some(exporter)) => exporter,
-                Ok(None) => continue,
-                Err(failure) => {
-                    tracing::error!(log.name = name, "the log is not exported: {failure}");
-                    continue;
-                }
-            };
-            let log = Arc::new(Mutex::new(log));
-            let publishing = Publishing {
-                name: name.clone(),
-                exporter,
-                log: Arc::clone(&log),
-                store: shards.writer(recorded),
-                keep_entries: export.keep_entries,
-                metrics: Arc::clone(&self.metrics),
-            };
-            self.begun.insert(name, log);
-            let interval = Duration::from_millis(export.interval_ms);
-            let stop = self.stop.clone();
-            tokio::spawn(async move {
-                // It can end anywhere, and goes on at the next start.
-                let _ = stop.run_until_cancelled(publishing.run(interval)).await;
-            });
+        let name = recorded.name.clone();
+        if let Some(begun) = self.begun.get(&name) {
+            *begun.lock().unwrap_or_else(PoisonError::into_inner) = log;
+            return;
         }
+        let exporter = match exporter(&self.config, recorded) {
+            Ok(Some(exporter)) => exporter,
+            Ok(None) => return,
+            Err(failure) => {
+                tracing::error!(log.name = name, "the log is not exported: {failure}");
+                return;
+            }
+        };
+        let log = Arc::new(Mutex::new(log));
+        let publishing = Publishing {
+            name: name.clone(),
+            exporter,
+            log: Arc::clone(&log),
+            store,
+            keep_entries: export.keep_entries,
+            metrics: Arc::clone(&self.metrics),
+        };
+        let interval = Duration::from_millis(export.interval_ms);
+        self.begun.insert(name, log);
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            // It can end anywhere, and goes on at the next start.
+            let _ = stop.run_until_cancelled(publishing.run(interval)).await;
+        });
     }
 }
 

@@ -1,8 +1,8 @@
 //! Founding an instance: keys, CA, log, guard and database, once.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -166,10 +166,36 @@ pub(crate) fn write_new(path: &Path, contents: &[u8], mode: u32) -> Result<(), F
             .open(path)?;
         file.write_all(contents)?;
         file.sync_all()?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+        File::open(folder_of(path))?.sync_all()
     };
-    write().map_err(|e| Failure::failed(format!("cannot write {}: {}", path.display(), Causes(&e))))
+    write().map_err(|e| unwritten(path, &e))
+}
+
+/// Puts a file in the place of another, whole or not at all. Everybody may read it.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let write = || -> io::Result<()> {
+        let folder = folder_of(path);
+        let mut file = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(folder)?;
+        file.write_all(contents)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|e| unwritten(path, &e))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent();
+    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or_else(|| Path::new("."))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!(
+        "cannot write {}: {}",
+        path.display(),
+        Causes(error)
+    ))
 }

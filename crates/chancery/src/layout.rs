@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{
     CaConfig, GuardConfig, GuardPlace, LedgerConfig, LogConfig, LogRead, TimestampsConfig,
+    TrustConfig,
 };
 use crate::failure::Failure;
 use crate::ledgers;
@@ -70,6 +71,45 @@ impl Layout {
 
     pub(crate) fn root_passphrase(&self) -> PathBuf {
         self.folder.join("offline/root.passphrase")
+    }
+
+    pub(crate) fn trusted_root(&self) -> PathBuf {
+        self.folder.join("trust/root.json")
+    }
+
+    /// Returns where the root is that goes with the operators' keys.
+    pub(crate) fn operators_root(&self) -> PathBuf {
+        self.folder.join("offline/root.json")
+    }
+
+    pub(crate) fn snapshot_key(&self) -> PathBuf {
+        self.folder.join("trust/snapshot.key.pem")
+    }
+
+    pub(crate) fn timestamp_key(&self) -> PathBuf {
+        self.folder.join("trust/timestamp.key.pem")
+    }
+
+    pub(crate) fn tuf_root_key(&self) -> PathBuf {
+        self.folder.join("offline/tuf-root.key.pem")
+    }
+
+    pub(crate) fn tuf_targets_key(&self) -> PathBuf {
+        self.folder.join("offline/tuf-targets.key.pem")
+    }
+
+    /// Returns the section that names the trust metadata's files, relative to this folder.
+    pub(crate) fn trust(&self) -> TrustConfig {
+        let relative = |path: PathBuf| {
+            path.strip_prefix(&self.folder)
+                .map_or_else(|_| path.clone(), Path::to_owned)
+        };
+        TrustConfig {
+            root: relative(self.trusted_root()),
+            snapshot_key: relative(self.snapshot_key()),
+            timestamp_key: relative(self.timestamp_key()),
+            login: Vec::new(),
+        }
     }
 
     pub(crate) fn passphrase(&self) -> PathBuf {
@@ -152,7 +192,7 @@ impl Layout {
 
     /// Makes the folder and its rooms, readable by the owner alone.
     pub(crate) fn make(&self) -> Result<(), Failure> {
-        ["", "ca", "log", "offline", "secrets"]
+        ["", "ca", "log", "offline", "secrets", "trust"]
             .into_iter()
             .try_for_each(|room| self.make_room(room))
     }

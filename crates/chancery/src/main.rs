@@ -2,6 +2,7 @@
 
 mod away;
 mod cli;
+mod client_trust;
 mod commands;
 mod config;
 mod connecting;
@@ -16,6 +17,7 @@ mod layout;
 mod ledgers;
 mod logged_certificate;
 mod logging;
+mod meaning;
 mod opening;
 mod reload;
 mod report;
@@ -25,6 +27,7 @@ mod shards;
 mod stamping;
 mod submitting;
 mod trusted_root;
+mod trusting;
 mod used_tokens;
 mod witnessing;
 
@@ -33,8 +36,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{
-    Cli, Command, ConfigCommand, IssuerCommand, LedgerCommand, LogCommand, TimestampsCommand,
-    TokenCommand,
+    Cli, ClientCommand, Command, ConfigCommand, IssuerCommand, LedgerCommand, LogCommand,
+    TimestampsCommand, TokenCommand, TrustCommand,
 };
 use crate::failure::Failure;
 
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("chancery: {failure}");
+            report::tell(format_args!("chancery: {failure}"));
             failure.exit_code()
         }
     }
@@ -88,10 +91,37 @@ async fn begin(command: Command) -> Result<(), Failure> {
         Command::Log(LogCommand::Witness(args)) => commands::log_witness::run(args).await,
         Command::Log(LogCommand::Verify(args)) => commands::log_verify::run(args).await,
         Command::Ledger(LedgerCommand::New(args)) => commands::ledger_new::run(&args).await,
+        Command::Ledger(LedgerCommand::Freeze(args)) => commands::ledger_freeze::run(args).await,
+        Command::Trust(command) => match command {
+            TrustCommand::Init(args) => commands::trust::init(args).await,
+            TrustCommand::Show(args) => commands::trust::show(args).await,
+            TrustCommand::RootChecksum(args) => commands::trust::root_checksum(args).await,
+            TrustCommand::Key(args) => commands::trust::key(&args),
+            TrustCommand::Plan(args) => commands::trust::plan(args).await,
+            TrustCommand::Sign(args) => commands::trust::sign(args).await,
+            TrustCommand::Publish(args) => commands::trust::publish(args).await,
+            TrustCommand::Update(args) => commands::trust::update(args).await,
+            TrustCommand::Export(args) => commands::trust::export(args).await,
+        },
+        Command::Env(args) => commands::env::run(args).await,
+        Command::Sign(args) => commands::sign::run(*args).await,
+        Command::Verify(args) => commands::verify::run(*args).await,
+        Command::Client(command) => match command {
+            ClientCommand::Setup(args) => commands::client::setup(args).await,
+            ClientCommand::List(args) => commands::client::list(args).await,
+            ClientCommand::Show(args) => commands::client::show(args).await,
+            ClientCommand::Refresh(args) => commands::client::refresh(args).await,
+            ClientCommand::Use(args) => commands::client::make_default(&args),
+            ClientCommand::Remove(args) => commands::client::remove(args).await,
+        },
+        Command::Completion(args) => commands::completion::run(&args),
         Command::Config(ConfigCommand::Check(args)) => commands::config_check::run(&args).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config_show::run(&args),
         Command::Timestamps(TimestampsCommand::Renew(args)) => {
-            commands::timestamps_renew::run(&args)
+            commands::timestamps_renew::run(args).await
+        }
+        Command::Timestamps(TimestampsCommand::Record(args)) => {
+            commands::timestamps_record::run(args).await
         }
         Command::Issuer(IssuerCommand::Test(args)) => commands::issuer_test::run(&args).await,
         Command::Token(TokenCommand::Explain(args)) => commands::token_explain::run(&args).await,

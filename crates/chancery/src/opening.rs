@@ -15,16 +15,19 @@ use chancery_log::Log;
 use chancery_log::clock::{Clock, SystemClock, from_unix_ms};
 use chancery_log::published_files::MAX_CHECKPOINT;
 use chancery_store::{DatabaseUrl, Instance, Purpose, Store};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, parse_url, read_text_of};
 use crate::connecting::{current, database_url, log_of, own, up_to_date};
 use crate::failure::{Causes, Failure};
 use crate::guarding;
 use crate::keys;
-use crate::ledgers::{self, OpenLedger};
+use crate::ledgers::{self, Following, OpenLedgers};
 use crate::shards::{self, Shards};
 use crate::stamping::{self, Stamping, StampingFiles};
 use crate::submitting;
+use crate::trusting;
 use crate::used_tokens::StoredTokens;
 use crate::witnessing;
 
@@ -34,25 +37,61 @@ pub(crate) struct Opened {
     pub(crate) instance: Instance,
     pub(crate) shards: Shards,
     pub(crate) timestamps: Option<Stamping>,
-    pub(crate) ledger: Option<OpenLedger>,
+    pub(crate) ledgers: OpenLedgers,
     pub(crate) closing: Closing,
+    passphrase: Passphrase,
+}
+
+impl Opened {
+    /// Returns the passphrase of the keys that a server has.
+    pub(crate) fn passphrase(&self) -> &Passphrase {
+        &self.passphrase
+    }
+
+    /// Returns the database.
+    pub(crate) fn store(&self) -> &Store {
+        self.closing.store()
+    }
 }
 
 /// What is closed in the end.
 pub(crate) struct Closing {
     authority: Arc<Authority>,
-    ledger: Option<Arc<Log>>,
+    /// Those that nothing follows.
+    ledgers: Vec<Arc<Log>>,
+    /// What follows the others, has been told to stop by then, and returns those that are open.
+    following: Option<JoinHandle<Vec<Arc<Log>>>>,
     store: Store,
 }
 
 impl Closing {
     /// Finishes every act that has begun, closes the logs, then the database.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(mut self) {
         self.authority.close().await;
-        if let Some(ledger) = self.ledger {
+        // Nobody retires a ledger while it is being closed.
+        if let Some(following) = self.following {
+            match following.await {
+                Ok(open) => self.ledgers.extend(open),
+                Err(e) => {
+                    tracing::error!(error = %e, "what follows the ledgers did not end in order");
+                }
+            }
+        }
+        for ledger in self.ledgers {
             ledger.close().await;
         }
         self.store.close().await;
+    }
+
+    /// Returns the database.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Follows the ledgers until `stop`, which must come before [`Closing::close`].
+    pub(crate) fn follow(&mut self, following: Following, stop: CancellationToken) {
+        self.ledgers.clear();
+        self.following = Some(tokio::spawn(following.run(stop)));
     }
 }
 
@@ -75,11 +114,12 @@ pub(crate) async fn open(
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, purpose).await?;
     refuse_other_chain(&issuer, &instance)?;
+    stamping::require_recorded(config, timestamps.as_ref(), &instance)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ledger = ledgers::open(config, &passphrase, &store, &instance, Arc::clone(&clock)).await?;
+    let ledgers = ledgers::open(config, &passphrase, &store, &instance, Arc::clone(&clock)).await?;
     let shards = Shards::open(
         config,
-        passphrase,
+        passphrase.clone(),
         store.clone(),
         instance.clone(),
         Arc::clone(&clock),
@@ -87,8 +127,15 @@ pub(crate) async fn open(
     .await?;
     tell_of_another_server(&store).await?;
     let timestamps = timestamps.map(|files| files.open(Arc::clone(&clock), newest_head(&shards)));
+    let timestamps = timestamps.transpose()?;
+    let external_log = submitting::external_log(config)?;
+    // Last, since the other replicas go by it.
+    let instance = match &timestamps {
+        Some(timestamps) => timestamps.take_up(config, &store, instance).await?,
+        None => instance,
+    };
     let authority = Authority::new(AuthorityParts {
-        external_log: submitting::external_log(config)?,
+        external_log,
         issuers,
         profile,
         issuer,
@@ -100,14 +147,20 @@ pub(crate) async fn open(
     Ok(Opened {
         closing: Closing {
             authority: Arc::clone(&authority),
-            ledger: ledger.as_ref().map(|ledger| Arc::clone(&ledger.log)),
+            ledgers: ledgers
+                .open
+                .iter()
+                .map(|ledger| Arc::clone(&ledger.log))
+                .collect(),
+            following: None,
             store,
         },
         authority,
         instance,
         shards,
-        timestamps: timestamps.transpose()?,
-        ledger,
+        timestamps,
+        ledgers,
+        passphrase,
     })
 }
 
@@ -140,15 +193,18 @@ pub(crate) async fn verify(
 ) -> Result<Option<&'static str>, Failure> {
     let passphrase = passphrase(config)?;
     let authority = AuthorityFiles::read(config, &passphrase)?;
-    stamping::check(config, &passphrase)?;
+    let timestamps = StampingFiles::read(config, &passphrase)?;
     let store = current(database).await?;
     store.check_durability().await.map_err(Failure::by_fault)?;
     let instance = bound_instance(&store, Purpose::Production).await?;
     refuse_other_chain(&authority.issuer, &instance)?;
+    stamping::require_recorded(config, timestamps.as_ref(), &instance)?;
     log_of(config, &instance)?;
+    trusting::check(config, &passphrase, &store).await?;
+    let of_ledgers = ledgers::verify(config, &passphrase, &store, &instance).await?;
     let warning = shards::verify(config, &passphrase, &store, &instance).await;
     store.close().await;
-    warning
+    Ok(warning?.or(of_ledgers))
 }
 
 /// What the CA has in files, read and found to fit together.
@@ -200,6 +256,15 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         .ledger
         .as_ref()
         .map(|ledger| load(&ledger.key).map(drop));
+    let trust = config.trust.as_ref().map(|trust| {
+        [
+            ("trust.root", trusting::read_pinned(trust).map(drop)),
+            ("trust.snapshot-key", load(&trust.snapshot_key).map(drop)),
+            ("trust.timestamp-key", load(&trust.timestamp_key).map(drop)),
+        ]
+    });
+    let former = config.ledger.iter().flat_map(|ledger| &ledger.former);
+    let former_keys: Vec<_> = former.map(|former| load(&former.key).map(drop)).collect();
     let mut checked = vec![
         ("url", parse_url(&config.url).map(drop)),
         ("passphrase", passphrase.map(drop)),
@@ -208,7 +273,10 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
         ("log.key", log_key),
         ("log.witness-key", witness_key),
         ("log.origin", shards::origin(config).map(drop)),
-        ("log.witnesses", witnessing::check(config)),
+        (
+            "log.witnesses",
+            witnessing::check(config.log.witnesses.as_ref()),
+        ),
         ("guard", guarding::check(&config.guard)),
         ("client keys", key_policy(config).map(drop)),
         (
@@ -226,8 +294,17 @@ pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Fail
             ("ledger.origin", ledgers::origin(ledger).map(drop)),
             ("ledger.key", key),
             ("ledger.guard", guarding::check(&ledger.guard)),
+            (
+                "ledger.witnesses",
+                witnessing::check(ledger.witnesses.as_ref()),
+            ),
         ]);
+        for (former, key) in ledger.former.iter().zip(former_keys) {
+            let guard = guarding::check(&former.guard);
+            checked.extend([("ledger.former key", key), ("ledger.former guard", guard)]);
+        }
     }
+    checked.extend(trust.into_iter().flatten());
     checked
 }
 
@@ -322,13 +399,17 @@ async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Fai
 
 /// Reads a file that may be a stranger's, of at most `bound` bytes.
 pub(crate) fn read_bounded(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let too_long = || std::io::Error::other(format!("it has more than {bound} bytes"));
     let file = fs::File::open(path)?;
+    // What is no file, such as a pipe, has no length before it is read.
+    let length = file.metadata()?.len();
+    if length > bound {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(bound.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > bound {
-        true => Err(std::io::Error::other(format!(
-            "it has more than {bound} bytes"
-        ))),
+        true => Err(too_long()),
         false => Ok(bytes),
     }
 }

@@ -14,6 +14,11 @@ pub(crate) fn say(text: fmt::Arguments<'_>) {
     let _ = std::io::stdout().lock().write_fmt(text);
 }
 
+/// Writes a line to standard error, for whoever sits there. Nobody need be.
+pub(crate) fn tell(text: fmt::Arguments<'_>) {
+    let _ = std::io::stderr().lock().write_fmt(format_args!("{text}\n"));
+}
+
 /// What was looked at, in order.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use chancery_keys::PublicKey;
+use chancery_ledger::LedgerContents;
 use chancery_log::clock::SystemClock;
 use chancery_log::verify::{Round, Scrubber};
 use chancery_server::Metrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Causes;
+use crate::meaning::{self, Meaning};
 use crate::shards::Shards;
 
 /// What verifies the logs of an instance, each round by round.
@@ -20,6 +21,8 @@ pub(crate) struct Scrubbing {
     pace: Option<Pace>,
     stop: CancellationToken,
     begun: BTreeSet<String>,
+    /// What the entries of each ledger mean.
+    ledgers: Vec<LedgerContents>,
 }
 
 /// The most entries a second, if that is bounded.
@@ -40,6 +43,7 @@ impl Scrubbing {
             },
             stop: stop.clone(),
             begun: BTreeSet::new(),
+            ledgers: Vec::new(),
         }
     }
 
@@ -48,24 +52,34 @@ impl Scrubbing {
         let Some(entries_per_second) = self.pace else {
             return;
         };
-        for log in shards.recorded() {
-            let Ok(key) = PublicKey::from_spki_der(&log.public_key) else {
-                continue;
-            };
+        // What a ledger's entries are tied to may have become more.
+        for ledger in &self.ledgers {
+            match shards.issuance_logs() {
+                Ok(logs) => ledger.set_issuance_logs(logs),
+                Err(failure) => {
+                    tracing::warn!("the logs of certificates cannot be read: {failure}")
+                }
+            }
+        }
+        for log in shards.every_recorded() {
             if !self.begun.insert(log.name.clone()) {
                 continue;
             }
-            let contents = match shards.contents(key) {
-                Ok(contents) => contents,
+            let meaning = match shards.meaning(log) {
+                Ok(meaning) => meaning,
                 Err(failure) => {
                     let error = failure.to_string();
                     tracing::warn!(log.name, error, "the stored log cannot be verified");
                     continue;
                 }
             };
+            if let Meaning::Ledger(contents) = &meaning {
+                self.ledgers.push(contents.clone());
+            }
             let scrubber = Scrubber {
                 log: shards.reader(log),
-                contents: Arc::new(contents),
+                form: meaning::form(log),
+                contents: meaning.contents(),
                 clock: Arc::new(SystemClock),
                 entries_per_second,
             };

@@ -59,7 +59,15 @@ pub(crate) async fn run(
         stop,
     } = watch;
     tokio::spawn(reloader.run(hangup, stop.clone()));
-    let rotation = tokio::spawn(rotation.run(stop.clone()));
+    let rotation = {
+        let stop = stop.clone();
+        // However it ends: without it, logs and trust metadata go stale, and nothing says so.
+        let ends = stop.clone().drop_guard();
+        tokio::spawn(async move {
+            let _ends = ends;
+            rotation.run(stop).await;
+        })
+    };
     let limits = ServeLimits::default();
     // Probes and metrics stay until all is closed: `/readyz` says that no more is taken.
     let closed = CancellationToken::new();
@@ -67,6 +75,8 @@ pub(crate) async fn run(
         let state = AdminState {
             authority: Arc::clone(&app.authority),
             timestamps: app.timestamps.clone(),
+            documents: Arc::clone(&app.documents),
+            ledgers: app.ledgers.clone(),
             metrics: Arc::clone(&app.metrics),
             draining: stop.clone(),
         };
@@ -96,7 +106,7 @@ pub(crate) async fn run(
         None => Ok(()),
     };
     // Nobody retires a log while it is being closed.
-    rotation.await.map_err(Failure::from_error)?;
+    let rotation = rotation.await;
     closing.close().await;
 
     closed.cancel();
@@ -106,6 +116,7 @@ pub(crate) async fn run(
             .map_err(Failure::from_error)?
             .map_err(Failure::from_error)?;
     }
+    rotation.map_err(|e| Failure::failed(format!("what follows the logs ended: {e}")))?;
     grpc.map_err(|e| Failure::failed(format!("the gRPC listener ended: {e}")))?;
     served.map_err(|e| Failure::failed(format!("the public listener ended: {e}")))
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chancery_ca::{EntryIndex, ExternalLogging, LoggedPrecertificates, WhenAway};
 use chancery_keys::{Algorithm, PublicKey};
 use chancery_log::clock::from_unix_ms;
-use chancery_server::TrustedLog;
 use chancery_submissions::{HttpLog, Roots, Submissions, SubmissionsLimits};
+use chancery_trust::documents::{CtLog, Window};
 use url::Url;
 
 use crate::config::{self, Config, ExternalLogConfig, read_text};
@@ -95,15 +95,14 @@ pub(crate) fn external_log(config: &Config) -> Result<Option<ExternalLogging>, F
 }
 
 /// Returns the external log as verifiers trust it: from when this installation was founded.
-pub(crate) fn trusted(config: &Config, created_ms: u64) -> Result<Option<TrustedLog>, Failure> {
+pub(crate) fn trusted(config: &Config, created_ms: u64) -> Result<Option<CtLog>, Failure> {
     let Some(settings) = &config.ca.external_log else {
         return Ok(None);
     };
-    Ok(Some(TrustedLog {
+    Ok(Some(CtLog {
         key: external_key(settings)?,
         url: Url::parse(&settings.url).map_err(Failure::from_error)?,
-        begins: from_unix_ms(created_ms),
-        ends: None,
+        window: Window::between(from_unix_ms(created_ms), None),
     }))
 }
 

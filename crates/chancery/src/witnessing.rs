@@ -11,7 +11,7 @@ use chancery_log::Witnesses;
 use chancery_tlog::{Origin, VerifierKey, WitnessPolicy};
 use chancery_witness::{Cosigners, Insistence};
 
-use crate::config::{Config, WitnessesConfig};
+use crate::config::WitnessesConfig;
 use crate::failure::{Causes, Failure};
 use crate::opening::named;
 
@@ -23,15 +23,15 @@ const LONGEST_POLICY: u64 = 1 << 20;
 
 /// Returns those who are to cosign the checkpoints of the log with these keys, if any.
 pub(crate) fn cosigners(
-    config: &Config,
+    witnesses: Option<&WitnessesConfig>,
     origin: &Origin,
-    keys: [&PublicKey; 2],
+    keys: &[&PublicKey],
 ) -> Result<Option<Arc<dyn Witnesses>>, Failure> {
-    let Some(witnesses) = &config.log.witnesses else {
+    let Some(witnesses) = witnesses else {
         return Ok(None);
     };
-    let keys = keys.map(|key| verifier_key(origin, key));
-    let keys: Vec<_> = keys.into_iter().flatten().collect();
+    let keys = keys.iter().filter_map(|key| verifier_key(origin, key));
+    let keys: Vec<_> = keys.collect();
     let insistence = match witnesses.required {
         true => Insistence::Required,
         false => Insistence::WithoutIfNeeded,
@@ -59,17 +59,14 @@ pub(crate) fn verifier_key(origin: &Origin, key: &PublicKey) -> Option<VerifierK
 }
 
 /// Looks at what can be known without the log's keys.
-pub(crate) fn check(config: &Config) -> Result<(), Failure> {
-    match &config.log.witnesses {
-        Some(witnesses) => policy(witnesses).map(drop),
-        None => Ok(()),
-    }
+pub(crate) fn check(witnesses: Option<&WitnessesConfig>) -> Result<(), Failure> {
+    witnesses.map_or(Ok(()), |witnesses| policy(witnesses).map(drop))
 }
 
 fn policy(config: &WitnessesConfig) -> Result<WitnessPolicy, Failure> {
     if !(1..=LONGEST_WAIT_MS).contains(&config.timeout_ms) {
         return Err(Failure::configuration(format!(
-            "log.witnesses.timeout-ms is {}; it is from 1 to {LONGEST_WAIT_MS}",
+            "witnesses.timeout-ms is {}; it is from 1 to {LONGEST_WAIT_MS}",
             config.timeout_ms
         )));
     }

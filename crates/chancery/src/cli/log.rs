@@ -92,13 +92,17 @@ pub(crate) struct LogNewArgs {
     /// The new log's name in its URL, /ct/NAME.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: String,
-    /// When it begins, such as 2027-01-01T00:00:00Z: at least 30 s from now, so that every process
+    /// When it begins, such as 2027-01-01T00:00:00Z: at least two days from now, so that every client
     /// knows of it in time.
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
     /// When it begins, from now: 90s, 15m, 12h or 30d.
     #[arg(long = "in", value_name = "DURATION")]
     pub(crate) after: Option<String>,
+    /// Let it begin sooner, from 30 s on: clients that have not learned of it by then refuse what is
+    /// signed under it until they have.
+    #[arg(long)]
+    pub(crate) before_clients_know: bool,
     /// Who may read entries; by default those who may read the log before it.
     #[arg(long, value_name = "WHO")]
     pub(crate) log_read: Option<LogRead>,
@@ -109,10 +113,11 @@ pub(crate) struct LogProveArgs {
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
     /// The entry: a file with its certificate, in PEM or DER; its index in the log; or the
-    /// certificate's serial number in hexadecimal, which the instance's database knows.
-    #[arg(value_name = "CERT|INDEX|SERIAL")]
+    /// certificate's serial number in hexadecimal, which the instance's database knows. Of a ledger: its
+    /// index, with --log, or the digest of what was signed, such as `sha256:…`.
+    #[arg(value_name = "CERT|INDEX|SERIAL|DIGEST")]
     pub(crate) entry: String,
-    /// The log of the instance, by its name. By default it is looked for in all of them.
+    /// The log of the instance, by its name. By default it is looked for in all logs of certificates.
     #[arg(long, value_name = "NAME")]
     pub(crate) log: Option<String>,
     /// The log's URL, such as `https://ca.example.com/ct/2026`. By default that of the instance, whose

@@ -17,6 +17,7 @@ use crate::commands::serve::put_database;
 use crate::config::Config;
 use crate::connecting;
 use crate::copies::{self, CopiedLog, refused, said};
+use crate::exporting;
 use crate::failure::{Causes, Failure};
 use crate::guarding;
 use crate::report::say;
@@ -43,23 +44,18 @@ pub(crate) async fn run(args: BackupArgs) -> Result<(), Failure> {
     let copied = fill(&target, &source, &instance, &config).await?;
     let mut held = Ok(());
     for (log, guarded) in logs.iter().zip(guarded) {
-        held = held.and(match guarded {
+        let one = match guarded {
             Ok(guarded) => hold(&log.config, &log.instance, &target, guarded).await,
             Err(failure) => Err(failure.after("it was not held against the guard: ")),
-        });
+        };
+        exporting::note(&mut held, &log.log.name, one);
     }
     target.seal().await.map_err(Failure::from_error)?;
     target.close().await;
     drop(target);
     source.close().await;
     partial.put_in_place(&args.to)?;
-    say_what_it_is(&args.to, &config, &copied);
-    for ledger in &instance.ledgers {
-        say(format_args!(
-            "Not in it, either: the entries of the ledger {}, which backups do not cover yet.\n",
-            ledger.origin
-        ));
-    }
+    say_what_it_is(&args.to, &config, &instance, &copied);
     // It is a good copy of what there is, in any case.
     held.map_err(|e| e.after(format_args!("{} is written, but ", args.to.display())))
 }
@@ -192,7 +188,7 @@ fn not_written(path: &Path, error: &io::Error) -> Failure {
     ))
 }
 
-fn say_what_it_is(to: &Path, config: &Config, logs: &[CopiedLog]) {
+fn say_what_it_is(to: &Path, config: &Config, instance: &Instance, logs: &[CopiedLog]) {
     say(format_args!("wrote {}, verified:\n", to.display()));
     for log in logs {
         let head = said(&log.head.tree);
@@ -209,7 +205,13 @@ fn say_what_it_is(to: &Path, config: &Config, logs: &[CopiedLog]) {
         log_key = config.log.key.display(),
         witness_key = config.log.witness_key.display(),
     ));
-    if logs.len() > 1 {
+    if let Some(ledger) = &config.ledger {
+        let former = ledger.former.iter().map(|former| &former.key);
+        for key in [&ledger.key].into_iter().chain(former) {
+            say(format_args!("And a ledger's key, {}.\n", key.display()));
+        }
+    }
+    if instance.logs.len() > 1 {
         say(format_args!(
             "And {}, with the keys of the logs that follow.\n",
             config.logs.display()

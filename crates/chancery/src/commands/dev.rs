@@ -8,8 +8,8 @@ use std::sync::Arc;
 use chancery_identity::IdentityConfig;
 use chancery_keys::{KeyType, file};
 use chancery_log::clock::SystemClock;
-use chancery_server::AppState;
 use chancery_server::dev_oidc::{DEV_IDENTITY_GRANT, DevOidc, DevOidcConfig};
+use chancery_server::{AppState, TrustDocuments};
 use chancery_store::Purpose;
 use chancery_tlog::Origin;
 use url::Url;
@@ -27,6 +27,7 @@ use crate::opening::{self, Opened};
 use crate::reload::{Hangup, IdentityPart, Reloader};
 use crate::scrubbing::Scrubbing;
 use crate::serving::{Listeners, Watch};
+use crate::trusting::{self, Described, OperatorKeys, Trusting};
 use crate::{ledgers, logging, serving};
 
 const LOG_NAME: &str = "dev";
@@ -88,15 +89,22 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         stop: serving::stop_on_signal()?,
     };
     let scrubbing = Scrubbing::new(&app.metrics, None, &watch.stop);
+    let passphrase = opened.passphrase().clone();
+    let (mut closing, ledgers) = (opened.closing, opened.ledgers);
+    let config = development.config();
+    let store = closing.store();
+    let changed = Box::new(|_: &_, _| ());
+    let ledgers = ledgers::Following::new(&config, passphrase, store, ledgers, &app, changed);
+    closing.follow(ledgers, watch.stop.clone());
     let rotation = following.of(opened.shards, scrubbing);
-    development.print_banner();
+    development.print_banner(&app.documents.load());
     let listeners = Listeners {
         public,
         grpc: None,
         tls: None,
         admin,
     };
-    serving::run(opened.closing, app, listeners, watch, rotation).await
+    serving::run(closing, app, listeners, watch, rotation).await
 }
 
 impl Development {
@@ -130,7 +138,8 @@ impl Development {
         let opened = opening::open(&config, issuers, Purpose::Development).await?;
         let dev_oidc = self.dev_oidc(&url)?;
         let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;
-        let (mut app, following) = app_state(&config, &url, &opened, &[login]).await?;
+        let trusting = self.trust(&config, &opened, &login).await?;
+        let (mut app, following) = app_state(&config, &opened, &[login], Some(trusting)).await?;
         app.unlisted_issuer = self
             .identity_config
             .as_ref()
@@ -143,6 +152,39 @@ impl Development {
             following,
             identity,
         })
+    }
+
+    /// Opens the trust metadata, whose every key is here; makes them first if there are none.
+    async fn trust(
+        &self,
+        config: &Config,
+        opened: &Opened,
+        login: &Url,
+    ) -> Result<Trusting, Failure> {
+        let layout = &self.layout;
+        let logs = opened.shards.trusted()?;
+        let login = std::slice::from_ref(login);
+        let chains = &opened.instance.timestamp_chains;
+        let documents = Described::of(config, &opened.instance, login)?.documents(&logs, chains)?;
+        let offline = file::read_passphrase_file(&layout.root_passphrase());
+        let offline = offline.map_err(Failure::from_error)?;
+        let operators = if layout.tuf_targets_key().exists() {
+            let paths = [&*layout.tuf_root_key(), &*layout.tuf_targets_key()];
+            let [root, targets] = keys::load(paths, &offline)?.map(Arc::new);
+            OperatorKeys { root, targets }
+        } else {
+            layout.make()?;
+            let (server, operators) = trusting::make_keys(layout, opened.passphrase(), &offline)?;
+            let (store, documents) = (opened.store(), documents.clone());
+            trusting::publish_first(layout, store, documents, &server, &operators).await?;
+            operators
+        };
+        let passphrase = opened.passphrase();
+        let opened = Trusting::open(config, passphrase, opened.store(), Some(operators)).await?;
+        let mut trusting = opened.ok_or_else(|| Failure::failed("there is no section trust"))?;
+        trusting.look().await?;
+        trusting.follow(documents).await?;
+        Ok(trusting)
     }
 
     fn config(&self) -> Config {
@@ -163,6 +205,7 @@ impl Development {
         config.passphrase_file = Some("secrets/passphrase".into());
         config.timestamps = Some(Layout::timestamps());
         config.ledger = Some(ledger);
+        config.trust = Some(self.layout.trust());
         config.resolve(self.layout.folder());
         config.database = Some(self.database.clone().unwrap_or_else(sqlite));
         config
@@ -270,8 +313,11 @@ impl Development {
         .map_err(Failure::from_error)
     }
 
-    fn print_banner(&self) {
+    fn print_banner(&self, documents: &TrustDocuments) {
         let url = self.url();
+        let root = documents.root();
+        let name = root.map(|root| root.file_name()).unwrap_or_default();
+        let checksum = root.map(|root| root.checksum()).unwrap_or_default();
         let folder = self.layout.folder().display();
         println!(
             "\
@@ -279,23 +325,33 @@ Chancery development CA  ***  NOT FOR PRODUCTION: anybody here is whoever they s
 
   CA and page       {url}/
   log               {url}/ct/{LOG_NAME}/checkpoint
+  ledger            {url}/api/v2/checkpoint
   timestamps        {url}/api/v1/timestamp
   test issuer       {url}/dev-oidc
   trust root        {url}/trusted_root.json
   signing config    {url}/signing_config.v0.2.json
+  TUF repository    {url}/tuf
   keys, database    {folder}
 
 A token for anybody:
   curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token
 
-Sign and verify with cosign; the ledger and a timestamp let it verify after the certificate's end:
-  curl -sO {url}/trusted_root.json; curl -sO {url}/signing_config.v0.2.json
+Have cosign trust it, in its own home, until another `cosign initialize`:
+  cosign initialize --mirror {url}/tuf --root {url}/tuf/{name} --root-checksum {checksum}
+
+Sign and verify with it; the ledger and a timestamp let it verify after the certificate's end:
   curl -s -d grant_type={DEV_IDENTITY_GRANT} -d email=you@example.com {url}/dev-oidc/token \\
     | sed 's/.*\"id_token\":\"\\([^\"]*\\)\".*/\\1/' > token
-  cosign sign-blob --yes --signing-config signing_config.v0.2.json \\
-    --trusted-root trusted_root.json --identity-token token --bundle bundle.json FILE
-  cosign verify-blob --trusted-root trusted_root.json --bundle bundle.json \\
-    --certificate-identity you@example.com --certificate-oidc-issuer {url}/dev-oidc FILE
+  cosign sign-blob --yes --identity-token token --bundle bundle.json FILE
+  cosign verify-blob --bundle bundle.json --certificate-identity you@example.com \\
+    --certificate-oidc-issuer {url}/dev-oidc FILE
+
+With Chancery itself, from a checksum that was compared on:
+  chancery client setup {url} --root-checksum {checksum}
+  chancery sign FILE --as you@example.com
+  chancery verify FILE --identity you@example.com --issuer {url}/dev-oidc
+
+For other clients: {url}/
 "
         );
     }

@@ -21,6 +21,8 @@ use crate::founding::{Founding, empty_database, make_passphrase, write_new};
 use crate::layout::Layout;
 use crate::ledgers;
 use crate::opening;
+use crate::report::say;
+use crate::trusting::{self, Described};
 
 const IDENTITY_TEMPLATE: &str = "\
 # Whose tokens this CA takes: a Fulcio identity configuration.
@@ -77,9 +79,29 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), Failure> {
             0o644,
         )?;
     }
+    setup.config.trust = Some(layout.trust());
+    publish_trust(&layout, &setup, &passphrase, &root_passphrase).await?;
     write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
     say_what_next(&layout, &setup.config);
     warn(made.warning);
+    Ok(())
+}
+
+/// Publishes the first version of what clients trust.
+async fn publish_trust(
+    layout: &Layout,
+    setup: &Setup,
+    passphrase: &Passphrase,
+    root_passphrase: &Passphrase,
+) -> Result<(), Failure> {
+    let (server, operators) = trusting::make_keys(layout, passphrase, root_passphrase)?;
+    let store = connecting::current(&setup.database).await?;
+    let instance = connecting::own(&store).await?;
+    let mut config = setup.config.clone();
+    config.resolve(layout.folder());
+    let documents = Described::recorded(&config, &instance)?;
+    trusting::publish_first(layout, &store, documents, &server, &operators).await?;
+    store.close().await;
     Ok(())
 }
 
@@ -189,6 +211,25 @@ impl Setup {
     }
 }
 
+impl Setup {
+    /// Takes the id of the ledger's guard from the database, which knows it as the first replica does.
+    async fn take_ledger_guard(&mut self) -> Result<(), Failure> {
+        let Some(ledger) = &mut self.config.ledger else {
+            return Ok(());
+        };
+        if ledger.guard.says_which() {
+            return Ok(());
+        }
+        let store = connecting::current(&self.database).await?;
+        let instance = connecting::own(&store).await;
+        store.close().await;
+        let instance = instance?;
+        let recorded = ledgers::recorded(&instance, &ledger.origin)?;
+        ledger.guard.id = Some(recorded.guard_of(&instance).to_owned());
+        Ok(())
+    }
+}
+
 /// Writes the configuration of another replica, after holding its files against the database.
 async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure> {
     let is_file = match guard_place(&args.guard)? {
@@ -206,7 +247,9 @@ async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure
              chancery.yaml, as guard.id",
         ));
     }
-    let setup = Setup::choose(args, layout, url)?;
+    let mut setup = Setup::choose(args, layout, url)?;
+    setup.config.trust = layout.trusted_root().exists().then(|| layout.trust());
+    setup.take_ledger_guard().await?;
     let mut resolved = setup.config.clone();
     resolved.resolve(layout.folder());
     let warning = opening::verify(&resolved, &setup.database).await?;
@@ -218,8 +261,11 @@ async fn join(args: &InitArgs, layout: &Layout, url: &Url) -> Result<(), Failure
         )?;
     }
     write_new(&layout.config(), setup.config.to_yaml()?.as_bytes(), 0o644)?;
-    println!("This replica fits the instance. Give it the same identity.yaml, then:");
-    println!("  chancery serve --config {}", layout.config().display());
+    say(format_args!(
+        "This replica fits the instance. Give it the same identity.yaml, then:\n  chancery serve \
+         --config {}\n",
+        layout.config().display()
+    ));
     warn(warning);
     Ok(())
 }
@@ -344,14 +390,16 @@ Made an instance for {url} in {folder}.
 
 Next:
  1. Say whose tokens it takes: edit {identity}
- 2. Take offline/ off this machine: it holds the root keys. They are needed again only to renew the
-    certificates below them. Keep their passphrase elsewhere.
+ 2. Take offline/ off this machine: it holds the root keys, needed again only to renew the
+    certificates below them, and the keys that sign what clients trust, needed for each new log and
+    at least once a year (`chancery trust show`). Keep their passphrase elsewhere.
  3. {guard}
     Never restore the guard from a backup: it is what notices an old database.
  4. Put a TLS proxy in front of {listen} for {url}, or say tls in chancery.yaml
  5. chancery serve --config {config}
 
-Log {origin}, entries readable: {read:?}. Back up the database and ca/ log/ tsa/ secrets/ together.",
+Log {origin}, entries readable: {read:?}. Back up the database and ca/ log/ tsa/ trust/ secrets/
+together. What clients type: chancery env --config {config}",
         url = config.url,
         identity = layout.identity_config().display(),
         listen = config.listen,

@@ -1,12 +1,16 @@
 //! The commands, one file each.
 
 pub(crate) mod backup;
+pub(crate) mod client;
+pub(crate) mod completion;
 pub(crate) mod config_check;
 pub(crate) mod config_show;
 pub(crate) mod demo;
 pub(crate) mod dev;
+pub(crate) mod env;
 pub(crate) mod init;
 pub(crate) mod issuer_test;
+pub(crate) mod ledger_freeze;
 pub(crate) mod ledger_new;
 pub(crate) mod log_check;
 pub(crate) mod log_export;
@@ -21,5 +25,9 @@ pub(crate) mod log_witness;
 pub(crate) mod migrate;
 pub(crate) mod restore;
 pub(crate) mod serve;
+pub(crate) mod sign;
+pub(crate) mod timestamps_record;
 pub(crate) mod timestamps_renew;
 pub(crate) mod token_explain;
+pub(crate) mod trust;
+pub(crate) mod verify;

@@ -13,6 +13,7 @@ use crate::commands::serve::put_database;
 use crate::config::Config;
 use crate::connecting;
 use crate::copies::{self, refused, said};
+use crate::exporting;
 use crate::failure::Failure;
 use crate::guarding::{self, NotOpened};
 use crate::report::say;
@@ -45,12 +46,15 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<(), Failure> {
         ));
     }
     let mut held = Ok(());
-    for log in each_alone(&config, &instance)? {
+    let alone = each_alone(&config, &instance);
+    for log in alone.map_err(|e| e.after("the database is restored, but "))? {
         let one = hold_against_guard(&log.config, &log.instance, &target).await;
-        held = held.and(one);
+        exporting::note(&mut held, &log.log.name, one);
     }
     target.close().await;
-    held
+    held?;
+    say(format_args!("next: `chancery serve`\n"));
+    Ok(())
 }
 
 fn backup_url(path: &Path) -> Result<DatabaseUrl, Failure> {
@@ -127,7 +131,8 @@ async fn hold_against_guard(
     let proven = require_prefix(&*log, &guarded, &head).await;
     proven.map_err(refused)?;
     say(format_args!(
-        "it agrees with the guard, at {}\nnext: `chancery serve`\n",
+        "log {} agrees with the guard, at {}\n",
+        recorded.name,
         said(&guarded)
     ));
     Ok(())

@@ -1,12 +1,9 @@
 //! `chancery serve`: runs an instance that `init` made. Makes nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use chancery_log::clock::from_unix_ms;
-use chancery_server::{
-    AppState, CorsPolicy, Ledgers, Logs, Tls, TrustDocuments, TrustSubject, TrustedLog,
-};
+use chancery_server::{AppState, CorsPolicy, Logs, Tls, TrustDocuments};
 use chancery_store::Purpose;
 use url::Url;
 
@@ -15,11 +12,14 @@ use crate::config::{Config, TlsConfig, parse_url};
 use crate::exporting::Exporting;
 use crate::failure::{Causes, Failure};
 use crate::identity::IdentitySource;
+use crate::ledgers::Changed;
 use crate::opening::{self, Opened};
 use crate::reload::{Hangup, IdentityPart, KeysPart, Part, Reloader, Settings, TlsPart};
 use crate::scrubbing::Scrubbing;
 use crate::serving::{Listeners, Watch};
 use crate::shards::{Rotation, Shards, WriteDocuments};
+use crate::stamping::Stamping;
+use crate::trusting::{Described, Trusting};
 use crate::{ledgers, logging, serving};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let hangup = Hangup::take()?;
     let at_start = Config::load(&args.settings.instance.config)?;
     let config = args.settings.apply_to(at_start.clone())?;
-    let url = parse_url(&config.url)?;
+    parse_url(&config.url)?;
     config.check_listeners()?;
 
     let source = IdentitySource::of(&config);
@@ -35,7 +35,8 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     identity.warn();
     let issuers = source.issuers(identity.config.clone())?;
     let opened = opening::open(&config, issuers, Purpose::Production).await?;
-    let (app, rotation) = app_state(&config, &url, &opened, &[]).await?;
+    let trusting = Trusting::open(&config, opened.passphrase(), opened.store(), None).await?;
+    let (app, rotation) = app_state(&config, &opened, &[], trusting).await?;
     let listeners = Listeners {
         public: serving::bind(config.listen).await?,
         grpc: match config.grpc_listen {
@@ -65,9 +66,6 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     };
     if let Some(timestamps) = &opened.timestamps {
         timestamps.watch_clock(&watch.stop);
-        if let Some(warning) = timestamps.warning() {
-            tracing::warn!("{warning}");
-        }
     }
     let limit = config.log.scrub_entries_per_second;
     let scrubbing = Scrubbing::new(&app.metrics, limit, &watch.stop);
@@ -82,13 +80,31 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         "serving"
     );
     exporting.follow(&opened.shards);
+    for (recorded, log) in opened.ledgers.published() {
+        exporting.publish(recorded, log, opened.shards.writer(recorded));
+    }
+    let exporting = Arc::new(Mutex::new(exporting));
+    let (ledgers_exporting, store) = (Arc::clone(&exporting), opened.closing.store().clone());
+    let changed: Changed = Box::new(move |recorded, log| {
+        let store = store.log_store(recorded.log);
+        locked(&ledgers_exporting).publish(recorded, log, store);
+    });
+    let passphrase = opened.passphrase().clone();
+    let (mut closing, ledgers) = (opened.closing, opened.ledgers);
+    let store = closing.store();
+    let following = ledgers::Following::new(&config, passphrase, store, ledgers, &app, changed);
+    closing.follow(following, watch.stop.clone());
     let mut rotation = rotation.of(opened.shards, scrubbing);
     let mut changed = rotation.changed;
     rotation.changed = Box::new(move |shards| {
         changed(shards);
-        exporting.follow(shards);
+        locked(&exporting).follow(shards);
     });
-    serving::run(opened.closing, app, listeners, watch, rotation).await
+    serving::run(closing, app, listeners, watch, rotation).await
+}
+
+fn locked(exporting: &Mutex<Exporting>) -> MutexGuard<'_, Exporting> {
+    exporting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SettingsArgs {
@@ -152,33 +168,40 @@ pub(crate) fn is_argument(text: &str) -> bool {
 /// Makes what the public routes serve from, and what keeps it in step with the logs.
 pub(crate) async fn app_state(
     config: &Config,
-    url: &Url,
     opened: &Opened,
     login: &[Url],
+    trusting: Option<Trusting>,
 ) -> Result<(AppState, Following), Failure> {
-    let write = documents(config, url, opened, login)?;
-    let documents = Arc::new(ArcSwap::from_pointee(write(&opened.shards.trusted()?)?));
+    let described = Described::of(config, &opened.instance, login)?;
+    let write: WriteDocuments = Box::new(move |logs, chains| described.documents(logs, chains));
+    let documents = match &trusting {
+        Some(trusting) => trusting.served(None),
+        None => {
+            let chains = &opened.instance.timestamp_chains;
+            TrustDocuments::unsigned(write(&opened.shards.trusted()?, chains)?)
+        }
+    };
+    let documents = Arc::new(ArcSwap::from_pointee(documents));
     let logs = Logs::new(opened.shards.served());
     let published = config.export.as_ref();
     let logs = match published.and_then(|export| export.url.as_deref()) {
         Some(url) => logs.published_at(url),
         None => logs,
     };
-    let ledgers = match &opened.ledger {
-        Some(ledger) => vec![ledgers::serve(config, ledger, logs.clone()).await?],
-        None => Vec::new(),
-    };
+    let ledgers = ledgers::serve(config, &opened.instance, &opened.ledgers, &logs);
     let following = Following {
         served: logs.clone(),
         documents: Arc::clone(&documents),
         write,
+        trusting,
+        stamping: opened.timestamps.clone(),
     };
     let app = AppState {
         authority: Arc::clone(&opened.authority),
         url: config.url.as_str().into(),
         documents,
         logs,
-        ledgers: Ledgers::new(ledgers),
+        ledgers,
         submissions: opened.shards.submissions(),
         timestamps: opened.timestamps.as_ref().map(|t| Arc::clone(&t.authority)),
         limits: chancery_server::RequestLimits::default(),
@@ -195,6 +218,8 @@ pub(crate) struct Following {
     served: Logs,
     documents: Arc<ArcSwap<TrustDocuments>>,
     write: WriteDocuments,
+    trusting: Option<Trusting>,
+    stamping: Option<Stamping>,
 }
 
 impl Following {
@@ -206,36 +231,9 @@ impl Following {
             served: self.served,
             documents: self.documents,
             write: self.write,
+            trusting: self.trusting,
+            stamping: self.stamping,
             changed: Box::new(move |shards| scrubbing.follow(shards)),
         }
     }
-}
-
-/// Returns what writes the trust documents for any logs.
-fn documents(
-    config: &Config,
-    url: &Url,
-    opened: &Opened,
-    login: &[Url],
-) -> Result<WriteDocuments, Failure> {
-    let (url, login) = (url.clone(), login.to_vec());
-    let organization = config.organization.clone();
-    let authority = Arc::clone(&opened.authority);
-    let timestamps = opened.timestamps.as_ref();
-    let timestamps = timestamps.map_or_else(Vec::new, |timestamps| timestamps.trusted.clone());
-    let valid_from = from_unix_ms(opened.instance.created_ms);
-    let ledgers = ledgers::trusted(config, &opened.instance)?;
-    Ok(Box::new(move |logs: &[TrustedLog]| {
-        TrustDocuments::new(&TrustSubject {
-            url: &url,
-            organization: &organization,
-            chain: authority.trust_bundle(),
-            logs,
-            timestamps: &timestamps,
-            ledgers: &ledgers,
-            valid_from,
-            oidc_issuers: &login,
-        })
-        .map_err(|e| Failure::configuration(Causes(&e)))
-    }))
 }

@@ -15,7 +15,7 @@ use crate::cli::{Format, TokenExplainArgs};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::IdentitySource;
-use crate::report::{Report, Status, say, text};
+use crate::report::{Report, Status, say, tell, text};
 
 /// The most bytes of a file that is to hold a token; tokens have up to 16 KiB.
 const MOST: u64 = 64 << 10;
@@ -106,7 +106,9 @@ fn read_token(path: &Path) -> Result<Zeroizing<String>, Failure> {
     if path == Path::new("-") {
         let stdin = io::stdin().lock();
         if stdin.is_terminal() {
-            eprintln!("Paste the token, then press Ctrl-D on a line of its own.");
+            tell(format_args!(
+                "Paste the token, then press Ctrl-D on a line of its own."
+            ));
         }
         return read_to_end(stdin).map_err(|e| Failure::failed(format!("standard input: {e}")));
     }

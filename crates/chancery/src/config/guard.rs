@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use chancery_store::DatabaseUrl;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::load::relative_sqlite;
 
@@ -66,9 +67,9 @@ pub(crate) struct ObjectStorePlace {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(extend("oneOf" = [
     {"required": ["file"]},
-    {"required": ["database", "id"]},
-    {"required": ["database-file", "id"]},
-    {"required": ["object-store", "id"]},
+    {"required": ["database"]},
+    {"required": ["database-file"]},
+    {"required": ["object-store"]},
     {"required": ["witness"]},
 ])))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -97,7 +98,8 @@ struct GuardSettings {
     /// A witness (c2sp.org/tlog-witness) that somebody else runs, and that knows this log.
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessPlace>,
-    /// The guard's id, as `init` wrote it. Needed everywhere but with `file` and `witness`.
+    /// The guard's id, as `init` wrote it. Needed everywhere but with `file` and `witness`. A ledger's
+    /// is left out until `chancery ledger new` says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
 }
@@ -156,11 +158,25 @@ impl TryFrom<GuardSettings> for GuardConfig {
         {
             return Err(GuardConfigError::NotHere(name));
         }
-        if id.is_none() && !matches!(place, GuardPlace::File(_) | GuardPlace::Witness(_)) {
-            return Err(GuardConfigError::NoId);
-        }
         place.refuse_password()?;
         Ok(Self { place, id })
+    }
+}
+
+impl GuardConfig {
+    /// Tells whether it is clear which guard is meant: only some places hold several.
+    pub(crate) fn says_which(&self) -> bool {
+        self.id.is_some() || matches!(self.place, GuardPlace::File(_) | GuardPlace::Witness(_))
+    }
+}
+
+/// Reads the guard of a log that was made together with its configuration. Only a ledger's is
+/// configured first, and made, with its id, by `chancery ledger new`.
+pub(super) fn with_id<'de, D: Deserializer<'de>>(from: D) -> Result<GuardConfig, D::Error> {
+    let config = GuardConfig::deserialize(from)?;
+    match config.says_which() {
+        true => Ok(config),
+        false => Err(D::Error::custom(GuardConfigError::NoId)),
     }
 }
 
@@ -220,8 +236,25 @@ impl GuardPlace {
 mod tests {
     use super::*;
 
+    /// A guard as that of a log of certificates is read.
+    #[derive(Deserialize)]
+    struct Guarded {
+        #[serde(deserialize_with = "with_id")]
+        guard: GuardConfig,
+    }
+
     fn read(text: &str) -> Result<GuardConfig, String> {
-        yaml_serde::from_str(text).map_err(|e| e.to_string())
+        let tree: yaml_serde::Value = yaml_serde::from_str(text).unwrap();
+        let tree = std::collections::BTreeMap::from([("guard", tree)]);
+        let text = yaml_serde::to_string(&tree).unwrap();
+        let read: Result<Guarded, _> = yaml_serde::from_str(&text);
+        read.map(|read| read.guard).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_ledgers_guard_needs_no_id_before_it_is_made() {
+        let config: GuardConfig = yaml_serde::from_str("database: 'sqlite:b'").unwrap();
+        assert!(!config.says_which());
     }
 
     #[test]

@@ -113,7 +113,11 @@ impl Config {
         let submissions = self.log.submissions.iter_mut().map(|s| &mut s.roots);
         let external = self.ca.external_log.iter_mut();
         let external = external.map(|log| &mut log.public_key);
-        let ledger = self.ledger.iter_mut().map(|ledger| &mut ledger.key);
+        let ledger = self.ledger.iter_mut().flat_map(|ledger| {
+            let former = ledger.former.iter_mut().map(|former| &mut former.key);
+            let policy = ledger.witnesses.iter_mut().map(|w| &mut w.policy);
+            former.chain(policy).chain([&mut ledger.key])
+        });
         for path in paths
             .into_iter()
             .chain(optional.into_iter().flatten())
@@ -128,6 +132,9 @@ impl Config {
         self.guard.place.resolve(folder);
         if let Some(ledger) = &mut self.ledger {
             ledger.guard.place.resolve(folder);
+            for former in &mut ledger.former {
+                former.guard.place.resolve(folder);
+            }
         }
         self.folder = folder.to_owned();
         if let Some(export) = &mut self.export {
@@ -135,6 +142,9 @@ impl Config {
         }
         if let Some(timestamps) = &mut self.timestamps {
             timestamps.resolve(folder);
+        }
+        if let Some(trust) = &mut self.trust {
+            trust.resolve(folder);
         }
         if let Some(relative) = self.database.as_deref().and_then(relative_sqlite) {
             self.database = Some(format!("sqlite:{}", folder.join(relative).display()));

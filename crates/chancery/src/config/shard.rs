@@ -19,6 +19,7 @@ pub(crate) struct ShardConfig {
     /// The log, as in `chancery.yaml`.
     pub(crate) log: LogConfig,
     /// Its own guard.
+    #[serde(deserialize_with = "super::guard::with_id")]
     pub(crate) guard: GuardConfig,
 }
 
@@ -67,10 +68,13 @@ impl ShardConfig {
     }
 }
 
-/// Reads a time (RFC 3339) as milliseconds since the Unix epoch.
+/// Reads a time (RFC 3339) as milliseconds since the Unix epoch: one of which the year still has four
+/// digits when it is rounded up to a second, in UTC.
 pub(crate) fn parse_time(text: &str) -> Option<u64> {
+    const LAST_SECOND_MS: u64 = 253_402_300_799_000;
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
+    let ms = u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok();
+    ms.filter(|ms| *ms <= LAST_SECOND_MS)
 }
 
 impl Config {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chancery_log::Log;
-use chancery_log::clock::unix_ms;
-use chancery_store::RecordedLog;
+use chancery_log::clock::{Clock, unix_ms};
+use chancery_store::{RecordedLog, Store};
 
 use super::Shards;
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ const RETIRE_AFTER: Duration = Duration::from_secs(60);
 const QUORUM_WITHIN: Duration = Duration::from_mins(10);
 
 /// When logs are retired, and their checkpoints kept.
-pub(super) struct Freezing {
+pub(crate) struct Freezing {
     /// Since when this process has seen each log past its end, at every look.
     over_since: BTreeMap<String, Instant>,
     /// Since when each log's last checkpoint has been there without a quorum.
@@ -42,44 +42,50 @@ impl Default for Freezing {
     }
 }
 
-impl Shards {
+impl Freezing {
     /// Tells whether nobody can append to a log any more, or is to. A log is over when its end is so
     /// long ago by the clock that all processes share, and when this process has seen it past its end
     /// for as long by a clock that nobody sets: a clock that jumps ahead, and is put right in time,
     /// retires nothing, also where it is the only one.
-    pub(super) async fn is_over(&mut self, log: &RecordedLog) -> Result<bool, Failure> {
+    pub(crate) async fn is_over(
+        &mut self,
+        store: &Store,
+        clock: &dyn Clock,
+        log: &RecordedLog,
+    ) -> Result<bool, Failure> {
         if log.retired_ms.is_some() {
             return Ok(true);
         }
         let Some(ends_ms) = log.ends_ms else {
             return Ok(false);
         };
-        let time_ms = self.store.time_ms(unix_ms(self.clock.now())).await;
+        let time_ms = store.time_ms(unix_ms(clock.now())).await;
         let past_ms = time_ms.map_err(Failure::from_error)?.checked_sub(ends_ms);
         let Some(past_ms) = past_ms else {
-            self.freezing.over_since.remove(&log.name);
+            self.over_since.remove(&log.name);
             return Ok(false);
         };
         let name = log.name.clone();
-        let seen = self
-            .freezing
-            .over_since
-            .entry(name)
-            .or_insert_with(Instant::now);
-        Ok(Duration::from_millis(past_ms).min(seen.elapsed()) >= self.freezing.retire_after)
+        let seen = self.over_since.entry(name).or_insert_with(Instant::now);
+        Ok(Duration::from_millis(past_ms).min(seen.elapsed()) >= self.retire_after)
     }
 
     /// Makes a log's head final and keeps its checkpoint. First the database refuses every batch; what
     /// is its head then is the last, and is guarded and signed like any other. Nothing else is kept:
     /// where the head cannot be read or released now, the next look tries again.
-    pub(super) async fn freeze(&mut self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
+    pub(crate) async fn freeze(
+        &mut self,
+        store: &Store,
+        clock: &dyn Clock,
+        log: &RecordedLog,
+        open: &Log,
+    ) -> Result<(), Failure> {
         // What was handed out can be recorded until the log is retired.
         open.close().await;
         if log.retired_ms.is_none() {
-            let grace_ms =
-                u64::try_from(self.freezing.retire_after.as_millis()).unwrap_or(u64::MAX);
-            let now_ms = unix_ms(self.clock.now());
-            let retired = self.store.retire_ended_log(log.log, grace_ms, now_ms).await;
+            let grace_ms = u64::try_from(self.retire_after.as_millis()).unwrap_or(u64::MAX);
+            let now_ms = unix_ms(clock.now());
+            let retired = store.retire_ended_log(log.log, grace_ms, now_ms).await;
             if !retired.map_err(Failure::from_error)? {
                 // Another process was quicker: the next look says so.
                 return Ok(());
@@ -90,11 +96,8 @@ impl Shards {
             self.wait_for_quorum(log)?;
         }
         let (tree, checkpoint) = (&last.signed.head.tree, &last.signed.checkpoint);
-        let kept = self
-            .store
-            .put_final_checkpoint(log.log, tree, checkpoint)
-            .await;
-        if kept.map_err(Failure::from_error)? || self.is_kept(log).await? {
+        let kept = store.put_final_checkpoint(log.log, tree, checkpoint).await;
+        if kept.map_err(Failure::from_error)? || is_kept(store, log).await? {
             return Ok(());
         }
         Err(Failure::failed(format!(
@@ -105,8 +108,8 @@ impl Shards {
 
     /// Refuses a last checkpoint without a quorum while one may still come.
     fn wait_for_quorum(&mut self, log: &RecordedLog) -> Result<(), Failure> {
-        let since = self.freezing.last_since.entry(log.name.clone());
-        let within = self.freezing.quorum_within;
+        let since = self.last_since.entry(log.name.clone());
+        let within = self.quorum_within;
         if since.or_insert_with(Instant::now).elapsed() < within {
             return Err(Failure::failed(format!(
                 "too few witnesses have cosigned its last checkpoint: they are asked for up to {} s, \
@@ -120,12 +123,24 @@ impl Shards {
         );
         Ok(())
     }
+}
 
-    /// Tells whether a log has its final checkpoint by now.
-    async fn is_kept(&self, log: &RecordedLog) -> Result<bool, Failure> {
-        let found = self.store.instance().await.map_err(Failure::from_error)?;
-        let logs = found.map(|found| found.logs).unwrap_or_default();
-        let kept = |found: &RecordedLog| found.log == log.log && found.final_checkpoint.is_some();
-        Ok(logs.iter().any(kept))
+impl Shards {
+    pub(super) async fn is_over(&mut self, log: &RecordedLog) -> Result<bool, Failure> {
+        self.freezing.is_over(&self.store, &*self.clock, log).await
     }
+
+    pub(super) async fn freeze(&mut self, log: &RecordedLog, open: &Log) -> Result<(), Failure> {
+        let clock = &*self.clock;
+        self.freezing.freeze(&self.store, clock, log, open).await
+    }
+}
+
+/// Tells whether a log has its final checkpoint by now.
+async fn is_kept(store: &Store, log: &RecordedLog) -> Result<bool, Failure> {
+    let found = store.instance().await.map_err(Failure::from_error)?;
+    let mut logs = found
+        .into_iter()
+        .flat_map(|found| found.logs.into_iter().chain(found.ledgers));
+    Ok(logs.any(|found| found.log == log.log && found.final_checkpoint.is_some()))
 }

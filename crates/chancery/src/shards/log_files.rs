@@ -78,7 +78,8 @@ impl LogFiles {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Log>, Failure> {
         let keys = [self.key.public_key(), self.witness_key.public_key()];
-        let witnesses = witnessing::cosigners(&self.config, &self.origin, keys)?;
+        let witnesses = self.config.log.witnesses.as_ref();
+        let witnesses = witnessing::cosigners(witnesses, &self.origin, &keys)?;
         let log = Log::open(LogParts {
             name: recorded.name.clone(),
             origin: self.origin,

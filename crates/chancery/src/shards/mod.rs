@@ -20,23 +20,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chancery_ca::{IssuanceLogs, LoggedPrecertificates};
+use chancery_ca::IssuanceLogs;
 use chancery_keys::{Passphrase, PublicKey};
+use chancery_ledger::IssuanceLog;
 use chancery_log::clock::{Clock, from_unix_ms, unix_ms};
-use chancery_log::{FrozenLog, FrozenLogParts, Log, LogStore, PublishedLog};
+use chancery_log::{FrozenLog, FrozenLogParts, Log, LogReader, LogStore, PublishedLog};
 use chancery_server::{LogRead, ServedLog};
-use chancery_store::{Instance, Readers, RecordedLog, Store};
+use chancery_store::{Instance, Readers, RecordedLog, RecordedTimestampChain, Store};
 use chancery_submissions::Submissions;
 use chancery_tlog::Origin;
 
 pub(crate) use self::alone::{Alone, alone, choose, each_alone};
-use self::freezing::Freezing;
+pub(crate) use self::freezing::Freezing;
 use self::log_files::LogFiles;
 pub(crate) use self::log_files::{expected_origin, origin, other};
 pub(crate) use self::rotation::{Rotation, WriteDocuments};
+pub(crate) use self::trust::trusted;
 use crate::config::{Config, ShardConfig};
 use crate::exporting;
 use crate::failure::Failure;
+use crate::meaning::{self, Meaning};
 use crate::submitting;
 
 /// The logs of an instance that is open.
@@ -109,6 +112,16 @@ impl Shards {
         &self.instance.logs
     }
 
+    /// Returns what is recorded of each log and ledger.
+    pub(crate) fn every_recorded(&self) -> impl Iterator<Item = &RecordedLog> {
+        self.instance.every_log()
+    }
+
+    /// Returns what is recorded of each chain of the timestamp authority.
+    pub(crate) fn timestamp_chains(&self) -> &[RecordedTimestampChain] {
+        &self.instance.timestamp_chains
+    }
+
     /// Returns the store of a log, to read it with what was pruned from it.
     pub(crate) fn reader(&self, log: &RecordedLog) -> Arc<dyn LogStore> {
         let store = self.store.log_store(log.log);
@@ -138,10 +151,7 @@ impl Shards {
                 Shown::Open(log) => Arc::clone(log) as Arc<dyn PublishedLog>,
                 Shown::Frozen(log) => Arc::clone(log) as Arc<dyn PublishedLog>,
             };
-            let read = match recorded.readers {
-                Readers::Open => LogRead::Open,
-                Readers::Restricted => LogRead::Restricted,
-            };
+            let read = read_by(recorded.readers);
             let roots = Arc::clone(&roots);
             Some(ServedLog {
                 log,
@@ -160,9 +170,16 @@ impl Shards {
         self.submissions.clone()
     }
 
-    /// Returns what the entries of a log mean.
-    pub(crate) fn contents(&self, log_key: PublicKey) -> Result<LoggedPrecertificates, Failure> {
-        submitting::contents(log_key, &self.instance.chain, Some(&self.config))
+    /// Returns what the entries of a log mean, also of a ledger.
+    pub(crate) fn meaning(&self, log: &RecordedLog) -> Result<Meaning, Failure> {
+        let issuance = self.issuance_logs()?;
+        Meaning::of(log, &self.instance, Some(&self.config), &[], issuance)
+    }
+
+    /// Returns the logs of certificates that a ledger's entries are tied to.
+    pub(crate) fn issuance_logs(&self) -> Result<Vec<IssuanceLog>, Failure> {
+        let read = |log: &RecordedLog| Ok(self.reader(log) as Arc<dyn LogReader>);
+        meaning::issuance_logs(&self.instance, read)
     }
 
     /// Takes the next step with each log, as far as its time has come, and returns whether anything
@@ -170,7 +187,8 @@ impl Shards {
     async fn step(&mut self) -> Result<bool, Failure> {
         let found = self.store.instance().await.map_err(Failure::from_error)?;
         let found = found.ok_or_else(|| Failure::failed("the database holds no instance"))?;
-        let mut changed = found.logs != self.instance.logs;
+        let mut changed = found.logs != self.instance.logs
+            || found.timestamp_chains != self.instance.timestamp_chains;
         self.instance = found;
         for log in self.instance.logs.clone() {
             match self.step_with(&log).await {
@@ -358,6 +376,14 @@ fn files(config: &Config, passphrase: &Passphrase, name: &str) -> Result<LogFile
         ))
     })?;
     LogFiles::read(config.with_log(&shard), passphrase)
+}
+
+/// Returns who may read a log's entries, as the server has it.
+pub(crate) fn read_by(readers: Readers) -> LogRead {
+    match readers {
+        Readers::Open => LogRead::Open,
+        Readers::Restricted => LogRead::Restricted,
+    }
 }
 
 fn public_key(log: &RecordedLog) -> Result<PublicKey, Failure> {

@@ -1,11 +1,12 @@
 //! Which logs verifiers trust, and for what times.
 
 use chancery_log::clock::from_unix_ms;
-use chancery_server::TrustedLog;
-use chancery_store::RecordedLog;
+use chancery_store::{Instance, RecordedLog};
+use chancery_trust::documents::{CtLog, Window};
 use url::Url;
 
 use super::{Shards, public_key};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::submitting;
 
@@ -14,21 +15,28 @@ const TOLERANCE_MS: u64 = 2_000;
 
 impl Shards {
     /// Returns the logs that verifiers trust: all that are recorded, those of later dates included.
-    pub(crate) fn trusted(&self) -> Result<Vec<TrustedLog>, Failure> {
-        let trusted = |log: &RecordedLog| {
-            let url = format!("{}/ct/{}", self.config.url, log.name);
-            Ok(TrustedLog {
-                key: public_key(log)?,
-                url: Url::parse(&url).map_err(Failure::from_error)?,
-                begins: from_unix_ms(log.begins_ms),
-                ends: trusted_until_ms(log).map(from_unix_ms),
-            })
-        };
-        let external = submitting::trusted(&self.config, self.instance.created_ms)?;
-        let logs = self.instance.logs.iter();
-        let logs = logs.filter(|log| has_begun_if_retired(log)).map(trusted);
-        logs.chain(external.map(Ok)).collect()
+    pub(crate) fn trusted(&self) -> Result<Vec<CtLog>, Failure> {
+        trusted(&self.config, &self.instance)
     }
+}
+
+/// Returns the logs that verifiers of an instance trust.
+pub(crate) fn trusted(config: &Config, instance: &Instance) -> Result<Vec<CtLog>, Failure> {
+    let trusted = |log: &RecordedLog| {
+        let url = format!("{}/ct/{}", config.url, log.name);
+        Ok(CtLog {
+            key: public_key(log)?,
+            url: Url::parse(&url).map_err(Failure::from_error)?,
+            window: Window::between(
+                from_unix_ms(log.begins_ms),
+                trusted_until_ms(log).map(from_unix_ms),
+            ),
+        })
+    };
+    let external = submitting::trusted(config, instance.created_ms)?;
+    let logs = instance.logs.iter();
+    let logs = logs.filter(|log| has_begun_if_retired(log)).map(trusted);
+    logs.chain(external.map(Ok)).collect()
 }
 
 /// Returns until when receipts of a log are trusted, if there is such a time: its end, or when it was

@@ -3,13 +3,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chancery_tests::client::Client;
 use chancery_tests::issuer::Issuer;
 use serde_json::Value;
 
-use crate::harness::{assert_refused, chancery};
+use crate::harness::{assert_refused, chancery, update_trust};
 use crate::production::{Production, identity, made, write_issuers};
 
 /// Adds a line to a section of the configuration.
@@ -31,6 +33,19 @@ async fn log_of(production: &Production) -> (String, String) {
     let der = STANDARD.decode(log["publicKey"]["rawBytes"].as_str().unwrap());
     let key = pem::encode(&pem::Pem::new("PUBLIC KEY", der.unwrap()));
     (name.to_owned(), key)
+}
+
+/// Returns the trust root once it lists the external log beside the instance's own.
+async fn root_with_both(client: &Client) -> String {
+    for _ in 0..1_000 {
+        let found = client.get("/trusted_root.json").await.unwrap().body;
+        let root: Value = serde_json::from_str(&found).unwrap();
+        if root["ctlogs"].as_array().unwrap().len() == 2 {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the external log is not listed");
 }
 
 #[tokio::test]
@@ -61,7 +76,8 @@ async fn a_certificate_with_another_logs_sct_is_found_by_its_serial_number_and_v
         let name = format!("cert{number}.pem");
         fs::write(production.path(name), &certificates[0]).unwrap();
     }
-    let root = client.bytes("/trusted_root.json").await.unwrap();
+    update_trust(&production.path(""));
+    let root = root_with_both(&client).await;
     fs::write(production.path("root.json"), root).unwrap();
     let (name, _) = log_of(&production).await;
     let own = format!("http://127.0.0.1:{}/ct/{name}", production.port());

@@ -70,12 +70,15 @@ async fn guarded(folder: TempDir, arguments: &[&str]) -> TempDir {
 fn join(first: &Path, arguments: &[&str]) {
     let folder = first.join("replica");
     fs::create_dir(&folder).unwrap();
-    for room in ["ca", "log", "secrets"] {
-        let copy = std::process::Command::new("cp")
+    let copy = |room: &str| {
+        let copied = std::process::Command::new("cp")
             .arg("-a")
             .args([first.join(room), folder.join(room)])
             .status();
-        assert!(copy.unwrap().success());
+        assert!(copied.unwrap().success());
+    };
+    for room in ["ca", "log", "secrets"] {
+        copy(room);
     }
     let database = format!("sqlite:{}", first.join("chancery.db").display());
     let join = |id: &str| {
@@ -97,11 +100,17 @@ fn join(first: &Path, arguments: &[&str]) {
         ];
         chancery(first, &[&first_arguments, arguments].concat())
     };
+    // It would serve unsigned what the first one serves signed.
+    let refused = join(&guard_id(first));
+    assert_refused(&refused, 3, &["no section trust", "copy trust/"]);
+    copy("trust");
     let refused = join("00000000000000000000000000000000");
     assert_refused(&refused, 3, &["00000000000000000000000000000000"]);
     assert!(!folder.join("chancery.yaml").exists());
     let joined = join(&guard_id(first));
     assert!(joined.status.success(), "{}", said(&joined));
+    let config = fs::read_to_string(folder.join("chancery.yaml")).unwrap();
+    assert!(config.contains("\ntrust:\n"), "{config}");
     assert_eq!(guard_id(&folder), guard_id(first));
 }
 

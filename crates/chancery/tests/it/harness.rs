@@ -20,6 +20,21 @@ pub(crate) fn chancery(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Publishes what the instance is, with the operators' key.
+#[track_caller]
+pub(crate) fn update_trust(folder: &Path) {
+    let update = [
+        "trust",
+        "update",
+        "--key",
+        "offline/tuf-targets.key.pem",
+        "--passphrase-file",
+        "offline/root.passphrase",
+    ];
+    let said = chancery(folder, &update);
+    assert!(said.status.success(), "{said:?}");
+}
+
 /// Asserts that the binary failed with `code` and one line that holds all of `words`.
 #[track_caller]
 pub(crate) fn assert_refused(output: &Output, code: i32, words: &[&str]) {

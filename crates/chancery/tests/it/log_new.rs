@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{SERVE, assert_refused};
+use crate::harness::{SERVE, assert_refused, update_trust};
 use crate::recovery::{Instance, Kind, received};
 
 async fn windows(client: &chancery_tests::client::Client) -> Vec<Value> {
@@ -50,6 +50,9 @@ async fn a_new_log_is_listed_and_served_before_it_begins_and_needs_no_restart() 
         let said = crate::harness::chancery(&folder, &new);
         assert!(said.status.success(), "{said:?}");
         production.wait_for(&["the log is open"]);
+        // Clients are told of it by what operators sign, and by nothing else.
+        assert_eq!(windows(&client).await.len(), 1);
+        update_trust(&folder);
         let windows = both_windows(&client).await;
         let [old, next] = &windows[..] else {
             panic!("{windows:?}");
@@ -110,6 +113,10 @@ async fn a_log_that_cannot_be_begun_leaves_nothing_behind() {
             "--from takes a time",
         ),
         (["--name", "next", "--in", "1w"], "--in takes"),
+        (
+            ["--name", "next", "--in", "47h"],
+            "clients refuse what is signed under a log that they do not know yet",
+        ),
         (["--name", "../next", "--in", "1h"], "--name takes"),
         (
             ["--name", "main", "--in", "1h"],
@@ -120,6 +127,16 @@ async fn a_log_that_cannot_be_begun_leaves_nothing_behind() {
         assert_refused(&refused, 2, &[words]);
         assert!(!instance.file("logs").exists(), "{arguments:?}");
     }
+    let anyway = [
+        "log",
+        "new",
+        "--name",
+        "next",
+        "--in",
+        "1h",
+        "--before-clients-know",
+    ];
+    instance.succeed(&anyway);
     instance.assert_whole_and_goes_on().await;
 }
 
@@ -128,7 +145,7 @@ async fn files_without_a_record_are_taken_up_by_the_same_command() {
     let mut instance = Instance::on(Kind::Sqlite).await.unwrap();
     instance.issue(1).await;
     instance.succeed(&["backup", "--to", "before.db"]);
-    let new = ["log", "new", "--name", "next", "--in", "1d"];
+    let new = ["log", "new", "--name", "next", "--in", "3d"];
     instance.succeed(&new);
     let key = fs::read(instance.file("logs/next.log.key.pem")).unwrap();
     let other = instance.empty_database(Kind::Sqlite).await.unwrap();
@@ -165,6 +182,7 @@ async fn an_instance_whose_log_is_retired_goes_on_with_another_and_serves_both()
     );
     let said = instance.succeed(&["log", "new", "--name", "next", "--in", "0s"]);
     assert!(said.contains("No log takes entries until then"), "{said}");
+    update_trust(instance.path());
 
     let production = instance.serve();
     production.wait_for(&["the log is frozen"]);
@@ -222,7 +240,7 @@ async fn a_log_is_not_begun_before_one_that_is_scheduled_unless_that_is_given_up
         "2127-01-01T00:00:00Z",
     ];
     instance.succeed(&scheduled);
-    let sooner = ["log", "new", "--name", "next", "--in", "1h"];
+    let sooner = ["log", "new", "--name", "next", "--in", "3d"];
     for from in ["2126-12-31T00:00:00Z", "2127-01-01T00:00:00Z"] {
         let new = ["log", "new", "--name", "next", "--from", from];
         let words = ["\"far\" begins at 2127-01-01T00:00:00Z", "--retire"];
@@ -248,6 +266,7 @@ async fn a_log_is_not_begun_before_one_that_is_scheduled_unless_that_is_given_up
     ];
     assert_refused(&instance.run(&past), 2, &["was retired at"]);
     instance.succeed(&["log", "new", "--name", "next", "--in", "0s"]);
+    update_trust(instance.path());
 
     let production = instance.serve();
     let client = production.client();

@@ -4,6 +4,7 @@
 
 mod backup;
 mod blocked_output;
+mod client_instances;
 mod clients;
 mod configuration;
 mod demo;
@@ -18,6 +19,9 @@ mod harness;
 mod hostile;
 mod issuer_test;
 mod ledger;
+mod ledger_away;
+mod ledger_copies;
+mod ledger_verify;
 mod log_new;
 mod log_verify;
 mod migrate;
@@ -38,5 +42,7 @@ mod rollback;
 mod secrets;
 mod settings;
 mod shutdown;
+mod signing;
 mod timestamps;
 mod tls;
+mod trust;

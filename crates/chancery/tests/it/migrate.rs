@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use chancery_tests::postgres::TestPostgres;
 use sqlx::{Connection, PgConnection, SqliteConnection, raw_sql};
@@ -15,6 +16,7 @@ use crate::production::Production;
 const UNDO: &str = "DELETE FROM _sqlx_migrations WHERE version > 1;
      DELETE FROM log_term WHERE name = 'leaf-hash';
      DROP TABLE used_token; DROP TABLE database_server; DROP TABLE database_copy;
+     DROP TABLE trust_metadata; DROP TABLE trust_document; DROP TABLE timestamp_chain;
      ALTER TABLE log DROP COLUMN retired_ms; ALTER TABLE log DROP COLUMN pruned_below;
      ALTER TABLE log DROP COLUMN begins_ms; ALTER TABLE log DROP COLUMN guard_id;
      ALTER TABLE log DROP COLUMN final_checkpoint; ALTER TABLE log_head DROP COLUMN ends_ms;
@@ -31,6 +33,7 @@ fn made(folder: &TempDir, database: &str) {
 
 /// The database is one that an older version made.
 fn refused_then_migrated_then_served(folder: TempDir, again: &[&str]) {
+    without_trust(folder.path());
     for arguments in [SERVE.as_slice(), &["config", "check", "--format", "json"]] {
         let output = chancery(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(3), "{arguments:?}");
@@ -49,6 +52,31 @@ fn refused_then_migrated_then_served(folder: TempDir, again: &[&str]) {
         assert!(output.status.success(), "{arguments:?}: {said}");
         assert_eq!(output.stdout, b"the database is up to date\n");
     }
+    signed_documents_are_begun(Production::start(folder).stop());
+}
+
+/// Takes away what an older version's `init` did not make.
+fn without_trust(folder: &Path) {
+    let path = folder.join("chancery.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, section) = text.split_once("\ntrust:\n").unwrap();
+    let after = section.lines().skip_while(|line| line.starts_with(' '));
+    let after: Vec<&str> = after.collect();
+    fs::write(&path, format!("{before}\n{}\n", after.join("\n"))).unwrap();
+    fs::remove_dir_all(folder.join("trust")).unwrap();
+    // As if a first `trust init` had been broken off here: the other key is there already.
+    fs::remove_file(folder.join("offline/tuf-root.key.pem")).unwrap();
+}
+
+/// An instance of an older version gets trust metadata when its operator says so.
+fn signed_documents_are_begun(folder: TempDir) {
+    let output = chancery(folder.path(), &["trust", "init"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let (_, section) = said.split_once("\n\n").unwrap();
+    let path = folder.path().join("chancery.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}{section}")).unwrap();
     Production::start(folder);
 }
 

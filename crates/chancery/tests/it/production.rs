@@ -31,6 +31,17 @@ pub(crate) struct Production {
     said: Receiver<String>,
 }
 
+/// Another process on an instance's folder. Dropping it kills it.
+pub(crate) struct Replica(Child);
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Makes an instance in a folder of its own.
 pub(crate) fn made() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -105,6 +116,30 @@ impl Production {
         production
     }
 
+    /// Serves the same folder by another process, and returns it with a client of it.
+    pub(crate) async fn replica(&self) -> (Replica, Client) {
+        let (port, admin) = (free_port().unwrap(), free_port().unwrap());
+        let child = Command::new(BINARY)
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(["--admin-listen", &format!("127.0.0.1:{admin}")])
+            .current_dir(self.folder.path())
+            .env_remove("CHANCERY_DATABASE")
+            .stdout(Stdio::null())
+            .spawn();
+        let replica = Replica(child.unwrap());
+        let client = Client::new(&format!("http://127.0.0.1:{port}")).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while !client
+            .get("/healthz")
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+        {
+            assert!(Instant::now() < deadline, "the replica does not answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        (replica, client)
+    }
+
     pub(crate) fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.folder.path().join(name.as_ref())
     }
@@ -120,7 +155,13 @@ impl Production {
     /// Waits for an event whose line has all of `words`, and returns its message.
     #[track_caller]
     pub(crate) fn wait_for(&self, words: &[&str]) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_within(words, PATIENCE)
+    }
+
+    /// Waits for such an event for so long.
+    #[track_caller]
+    pub(crate) fn wait_within(&self, words: &[&str], patience: Duration) -> String {
+        let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.said.recv_timeout(left);

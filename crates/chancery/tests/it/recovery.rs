@@ -38,6 +38,11 @@ pub(crate) struct Instance {
 impl Instance {
     /// Makes one, or nothing where there is no server of that kind.
     pub(crate) async fn on(kind: Kind) -> Option<Self> {
+        Self::with(kind, &[]).await
+    }
+
+    /// Makes one by more arguments of `init`.
+    pub(crate) async fn with(kind: Kind, arguments: &[&str]) -> Option<Self> {
         let issuer = Issuer::start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut instance = Self {
@@ -49,9 +54,21 @@ impl Instance {
         let url = instance.empty_database(kind).await?;
         instance.use_database(&url);
         let more = ["--database-file", "database-url", "--log-name", "main"];
-        init_with(instance.path(), &more);
+        init_with(instance.path(), &[&more, arguments].concat());
         let entry = format!("{}/one", instance.issuer.url());
         write_issuers(&instance.path().join("identity.yaml"), &[entry]);
+        Some(instance)
+    }
+
+    /// Makes one that has a ledger, or nothing where there is no server of that kind.
+    pub(crate) async fn with_ledger(kind: Kind) -> Option<Self> {
+        let instance = Self::on(kind).await?;
+        let section = "ledger:\n  origin: ca.example.org\n  key: log/ledger.key.pem\n  \
+                       guard: {file: guard-ledger}\n";
+        let path = instance.file("chancery.yaml");
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(&path, config + section).unwrap();
+        instance.succeed(&["ledger", "new"]);
         Some(instance)
     }
 

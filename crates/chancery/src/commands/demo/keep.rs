@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chancery_keys::LocalKey;
 
+use super::ledger::Entered;
 use super::outsider::Evidence;
 use crate::failure::Failure;
 use crate::founding::{make_passphrase, write_new};
@@ -24,7 +25,12 @@ impl Folder {
     }
 
     /// Writes the evidence.
-    pub(super) fn fill(&self, evidence: &Evidence, key: &LocalKey) -> Result<(), Failure> {
+    pub(super) fn fill(
+        &self,
+        evidence: &Evidence,
+        entered: &Entered,
+        key: &LocalKey,
+    ) -> Result<(), Failure> {
         let [leaf, chain @ ..] = &*evidence.certificates else {
             return Ok(());
         };
@@ -32,6 +38,7 @@ impl Folder {
         self.write("chain.pem", format!("{}\n", chain.join("\n")).as_bytes())?;
         self.write("trusted_root.json", &evidence.trusted_root)?;
         self.write("checkpoint", &evidence.checkpoint)?;
+        self.write("entry.json", entered.answer.as_bytes())?;
         let passphrase = make_passphrase(&self.0.join("key.passphrase"))?;
         chancery_keys::file::create(&self.0.join("key.pem"), key, &passphrase)
             .map_err(Failure::from_error)

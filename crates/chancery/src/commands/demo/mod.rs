@@ -1,9 +1,11 @@
 //! `chancery demo`: the main job from beginning to end, each step said aloud and timed.
 
 mod keep;
+mod ledger;
 mod login;
 mod outsider;
 mod stamp;
+mod trust;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,8 +14,10 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chancery_keys::{KeyType, LocalKey, Signer};
+use chancery_tlog::TreeHead;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use crate::cli::DemoArgs;
@@ -26,6 +30,7 @@ use crate::serving::{Listeners, Watch};
 use crate::{logging, serving};
 
 const WHO: &str = "ada@example.com";
+const ARTIFACT: &[u8] = b"a release";
 
 /// The answer of `POST /api/v2/signingCert`.
 #[derive(Deserialize)]
@@ -60,6 +65,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     };
     let instance = development.open().await?;
     let url = development.url();
+    let root = pinned_root(&development.layout)?;
     let stop = serving::stop_on_signal()?;
     let watch = Watch {
         reloader: Reloader::new(Vec::new(), None, Arc::clone(&instance.app.metrics)),
@@ -80,8 +86,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     say.step(&format!(
         "started a throw-away CA with its own log at {url}"
     ));
+    say.fact("TUF root", &format!("SHA-256 {}", hex::encode(root)));
 
-    let shown = show(&url, &mut say, keep.as_ref()).await;
+    let shown = show(&url, &root, &mut say, keep.as_ref()).await;
     stop.cancel();
     let stopped = server.await.map_err(Failure::from_error)?;
     shown?;
@@ -90,9 +97,27 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Returns the SHA-256 of the root that the CA was founded with: what its operator would tell people.
+fn pinned_root(layout: &Layout) -> Result<[u8; 32], Failure> {
+    let root = std::fs::read(layout.trusted_root()).map_err(Failure::from_error)?;
+    Ok(Sha256::digest(root).into())
+}
+
 /// Does what a signing client does, then what a careful outsider does.
-async fn show(url: &str, say: &mut Narrator, keep: Option<&keep::Folder>) -> Result<(), Failure> {
+async fn show(
+    url: &str,
+    root: &[u8; 32],
+    say: &mut Narrator,
+    keep: Option<&keep::Folder>,
+) -> Result<(), Failure> {
     let http = http_client()?;
+    let trust = trust::take(&http, url, root).await?;
+    say.step(&format!(
+        "took the trust root through TUF, from version {} of root.json, SHA-256 {}",
+        trust.version,
+        hex::encode(root)
+    ));
+
     let token = login::log_in(&http, url, WHO).await?;
     say.step(&format!("logged in as {WHO} (authorization code and PKCE)"));
 
@@ -102,33 +127,28 @@ async fn show(url: &str, say: &mut Narrator, keep: Option<&keep::Folder>) -> Res
     let certificates = request_certificate(&http, url, &token, &key).await?;
     say.step("asked for a certificate and got one, with its chain");
 
-    let evidence = outsider::Evidence::fetch(&http, url, certificates).await?;
-    say.step("fetched trust root, checkpoint and tiles, as an outsider would");
+    let evidence = outsider::Evidence::fetch(&http, trust.trusted_root, certificates).await?;
+    say.step("fetched checkpoint and tiles, as an outsider would");
     let verified = evidence.verify(&key, say)?;
 
-    let details = &verified.details;
-    say.fact("identity", details.identity.as_str());
-    say.fact("issuer", &details.extensions.issuer);
-    say.fact("certified by", &details.issuer_name);
-    say.fact("serial", &details.serial.to_string());
-    say.fact(
-        "valid until",
-        &OffsetDateTime::from(details.not_after).to_string(),
-    );
-    say.fact("log index", &verified.leaf_index.to_string());
-    say.fact(
-        "tree",
-        &format!(
-            "{} entries, root {}",
-            verified.tree.tree_size, verified.tree.root_hash
-        ),
-    );
-    let signature = key.sign(b"a release").await.map_err(Failure::from_error)?;
+    say.certificate(&verified);
+
+    let signature = key.sign(ARTIFACT).await.map_err(Failure::from_error)?;
     let stamped = stamp::stamp(&http, &evidence.trusted_root, &signature).await?;
     say.step("had a signature stamped, and verified its timestamp with the trust root alone");
     say.fact("stamped", &OffsetDateTime::from(stamped).to_string());
+
+    let signed = ledger::Signed {
+        artifact: ARTIFACT,
+        signature: &signature,
+        certificate: &outsider::leaf_der(&evidence.certificates)?,
+    };
+    let entered = ledger::enter(&http, url, &evidence.trusted_root, &signed).await?;
+    say.step("entered it in the ledger, and verified entry and proof with the trust root alone");
+    say.fact("entry index", &entered.leaf_index.to_string());
+    say.tree("ledger", &entered.tree);
     if let Some(folder) = keep {
-        folder.fill(&evidence, &key)?;
+        folder.fill(&evidence, &entered, &key)?;
         say.step(&format!("left the evidence in {}", folder.path().display()));
     }
     Ok(())
@@ -186,7 +206,7 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     fn begin() -> Self {
-        println!("Chancery demo: from a login to a logged certificate\n");
+        println!("Chancery demo: from a login to a logged certificate and signature\n");
         let now = Instant::now();
         Self {
             begun: now,
@@ -209,6 +229,25 @@ impl Narrator {
 
     fn fact(&self, name: &str, value: &str) {
         println!("      {name:>12}: {value}");
+    }
+
+    fn certificate(&self, verified: &outsider::Verified) {
+        let details = &verified.details;
+        self.fact("identity", details.identity.as_str());
+        self.fact("issuer", &details.extensions.issuer);
+        self.fact("certified by", &details.issuer_name);
+        self.fact("serial", &details.serial.to_string());
+        self.fact(
+            "valid until",
+            &OffsetDateTime::from(details.not_after).to_string(),
+        );
+        self.fact("log index", &verified.leaf_index.to_string());
+        self.tree("tree", &verified.tree);
+    }
+
+    fn tree(&self, name: &str, tree: &TreeHead) {
+        let (size, root) = (tree.tree_size, tree.root_hash);
+        self.fact(name, &format!("{size} entries, root {root}"));
     }
 
     fn end(&self) {

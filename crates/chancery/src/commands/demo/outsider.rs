@@ -1,5 +1,5 @@
 //! What a careful outsider does with a certificate: nothing is believed but the trust root, and
-//! everything is fetched over HTTP.
+//! everything else is fetched over HTTP.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,7 @@ use x509_cert::Certificate;
 use super::Narrator;
 use crate::failure::Failure;
 
-/// All that was fetched.
+/// All that was fetched, and the trust root.
 pub(super) struct Evidence {
     pub(super) certificates: Vec<String>,
     pub(super) trusted_root: Bytes,
@@ -40,16 +40,16 @@ pub(super) struct Verified {
 }
 
 impl Evidence {
-    /// Fetches trust root, checkpoint and the tiles that prove the certificate's entry.
+    /// Fetches, from the log of a trust root, checkpoint and the tiles that prove the certificate's
+    /// entry.
     pub(super) async fn fetch(
         http: &reqwest::Client,
-        url: &str,
+        trusted_root: Bytes,
         certificates: Vec<String>,
     ) -> Result<Self, Failure> {
         let sct = embedded_sct(&leaf_der(&certificates)?)?;
         let index = sct.leaf_index().map_err(broken)?.get();
 
-        let trusted_root = get(http, &format!("{url}/trusted_root.json")).await?;
         let log = string(&json(&trusted_root)?, "/ctlogs/0/baseUrl")?;
         let checkpoint = get(http, &format!("{log}/checkpoint")).await?;
         let note = SignedNote::parse(&checkpoint).map_err(broken)?;
@@ -227,14 +227,14 @@ fn verify_signed_by(one: &[u8], issuer: &[u8]) -> Result<(), Failure> {
         .map_err(broken)
 }
 
-fn leaf_der(certificates: &[String]) -> Result<Vec<u8>, Failure> {
+pub(super) fn leaf_der(certificates: &[String]) -> Result<Vec<u8>, Failure> {
     let first = certificates
         .first()
         .ok_or_else(|| Failure::verification("no certificate"))?;
     Ok(pem::parse(first).map_err(broken)?.into_contents())
 }
 
-async fn get(http: &reqwest::Client, url: &str) -> Result<Bytes, Failure> {
+pub(super) async fn get(http: &reqwest::Client, url: &str) -> Result<Bytes, Failure> {
     let response = http.get(url).send().await.map_err(Failure::from_error)?;
     let status = response.status();
     if status != 200 {
@@ -257,7 +257,7 @@ fn base64(value: &Value, pointer: &str) -> Result<Vec<u8>, Failure> {
     STANDARD.decode(string(value, pointer)?).map_err(broken)
 }
 
-fn hold(held: bool, what: &str) -> Result<(), Failure> {
+pub(super) fn hold(held: bool, what: &str) -> Result<(), Failure> {
     if held {
         Ok(())
     } else {
@@ -265,6 +265,6 @@ fn hold(held: bool, what: &str) -> Result<(), Failure> {
     }
 }
 
-fn broken<E: std::error::Error>(error: E) -> Failure {
+pub(super) fn broken<E: std::error::Error>(error: E) -> Failure {
     Failure::verification(crate::failure::Causes(&error))
 }
