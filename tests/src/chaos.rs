@@ -1,7 +1,8 @@
 //! The chaos test: real processes under load, faults, and an oracle that reads what was published.
 //!
-//! A recorder writes each certificate to disk before it counts it, an archive keeps the checkpoints
-//! that each replica is seen to serve, and at the end the log is read again from its published
+//! Clients get certificates, and enter signatures under them in the ledger. A recorder writes what they
+//! receive to disk before it counts it, an archive keeps the checkpoints that each replica is seen to
+//! serve, and at the end the log is read again from its published
 //! bytes. Nothing that a client holds may be missing, and no two checkpoints may contradict each
 //! other, whatever was done to the processes in between. Besides, `chancery log verify` must find
 //! nothing in what is stored.
@@ -11,6 +12,7 @@ mod crowd;
 mod faketime;
 mod forwarder;
 mod instance;
+mod kind;
 mod oracle;
 mod postgres;
 mod process;
@@ -27,7 +29,7 @@ mod wire;
 use std::path::PathBuf;
 
 pub use postgres::Programs;
-pub use report::{Outcome, Row, print_table};
+pub use report::{LogRow, Outcome, Row, print_table};
 pub use scenarios::{NAMES, SHORT, run};
 
 /// What a run is made with.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::instance::LOG;
+use super::kind::Kind;
 use super::trust::Trust;
 use crate::checkpoint::Seen;
 use crate::client::Client;
@@ -18,6 +18,7 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// A poller for each replica, and what they found.
 #[derive(Debug)]
 pub(crate) struct Archive {
+    kind: Kind,
     found: Arc<Mutex<Found>>,
     stop: Arc<AtomicBool>,
     pollers: tokio::task::JoinSet<()>,
@@ -33,7 +34,12 @@ pub(crate) struct Found {
 }
 
 impl Archive {
-    pub(crate) fn start(trust: &Arc<Trust>, replicas: &[String]) -> anyhow::Result<Self> {
+    /// Collects the checkpoints of one log.
+    pub(crate) fn start(
+        kind: Kind,
+        trust: &Arc<Trust>,
+        replicas: &[String],
+    ) -> anyhow::Result<Self> {
         let found = Arc::new(Mutex::new(Found::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let mut pollers = tokio::task::JoinSet::new();
@@ -41,9 +47,11 @@ impl Archive {
             // A frozen replica must not keep the poller for long.
             let client = Client::with_timeout(url, Duration::from_secs(2))?;
             let (trust, found) = (Arc::clone(trust), Arc::clone(&found));
-            pollers.spawn(poll(client, url.clone(), trust, found, Arc::clone(&stop)));
+            let stop = Arc::clone(&stop);
+            pollers.spawn(poll(kind, client, url.clone(), trust, found, stop));
         }
         Ok(Self {
+            kind,
             found,
             stop,
             pollers,
@@ -59,19 +67,20 @@ impl Archive {
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
         let texts: HashSet<&str> = found.checkpoints.keys().map(String::as_str).collect();
         let text: String = texts.into_iter().flat_map(|text| [text, "\0"]).collect();
-        std::fs::write(folder.join("checkpoints"), text)?;
+        std::fs::write(folder.join(format!("checkpoints-{}", self.kind)), text)?;
         Ok(found)
     }
 }
 
 async fn poll(
+    kind: Kind,
     client: Client,
     url: String,
     trust: Arc<Trust>,
     found: Arc<Mutex<Found>>,
     stop: Arc<AtomicBool>,
 ) {
-    let path = format!("/ct/{LOG}/checkpoint");
+    let path = kind.path("checkpoint");
     let mut last: Option<(String, Seen)> = None;
     while !stop.load(Ordering::Relaxed) {
         tokio::time::sleep(PERIOD).await;
@@ -82,7 +91,7 @@ async fn poll(
         if answer.status != 200 || known {
             continue;
         }
-        let verified = trust.checkpoint(answer.body.as_bytes());
+        let verified = trust.checkpoint(kind, answer.body.as_bytes());
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
         match verified {
             Ok(seen) => {

@@ -14,6 +14,9 @@ use crate::issuer::Issuer;
 /// The log's name in its URL.
 pub(crate) const LOG: &str = "chaos";
 
+/// The ledger's host name, and so the first line of its checkpoints.
+pub(crate) const LEDGER: &str = "rekor.example.org";
+
 /// Which guard an instance has.
 #[derive(Clone, Debug)]
 pub(crate) enum Guard {
@@ -44,7 +47,7 @@ impl Maker<'_> {
         folder: &Path,
         database: &str,
     ) -> anyhow::Result<Launch> {
-        for room in ["ca", "log", "secrets"] {
+        for room in ["ca", "log", "tsa", "trust", "secrets"] {
             copy_room(&first.join(room), &folder.join(room))?;
         }
         let guard = first.join("guard");
@@ -64,7 +67,7 @@ impl Maker<'_> {
         let mut command = Command::new(&self.options.binary);
         command
             .args(["init", "--url", "https://ca.example.org"])
-            .args(["--log-read", "open", "--log-name", LOG])
+            .args(["--log-read", "open", "--log-name", LOG, "--ledger", LEDGER])
             .args(more)
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -78,6 +81,7 @@ impl Maker<'_> {
             "init failed: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        take_all_entries(&folder.join("chancery.yaml"))?;
         Ok(fs::write(
             folder.join("identity.yaml"),
             self.identity_configuration()?,
@@ -107,6 +111,15 @@ impl Maker<'_> {
             events: "warn",
         })
     }
+}
+
+/// Lets the ledger take whatever the clients can send.
+fn take_all_entries(config: &Path) -> anyhow::Result<()> {
+    let text = fs::read_to_string(config)?;
+    let rate = "  per-second: 200\n";
+    ensure!(text.contains(rate), "no rate in {text}");
+    let more = text.replace(rate, "  per-second: 100000\n");
+    Ok(fs::write(config, more)?)
 }
 
 fn copy_room(from: &Path, to: &PathBuf) -> anyhow::Result<()> {

@@ -1,19 +1,20 @@
-//! The oracle: reads checkpoint and data tiles as they are published, and holds against them what
-//! clients received and which checkpoints were seen. Hash tiles, issuers and the index are left to
-//! `chancery log verify`.
+//! The oracle: reads checkpoint and entries as they are published, and holds against them what
+//! clients received and which checkpoints were seen. It is the same for the log of certificates and for
+//! the ledger; what their entries are is in modules of their own. Hash tiles, issuers and the index are
+//! left to `chancery log verify`.
+
+mod issuance;
+mod ledger;
 
 use std::collections::HashSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, ensure};
-use chancery_certs::{CertificateDetails, precert_tbs_of_final};
-use chancery_tlog::ct::{Entry, SignedCertificateTimestamp, TileLeaf, parse_sct_list};
-use chancery_tlog::{TILE_WIDTH, TilePath, tile_width_at};
-use der::Decode;
-use x509_cert::TbsCertificate;
+use anyhow::{Context as _, ensure};
+use chancery_tlog::ct::TileLeaf;
+use chancery_tlog::{TILE_WIDTH, tile_width_at};
 
+use self::ledger::Body;
 use super::archive::Found;
-use super::instance::LOG;
+use super::kind::Kind;
 use super::report::Row;
 use super::tree::Tree;
 use super::trust::Trust;
@@ -22,42 +23,85 @@ use crate::checkpoint::Seen;
 /// How many faults of one kind are told in full.
 const TOLD: usize = 3;
 
-/// The log as it was published.
-struct PublishedLog {
-    head: Seen,
-    leaves: Vec<TileLeaf>,
+/// An entry as it was published.
+trait Leaf: Sized {
+    /// Of which log.
+    const KIND: Kind;
+
+    /// Returns where a tile of them is read.
+    fn tile(index: u64, width: u16) -> String;
+
+    /// Parses a tile.
+    fn parse_all(tile: &[u8]) -> anyhow::Result<Vec<Self>>;
+
+    /// Returns what the tree hashed.
+    fn hashed(&self) -> Vec<u8>;
+
+    /// Returns the entry's time in milliseconds since the Unix epoch; 0 if it says none.
+    fn timestamp_ms(&self) -> u64;
+
+    /// Holds all entries against each other.
+    fn check_all(leaves: &[Self], row: &mut Row, trust: &Trust) -> anyhow::Result<()>;
+
+    /// Holds what a client was given against the entries, and returns which one it is for.
+    fn check_received(
+        log: &PublishedLog<Self>,
+        trust: &Trust,
+        record: &[u8],
+    ) -> anyhow::Result<u64>;
 }
 
-/// Judges, and puts what it finds into `row`.
+/// A log as it was published.
+struct PublishedLog<L> {
+    head: Seen,
+    leaves: Vec<L>,
+}
+
+/// Judges one of the logs, and puts what it finds into `row`.
 pub(crate) async fn judge(
+    kind: Kind,
     row: &mut Row,
     url: &str,
     trust: &Trust,
     received: &[Vec<u8>],
     archive: &Found,
 ) -> anyhow::Result<()> {
-    let log = PublishedLog::fetch(url, trust).await?;
-    log.check_entries(row, trust)?;
+    match kind {
+        Kind::Issuance => judge_log::<TileLeaf>(row, url, trust, received, archive).await,
+        Kind::Ledger => judge_log::<Body>(row, url, trust, received, archive).await,
+    }
+}
+
+async fn judge_log<L: Leaf>(
+    row: &mut Row,
+    url: &str,
+    trust: &Trust,
+    received: &[Vec<u8>],
+    archive: &Found,
+) -> anyhow::Result<()> {
+    let log = PublishedLog::<L>::fetch(url, trust).await?;
+    L::check_all(&log.leaves, row, trust)?;
     log.check_checkpoints(row, archive);
     log.check_received(row, trust, received);
     Ok(())
 }
 
-impl PublishedLog {
+impl<L: Leaf> PublishedLog<L> {
     async fn fetch(url: &str, trust: &Trust) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let get = async |path: String| {
-            let response = http.get(format!("{url}/ct/{LOG}/{path}")).send().await?;
+        let get = async |what: String| {
+            let path = L::KIND.path(&what);
+            let response = http.get(format!("{url}{path}")).send().await?;
             ensure!(response.status() == 200, "{path}: {}", response.status());
             anyhow::Ok(response.bytes().await?)
         };
-        let head = trust.checkpoint(&get("checkpoint".to_owned()).await?)?;
+        let head = trust.checkpoint(L::KIND, &get("checkpoint".to_owned()).await?)?;
         let size = head.head.tree_size;
         let mut leaves = Vec::new();
         for index in 0..size.div_ceil(TILE_WIDTH) {
             let width = tile_width_at(0, index, size);
-            let path = TilePath::Data { index, width };
-            let tile = TileLeaf::parse_all(&get(format!("tile/{path}")).await?)?;
+            let path = L::tile(index, width);
+            let tile = L::parse_all(&get(path.clone()).await?)?;
             ensure!(
                 tile.len() == usize::from(width),
                 "{path} has {} entries",
@@ -68,39 +112,11 @@ impl PublishedLog {
         Ok(Self { head, leaves })
     }
 
-    /// Indices are gapless, times do not decrease, serial numbers are unique, and all is by one
-    /// issuer.
-    fn check_entries(&self, row: &mut Row, trust: &Trust) -> anyhow::Result<()> {
-        let mut serials = HashSet::new();
-        let mut last = 0;
-        for (index, leaf) in self.leaves.iter().enumerate() {
-            let Entry::Precert(entry) = leaf.entry() else {
-                row.failures
-                    .push(format!("entry {index} is no precertificate"));
-                continue;
-            };
-            let serial = TbsCertificate::from_der(entry.tbs())?;
-            let fresh = serials.insert(serial.serial_number().as_bytes().to_vec());
-            let sound = leaf.leaf_index().get() == index as u64
-                && leaf.timestamp_ms() >= last
-                && *entry.issuer_key_hash() == trust.issuer_key_hash
-                && fresh;
-            row.hold(sound, || {
-                format!(
-                    "entry {index}: index {}, time {} after {last}, serial number unique: {fresh}",
-                    leaf.leaf_index().get(),
-                    leaf.timestamp_ms()
-                )
-            });
-            last = leaf.timestamp_ms();
-        }
-        Ok(())
-    }
-
     /// Every checkpoint that was seen is a prefix of this tree, none is older than an entry that it
     /// covers, and their times do not decrease with their size.
     fn check_checkpoints(&self, row: &mut Row, archive: &Found) {
-        row.checkpoints = archive.checkpoints.len();
+        let kind = L::KIND;
+        row.of(kind).checkpoints = archive.checkpoints.len();
         let mut seen: Vec<Seen> = archive.checkpoints.values().copied().collect();
         seen.push(self.head);
         seen.sort_by_key(|seen| (seen.head.tree_size, seen.timestamp_ms));
@@ -111,11 +127,11 @@ impl PublishedLog {
         for checkpoint in seen {
             let size = checkpoint.head.tree_size;
             for leaf in leaves.by_ref().take((size - tree.size()) as usize) {
-                tree.append(&leaf.merkle_tree_leaf());
+                tree.append(&leaf.hashed());
             }
             let newest = (tree.size() as usize).checked_sub(1);
             let newest = newest.and_then(|index| self.leaves.get(index));
-            let covered = newest.map_or(0, TileLeaf::timestamp_ms);
+            let covered = newest.map_or(0, Leaf::timestamp_ms);
             let same = tree.size() == size && tree.root() == *checkpoint.head.root_hash.as_bytes();
             if !same {
                 let root = checkpoint.head.root_hash;
@@ -131,66 +147,44 @@ impl PublishedLog {
             }
             last = checkpoint.timestamp_ms;
         }
-        row.inconsistent = faults.len();
+        row.of(kind).inconsistent = faults.len();
         let told = faults.into_iter().take(TOLD);
         row.failures
-            .extend(told.map(|fault| format!("checkpoint: {fault}")));
+            .extend(told.map(|fault| format!("{kind} checkpoint: {fault}")));
     }
 
     /// Everything that a client holds is in the log, just so.
     fn check_received(&self, row: &mut Row, trust: &Trust, received: &[Vec<u8>]) {
-        let counted = row.issued;
+        let kind = L::KIND;
+        let counted = row.of(kind).issued;
         row.hold(counted == received.len() as u64, || {
-            format!("{counted} were counted, {} recorded", received.len())
+            format!(
+                "{kind}: {counted} were counted, {} recorded",
+                received.len()
+            )
         });
+        let what = kind.receipt();
         let mut places = HashSet::new();
         let mut faults = Vec::new();
-        for certificate in received {
-            match self.check_certificate(trust, certificate) {
+        for record in received {
+            match L::check_received(self, trust, record) {
                 Ok(index) if places.insert(index) => {}
-                Ok(index) => faults.push(format!("two certificates claim entry {index}")),
+                Ok(index) => faults.push(format!("two claim to be entry {index}")),
                 Err(e) => faults.push(format!("{e:#}")),
             }
         }
-        row.missing = faults.len() as u64;
-        row.in_log_only = (self.leaves.len() as u64).saturating_sub(places.len() as u64);
+        row.of(kind).missing = faults.len() as u64;
+        row.of(kind).in_log_only = (self.leaves.len() as u64).saturating_sub(places.len() as u64);
         let told = faults.into_iter().take(TOLD);
         row.failures
-            .extend(told.map(|fault| format!("certificate: {fault}")));
+            .extend(told.map(|fault| format!("{what}: {fault}")));
     }
 
-    fn check_certificate(&self, trust: &Trust, der: &[u8]) -> anyhow::Result<u64> {
-        let details = CertificateDetails::from_der(der)?;
-        let list = parse_sct_list(&details.sct_list.context("it has no SCT")?)?;
-        let [sct] = <[SignedCertificateTimestamp; 1]>::try_from(list)
-            .map_err(|list| anyhow::anyhow!("it has {} SCTs", list.len()))?;
-        ensure!(*sct.log_id() == trust.log_id, "its SCT is another log's");
-        let index = sct.leaf_index()?.get();
-        let leaf = self
-            .leaves
-            .get(usize::try_from(index)?)
-            .with_context(|| format!("the log has no entry {index}"))?;
-        let Entry::Precert(entry) = leaf.entry() else {
-            anyhow::bail!("entry {index} is no precertificate");
-        };
-        ensure!(
-            entry.tbs() == precert_tbs_of_final(der)?,
-            "entry {index} is another"
-        );
-        ensure!(
-            leaf.timestamp_ms() == sct.timestamp_ms(),
-            "entry {index} has another time"
-        );
-        trust
-            .log_key
-            .verify(&leaf.merkle_tree_leaf(), sct.signature().signature_der())
-            .with_context(|| format!("the SCT of entry {index}"))?;
-        let time: SystemTime = UNIX_EPOCH + Duration::from_millis(sct.timestamp_ms());
-        ensure!(
-            details.not_before <= time && time <= details.not_after,
-            "the SCT of entry {index} is outside its certificate's validity"
-        );
-        Ok(index)
+    /// Returns the entry at a place.
+    fn leaf(&self, index: u64) -> anyhow::Result<&L> {
+        let leaf = usize::try_from(index).ok();
+        leaf.and_then(|index| self.leaves.get(index))
+            .with_context(|| format!("the {} has no entry {index}", L::KIND))
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::kind::Kind;
+
 /// A scenario's end.
 #[derive(Debug)]
 pub enum Outcome {
@@ -13,24 +15,14 @@ pub enum Outcome {
     LeftOut(String),
 }
 
-/// One line of the table.
+/// What came of a scenario: a line of the table for each log.
 #[derive(Debug, Default)]
 pub struct Row {
-    /// Certificates that clients hold.
-    pub issued: u64,
-    /// Other answers by status: how many, and how many of them with `Retry-After`.
-    pub refused: BTreeMap<u16, (u64, u64)>,
-    /// Requests that never got an answer: connections refused, cut or timed out.
-    pub unanswered: u64,
-    /// Entries of the log that no client holds a certificate for.
-    pub in_log_only: u64,
-    /// Certificates that clients hold and the log lacks, or has otherwise.
-    pub missing: u64,
-    /// Distinct checkpoints that were seen.
-    pub checkpoints: usize,
-    /// Checkpoints that are no part of the final tree, or go back in time.
-    pub inconsistent: usize,
-    /// The longest time until the next certificate.
+    /// The log of certificates.
+    pub issuance: LogRow,
+    /// The ledger of signatures.
+    pub ledger: LogRow,
+    /// The longest time until both logs took an entry again.
     pub worst_recovery: Option<Duration>,
     /// What else was measured.
     pub notes: Vec<String>,
@@ -38,7 +30,34 @@ pub struct Row {
     pub failures: Vec<String>,
 }
 
+/// What came of it for one log.
+#[derive(Debug, Default)]
+pub struct LogRow {
+    /// Certificates, or ledger entries, that clients hold.
+    pub issued: u64,
+    /// Other answers by status: how many, and how many of them with `Retry-After`.
+    pub refused: BTreeMap<u16, (u64, u64)>,
+    /// Requests that never got an answer: connections refused, cut or timed out.
+    pub unanswered: u64,
+    /// Entries of the log that no client holds a certificate or an answer for.
+    pub in_log_only: u64,
+    /// What clients hold and the log lacks, or has otherwise.
+    pub missing: u64,
+    /// Distinct checkpoints that were seen.
+    pub checkpoints: usize,
+    /// Checkpoints that are no part of the final tree, or go back in time.
+    pub inconsistent: usize,
+}
+
 impl Row {
+    /// Returns what is counted of a log.
+    pub(crate) fn of(&mut self, kind: Kind) -> &mut LogRow {
+        match kind {
+            Kind::Issuance => &mut self.issuance,
+            Kind::Ledger => &mut self.ledger,
+        }
+    }
+
     /// Remembers a recovery time if it is the longest.
     pub(crate) fn recovered(&mut self, took: Duration) {
         self.worst_recovery = Some(self.worst_recovery.map_or(took, |worst| worst.max(took)));
@@ -49,6 +68,21 @@ impl Row {
         if !held {
             self.failures.push(otherwise());
         }
+    }
+}
+
+impl LogRow {
+    fn print(&self, name: &str, recovery: &str, verdict: &str) {
+        println!(
+            "{name:<17} {:>7} {:>16} {:>7} {:>8} {:>7} {:>11} {:>12} {recovery:>9}  {verdict}",
+            self.issued,
+            self.refusals(),
+            self.unanswered,
+            self.in_log_only,
+            self.missing,
+            self.checkpoints,
+            self.inconsistent,
+        );
     }
 
     fn refusals(&self) -> String {
@@ -96,16 +130,8 @@ pub fn print_table(seed: u64, outcomes: &[(&str, Outcome)]) -> bool {
         } else {
             "FAILED"
         };
-        println!(
-            "{name:<17} {:>7} {:>16} {:>7} {:>8} {:>7} {:>11} {:>12} {recovery:>9}  {verdict}",
-            row.issued,
-            row.refusals(),
-            row.unanswered,
-            row.in_log_only,
-            row.missing,
-            row.checkpoints,
-            row.inconsistent,
-        );
+        row.issuance.print(name, &recovery, verdict);
+        row.ledger.print("  its ledger", "", "");
         passed &= row.failures.is_empty();
     }
     println!();

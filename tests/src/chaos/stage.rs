@@ -10,15 +10,16 @@ use rand::rngs::StdRng;
 
 use super::Options;
 use super::archive::Archive;
-use super::crowd::{Crowd, identity};
+use super::crowd::{Crowd, Recorders, Signatory, identity};
 use super::instance::{Guard, Maker};
+use super::kind::Kind;
 use super::oracle;
 use super::process::{Launch, Process};
 use super::recorder::Recorder;
 use super::report::Row;
 use super::trust::Trust;
 use super::verification;
-use crate::client::{Client, Identity};
+use crate::client::Client;
 use crate::issuer::Issuer;
 
 /// The goal for the first certificate after a start or the end of a fault.
@@ -32,11 +33,14 @@ pub(crate) const HOPELESS: Duration = Duration::from_secs(30);
 pub(crate) struct Stage<'a> {
     pub(crate) options: &'a Options,
     pub(crate) random: StdRng,
+    /// Of the certificates.
     pub(crate) recorder: Arc<Recorder>,
+    /// Of the entries in the ledger.
+    pub(crate) entries: Arc<Recorder>,
     pub(crate) row: Row,
     folder: tempfile::TempDir,
     issuer: Issuer,
-    watch: Option<(Arc<Trust>, Archive)>,
+    watch: Option<(Arc<Trust>, [Archive; 2])>,
 }
 
 impl<'a> Stage<'a> {
@@ -47,7 +51,8 @@ impl<'a> Stage<'a> {
         Ok(Self {
             options,
             random: StdRng::seed_from_u64(options.seed),
-            recorder: Arc::new(Recorder::start(folder.path())?),
+            recorder: Arc::new(Recorder::start(Kind::Issuance, folder.path())?),
+            entries: Arc::new(Recorder::start(Kind::Ledger, folder.path())?),
             row: Row::default(),
             issuer: Issuer::start().await?,
             folder,
@@ -99,13 +104,14 @@ impl<'a> Stage<'a> {
     pub(crate) async fn watch(&mut self, launches: &[Launch]) -> anyhow::Result<()> {
         let urls: Vec<String> = launches.iter().map(Launch::url).collect();
         let trust = Arc::new(Trust::fetch(urls.first().context("no replica")?).await?);
-        let archive = Archive::start(&trust, &urls)?;
-        self.watch = Some((trust, archive));
+        let [issuance, ledger] = Kind::ALL.map(|kind| Archive::start(kind, &trust, &urls));
+        let archives = [issuance?, ledger?];
+        self.watch = Some((trust, archives));
         Ok(())
     }
 
     /// Makes identities.
-    pub(crate) async fn identities(&self, count: usize) -> anyhow::Result<Vec<Identity>> {
+    pub(crate) async fn identities(&self, count: usize) -> anyhow::Result<Vec<Signatory>> {
         let mut identities = Vec::with_capacity(count);
         for number in 0..count {
             identities.push(identity(&self.issuer, &format!("c{number}@example.com")).await?);
@@ -113,9 +119,28 @@ impl<'a> Stage<'a> {
         Ok(identities)
     }
 
-    /// Starts clients, and waits until there are certificates.
+    /// Returns where what the logs give is recorded.
+    pub(crate) fn recorders(&self) -> Recorders {
+        Recorders {
+            issuance: Arc::clone(&self.recorder),
+            ledger: Arc::clone(&self.entries),
+        }
+    }
+
+    /// Starts clients of both logs, and waits until each has given something.
     pub(crate) async fn crowd(
         &self,
+        clients: usize,
+        launches: &[Launch],
+        patience: Duration,
+    ) -> anyhow::Result<Crowd> {
+        self.crowd_of(&Kind::ALL, clients, launches, patience).await
+    }
+
+    /// Starts clients of some logs, and waits until each has given something.
+    pub(crate) async fn crowd_of(
+        &self,
+        kinds: &[Kind],
         clients: usize,
         launches: &[Launch],
         patience: Duration,
@@ -123,15 +148,41 @@ impl<'a> Stage<'a> {
         let urls: Vec<String> = launches.iter().map(Launch::url).collect();
         let identities = self.identities(clients).await?;
         let begun = Instant::now();
-        let crowd = Crowd::start(&self.recorder, &identities, &urls, patience)?;
-        self.recorder
-            .good_after(begun, HOPELESS, |_| true)
-            .await
-            .context("no certificate was issued at all")?;
+        let recorders = self.recorders();
+        let crowd = Crowd::start(&recorders, kinds, &identities, &urls, patience)?;
+        for kind in kinds {
+            let good = recorders.of(*kind).good_after(begun, HOPELESS, |_| true);
+            let none = || format!("the {kind} gave no {} at all", kind.receipt());
+            good.await.with_context(none)?;
+        }
         Ok(crowd)
     }
 
-    /// Waits for a certificate after `since`, notes how long it took, and demands that it is no
+    /// Waits for a certificate and an entry after `since`, from whichever replica fits, and returns how
+    /// long after it both were there; nothing at `limit`.
+    pub(crate) async fn good_after(
+        &self,
+        since: Instant,
+        limit: Duration,
+        fits: impl Fn(usize) -> bool,
+    ) -> Option<Duration> {
+        let certificate = self.recorder.good_after(since, limit, &fits).await?;
+        let entry = self.entries.good_after(since, limit, &fits).await?;
+        Some(certificate.max(entry))
+    }
+
+    /// Returns the longest time without a certificate, or without an entry, between two moments.
+    pub(crate) fn longest_gap(
+        &self,
+        from: Instant,
+        to: Instant,
+        fits: impl Fn(usize) -> bool,
+    ) -> Duration {
+        let certificates = self.recorder.longest_gap(from, to, &fits);
+        certificates.max(self.entries.longest_gap(from, to, &fits))
+    }
+
+    /// Waits for a certificate and an entry after `since`, notes how long it took, and demands that it is no
     /// longer than `goal`. The short form runs beside other work and is not held to it.
     pub(crate) async fn expect_recovery(
         &mut self,
@@ -139,29 +190,32 @@ impl<'a> Stage<'a> {
         goal: Duration,
         what: &str,
     ) -> anyhow::Result<()> {
-        let took = self.recorder.good_after(since, HOPELESS, |_| true).await;
-        let took = took.with_context(|| format!("no certificate any more after {what}"))?;
+        let took = self.good_after(since, HOPELESS, |_| true).await;
+        let took = took.with_context(|| format!("nothing was logged any more after {what}"))?;
         self.row.recovered(took);
         let goal = if self.options.short { HOPELESS } else { goal };
         self.row.hold(took <= goal, || {
             format!(
-                "after {what}, the next certificate took {:.2} s",
+                "after {what}, the next certificate and entry took {:.2} s",
                 took.as_secs_f64()
             )
         });
         Ok(())
     }
 
-    /// Gets one more certificate from the replica, judges the log as it publishes it, and has the
-    /// product verify the log as it is stored. The replica is still running.
+    /// Gets one more certificate and entry from the replica, judges the logs as it publishes them, and
+    /// has the product verify the log as it is stored. The replica is still running.
     pub(crate) async fn judge(mut self, launch: &Launch) -> anyhow::Result<Row> {
         let url = launch.url();
         self.one_more(&url).await?;
-        let (trust, archive) = self.watch.take().context("nothing was watched")?;
-        let found = archive.close(self.folder.path()).await?;
-        self.recorder.fill(&mut self.row);
-        let received = self.recorder.read_back()?;
-        oracle::judge(&mut self.row, &url, &trust, &received, &found).await?;
+        let (trust, archives) = self.watch.take().context("nothing was watched")?;
+        for (kind, archive) in Kind::ALL.into_iter().zip(archives) {
+            let found = archive.close(self.folder.path()).await?;
+            let recorder = Arc::clone(self.recorders().of(kind));
+            recorder.fill(&mut self.row);
+            let received = recorder.read_back()?;
+            oracle::judge(kind, &mut self.row, &url, &trust, &received, &found).await?;
+        }
         verification::run(&mut self.row, launch).await?;
         if !self.row.failures.is_empty() {
             let kept = self.folder.keep();
@@ -174,14 +228,19 @@ impl<'a> Stage<'a> {
 
     async fn one_more(&self, url: &str) -> anyhow::Result<()> {
         let client = Client::new(url)?;
-        let identity = identity(&self.issuer, "last@example.com").await?;
+        let last = identity(&self.issuer, "last@example.com").await?;
         let deadline = Instant::now() + HOPELESS;
         loop {
             let asked = Instant::now();
-            let answer = client.signing_cert(&identity).await?;
+            let mut answer = client.signing_cert(&last.identity).await?;
             self.recorder.answered(0, &answer, asked.elapsed()).await?;
             if answer.status == 200 {
-                return Ok(());
+                let (entry, asked) = (last.sign(&answer.leaf()?)?, Instant::now());
+                answer = client.add_entry(&entry).await?;
+                let took = asked.elapsed();
+                if self.entries.entered(0, &entry, &answer, took).await? {
+                    return Ok(());
+                }
             }
             anyhow::ensure!(
                 Instant::now() < deadline,

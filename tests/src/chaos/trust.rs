@@ -1,5 +1,5 @@
-//! What an outsider trusts, taken from the instance once before any fault: the log's key and the
-//! issuing certificate.
+//! What an outsider trusts, taken from the instance once before any fault: the keys of log and ledger,
+//! and the issuing certificate.
 
 use anyhow::{Context, ensure};
 use base64::Engine as _;
@@ -9,7 +9,8 @@ use chancery_keys::PublicKey;
 use chancery_tlog::ct::LogId;
 use serde_json::Value;
 
-use super::instance::LOG;
+use super::instance::{LEDGER, LOG};
+use super::kind::Kind;
 use crate::checkpoint::{self, Seen};
 use crate::client::Client;
 
@@ -19,7 +20,9 @@ pub(crate) struct Trust {
     pub(crate) log_key: PublicKey,
     pub(crate) log_id: LogId,
     pub(crate) issuer_key_hash: [u8; 32],
-    origin: String,
+    pub(crate) ledger_key: PublicKey,
+    /// The ledger's log id in base64, as its answers have it.
+    pub(crate) ledger_id: String,
 }
 
 impl Trust {
@@ -36,14 +39,24 @@ impl Trust {
             log_key: PublicKey::from_spki_der(&spki)?,
             log_id: LogId::of_spki(&spki),
             issuer_key_hash: IssuingCertificate::from_der(&issuing)?.issuer_key_hash(),
-            origin: format!("ca.example.org/ct/{LOG}"),
+            ledger_key: PublicKey::from_spki_der(&bytes("/tlogs/0/publicKey/rawBytes")?)?,
+            ledger_id: STANDARD.encode(bytes("/tlogs/0/logId/keyId")?),
         })
     }
 
-    /// Verifies a checkpoint as the log's.
-    pub(crate) fn checkpoint(&self, bytes: &[u8]) -> anyhow::Result<Seen> {
-        let (origin, seen) = checkpoint::verify(bytes, &self.log_key)?;
-        ensure!(origin.as_str() == self.origin, "it is {origin}'s");
+    /// Verifies a checkpoint as one of the logs'.
+    pub(crate) fn checkpoint(&self, kind: Kind, bytes: &[u8]) -> anyhow::Result<Seen> {
+        let (expected, (origin, seen)) = match kind {
+            Kind::Issuance => (
+                format!("ca.example.org/ct/{LOG}"),
+                checkpoint::verify(bytes, &self.log_key)?,
+            ),
+            Kind::Ledger => (
+                LEDGER.to_owned(),
+                checkpoint::verify_plain(bytes, &self.ledger_key)?,
+            ),
+        };
+        ensure!(origin.as_str() == expected, "it is {origin}'s");
         Ok(seen)
     }
 }

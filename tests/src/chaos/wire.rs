@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{Answer, Identity};
+use crate::client::{Answer, EntryRequest, Identity};
 
 /// A connection of HTTP/1.1.
 #[derive(Debug)]
@@ -48,18 +48,28 @@ impl Wire {
 
     /// Asks for a certificate.
     pub(crate) async fn ask(&mut self, identity: &Identity, limit: Duration) -> Ended {
-        match tokio::time::timeout(limit, self.exchange(identity)).await {
+        let Identity { token, body } = identity;
+        let head = format!("/api/v2/signingCert HTTP/1.1\r\nauthorization: Bearer {token}");
+        self.post(&head, body, limit).await
+    }
+
+    /// Asks for an entry in the ledger.
+    pub(crate) async fn enter(&mut self, request: &EntryRequest, limit: Duration) -> Ended {
+        let head = "/api/v2/log/entries HTTP/1.1";
+        self.post(head, &request.body, limit).await
+    }
+
+    async fn post(&mut self, head: &str, body: &str, limit: Duration) -> Ended {
+        match tokio::time::timeout(limit, self.exchange(head, body)).await {
             Ok(Ok(answer)) => Ended::Answered(answer),
             Ok(Err(e)) => Ended::Lost(format!("{e:#}")),
             Err(_) => Ended::Lost(format!("no answer within {} s", limit.as_secs())),
         }
     }
 
-    async fn exchange(&mut self, identity: &Identity) -> anyhow::Result<Answer> {
-        let Identity { token, body } = identity;
+    async fn exchange(&mut self, head: &str, body: &str) -> anyhow::Result<Answer> {
         let request = format!(
-            "POST /api/v2/signingCert HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer \
-             {token}\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {head}\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         self.stream
@@ -78,7 +88,7 @@ impl Wire {
                     self.closing = field(&head, "connection") == Some("close");
                     return Ok(Answer {
                         status: head.get(9..12).unwrap_or_default().parse()?,
-                        log_index: None,
+                        log_index: field(&head, "x-log-index").and_then(|s| s.parse().ok()),
                         retry_after: field(&head, "retry-after").and_then(|s| s.parse().ok()),
                         body: String::from_utf8_lossy(rest).into_owned(),
                     });

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use tokio::task::JoinSet;
 
+use super::super::crowd::{Recorders, Signatory};
 use super::super::stage::{RECOVERY, Stage};
 use super::super::wire::{Ended, Wire};
 use super::super::{Options, Outcome};
 use super::{DATABASE, cluster};
-use crate::client::Identity;
+use crate::client::EntryRequest;
 
 const CLIENTS: usize = 16;
 
@@ -71,10 +72,11 @@ pub(super) async fn terminate(options: &Options) -> anyhow::Result<Outcome> {
         for (number, identity) in identities.iter().enumerate() {
             let client = UntilRefused {
                 port: launch.port,
-                identity: identity.clone(),
+                signatory: identity.clone(),
+                waiting: None,
                 reuse: number % 2 == 0,
                 losses: Arc::clone(&losses),
-                recorder: Arc::clone(&stage.recorder),
+                recorders: stage.recorders(),
             };
             clients.spawn(client.ask_on());
         }
@@ -109,27 +111,26 @@ pub(super) async fn terminate(options: &Options) -> anyhow::Result<Outcome> {
 /// A client that asks until nobody listens any more.
 struct UntilRefused {
     port: u16,
-    identity: Identity,
+    signatory: Signatory,
+    /// What it asks the ledger for next.
+    waiting: Option<EntryRequest>,
     /// Whether it keeps its connection.
     reuse: bool,
     losses: Arc<Losses>,
-    recorder: Arc<super::super::recorder::Recorder>,
+    recorders: Recorders,
 }
 
 impl UntilRefused {
-    async fn ask_on(self) -> anyhow::Result<()> {
+    async fn ask_on(mut self) -> anyhow::Result<()> {
         let limit = Duration::from_secs(30);
         while let Some(mut wire) = Wire::connect(self.port).await? {
             let mut used = false;
             loop {
-                let asked = Instant::now();
-                match wire.ask(&self.identity, limit).await {
-                    Ended::Answered(answer) => {
+                match self.ask(&mut wire, limit).await? {
+                    None => {
                         self.losses.answered.fetch_add(1, Ordering::Relaxed);
-                        let took = asked.elapsed();
-                        self.recorder.answered(0, &answer, took).await?;
                     }
-                    Ended::Lost(why) => {
+                    Some(why) => {
                         eprintln!("lost: {why}");
                         let counter = match used {
                             true => &self.losses.later,
@@ -146,5 +147,32 @@ impl UntilRefused {
             }
         }
         Ok(())
+    }
+
+    /// Asks for a certificate and for an entry in turn, and returns why there was no answer, if so.
+    async fn ask(&mut self, wire: &mut Wire, limit: Duration) -> anyhow::Result<Option<String>> {
+        let asked = Instant::now();
+        if let Some(request) = self.waiting.take() {
+            return match wire.enter(&request, limit).await {
+                Ended::Answered(answer) => {
+                    let (recorder, took) = (&self.recorders.ledger, asked.elapsed());
+                    let there = recorder.entered(0, &request, &answer, took).await?;
+                    self.waiting = (!there).then_some(request);
+                    Ok(None)
+                }
+                Ended::Lost(why) => Ok(Some(why)),
+            };
+        }
+        match wire.ask(&self.signatory.identity, limit).await {
+            Ended::Answered(answer) => {
+                let took = asked.elapsed();
+                self.recorders.issuance.answered(0, &answer, took).await?;
+                if answer.status == 200 {
+                    self.waiting = Some(self.signatory.sign(&answer.leaf()?)?);
+                }
+                Ok(None)
+            }
+            Ended::Lost(why) => Ok(Some(why)),
+        }
     }
 }

@@ -147,16 +147,16 @@ pub(super) async fn clock_jump(options: &Options) -> anyhow::Result<Outcome> {
     let patience = Duration::from_secs(15);
     let crowd = stage.crowd(CLIENTS, from_ref(&launch), patience).await?;
     let while_wrong = Duration::from_secs(options.either(10, 2));
-    let certificates = |stage: &Stage<'_>| stage.recorder.tally().issued;
+    let logged = |stage: &Stage<'_>| stage.recorder.tally().issued + stage.entries.tally().issued;
 
     clock.shift(-3_600)?;
     // What is under way may have looked at the clock before.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let before = certificates(&stage);
+    let before = logged(&stage);
     tokio::time::sleep(while_wrong).await;
-    let issued = certificates(&stage) - before;
+    let issued = logged(&stage) - before;
     stage.row.hold(issued == 0, || {
-        format!("{issued} certificates with the clock an hour back")
+        format!("{issued} certificates and entries with the clock an hour back")
     });
     clock.shift(0)?;
     stage
@@ -167,7 +167,6 @@ pub(super) async fn clock_jump(options: &Options) -> anyhow::Result<Outcome> {
     let forward = Instant::now();
     tokio::time::sleep(while_wrong).await;
     let went_on = stage
-        .recorder
         .good_after(forward, Duration::ZERO, |_| true)
         .await
         .is_some();
@@ -206,10 +205,7 @@ pub(super) async fn clocks_apart(options: &Options) -> anyhow::Result<Outcome> {
         tokio::time::sleep(while_wrong).await;
         for (replica, shift) in shifts.into_iter().enumerate() {
             let wrong = |number| number == replica;
-            let issued = stage
-                .recorder
-                .good_after(begun, Duration::ZERO, wrong)
-                .await;
+            let issued = stage.good_after(begun, Duration::ZERO, wrong).await;
             let right = issued.is_some() == (shift == 0);
             stage.row.hold(right, || {
                 let issued = if issued.is_some() {
@@ -228,11 +224,7 @@ pub(super) async fn clocks_apart(options: &Options) -> anyhow::Result<Outcome> {
     // Within what is allowed: both, or one of them, go on.
     clocks.first().context("no clock")?.shift(1)?;
     let begun = Instant::now();
-    let went_on = stage
-        .recorder
-        .good_after(begun, HOPELESS, |_| true)
-        .await
-        .is_some();
+    let went_on = stage.good_after(begun, HOPELESS, |_| true).await.is_some();
     stage.row.hold(went_on, || {
         "nobody issued with the clocks 1 s apart".to_owned()
     });

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::super::crowd::Signatory;
+use super::super::kind::Kind;
 use super::super::process::Process;
 use super::super::processors::Apart;
 use super::super::recorder::Recorder;
@@ -40,7 +42,12 @@ pub(super) async fn three_times_the_peak(options: &Options) -> anyhow::Result<Ou
     let _apart = Apart::keep(&processes[0])?;
     let window = Duration::from_secs(options.either(15, 4));
     let crowd = stage
-        .crowd(AT_PEAK, from_ref(&launch), Duration::from_secs(30))
+        .crowd_of(
+            &[Kind::Issuance],
+            AT_PEAK,
+            from_ref(&launch),
+            Duration::from_secs(30),
+        )
         .await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = (
@@ -102,13 +109,13 @@ impl Offered {
         recorder: &Arc<Recorder>,
         process: &Process,
         url: &str,
-        identities: Vec<Identity>,
+        identities: Vec<Signatory>,
         rate: f64,
         load: Duration,
     ) -> anyhow::Result<Self> {
         let ways = identities
             .into_iter()
-            .map(|identity| anyhow::Ok((Client::over_http2(url)?, identity)))
+            .map(|who| anyhow::Ok((Client::over_http2(url)?, who.identity)))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let before = recorder.tally().issued;
         let used = process.processor_time()?;

@@ -50,9 +50,7 @@ pub(super) async fn frozen_holder(options: &Options) -> anyhow::Result<Outcome> 
         let length = Duration::from_millis(stage.random.random_range(0..=longest));
         let end = (at + length).min(until.max(at));
         tokio::time::sleep_until(end.into()).await;
-        let gap = stage
-            .recorder
-            .longest_gap(at, Instant::now(), |replica| replica != frozen);
+        let gap = stage.longest_gap(at, Instant::now(), |replica| replica != frozen);
         processes[frozen].signal("CONT")?;
         stage.row.recovered(gap);
         let goal = if options.short {
@@ -62,18 +60,16 @@ pub(super) async fn frozen_holder(options: &Options) -> anyhow::Result<Outcome> 
         };
         stage.row.hold(gap <= goal, || {
             format!(
-                "with {frozen} frozen, the others issued nothing for {:.2} s",
+                "with {frozen} frozen, the others logged nothing for {:.2} s",
                 gap.as_secs_f64()
             )
         });
         // The one that wakes has to issue again, too.
         let woken = Instant::now();
-        let back = stage
-            .recorder
-            .good_after(woken, patience * 4, |replica| replica == frozen);
+        let back = stage.good_after(woken, patience * 4, |replica| replica == frozen);
         let back = back.await;
         stage.row.hold(back.is_some(), || {
-            format!("replica {frozen} issued nothing after it woke")
+            format!("replica {frozen} logged nothing after it woke")
         });
     }
     crowd.stop().await?;
