@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chancery_keys::{KeyType, LocalKey, Signer};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// The grant by which the development issuer gives a token to anybody.
 const DEV_IDENTITY_GRANT: &str = "urn:chancery:dev-identity";
@@ -25,12 +26,40 @@ pub struct Identity {
     pub body: String,
 }
 
+/// A signature to be entered in the ledger.
+#[derive(Clone, Debug)]
+pub struct EntryRequest {
+    /// SHA-256 of what was signed, in base64.
+    pub digest: String,
+    /// The JSON body of the request.
+    pub body: String,
+}
+
+impl EntryRequest {
+    /// Signs `message` with a P-256 key, for which there is a certificate in DER.
+    pub fn sign(key: &LocalKey, certificate: &[u8], message: &[u8]) -> anyhow::Result<Self> {
+        let digest = STANDARD.encode(Sha256::digest(message));
+        let body = json!({"hashedRekordRequestV002": {
+            "digest": digest,
+            "signature": {
+                "content": STANDARD.encode(key.sign_now(message)?),
+                "verifier": {
+                    "x509Certificate": {"rawBytes": STANDARD.encode(certificate)},
+                    "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                },
+            },
+        }});
+        let body = body.to_string();
+        Ok(Self { digest, body })
+    }
+}
+
 /// An answer, read whole.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The place in the log, where the answer names one.
+    /// The place in the log or the ledger, where the answer names one.
     pub log_index: Option<u64>,
     /// Seconds after which to try again, where the answer says so.
     pub retry_after: Option<u64>,
@@ -101,6 +130,12 @@ impl Client {
         Answer::read(request.send().await?).await
     }
 
+    /// Asks for an entry in the ledger.
+    pub async fn add_entry(&self, request: &EntryRequest) -> anyhow::Result<Answer> {
+        let post = self.http.post(format!("{}/api/v2/log/entries", self.url));
+        Answer::read(post.body(request.body.clone()).send().await?).await
+    }
+
     /// Fetches a path whose answer is no text.
     pub async fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
         let request = self.http.get(format!("{}{path}", self.url));
@@ -119,10 +154,17 @@ impl Answer {
         let number = |name: &str| response.headers().get(name)?.to_str().ok()?.parse().ok();
         Ok(Self {
             status: response.status().as_u16(),
-            log_index: number("x-chancery-log-index"),
+            log_index: number("x-chancery-log-index").or_else(|| number("x-log-index")),
             retry_after: number("retry-after"),
             body: String::from_utf8_lossy(&response.bytes().await?).into_owned(),
         })
+    }
+
+    /// Returns the DER of a 200's first certificate, which is the leaf.
+    pub fn leaf(&self) -> anyhow::Result<Vec<u8>> {
+        let certificates = self.certificates()?;
+        let leaf = certificates.first().context("no certificate")?;
+        Ok(pem::parse(leaf)?.into_contents())
     }
 
     /// Returns the certificates of a 200, the leaf first.

@@ -79,5 +79,6 @@ fn batch(
         entries,
         deliveries: Vec::new(),
         issuers: Vec::new(),
+        only_once: Vec::new(),
     })
 }

@@ -17,13 +17,21 @@ pub struct Connection {
 
 /// Writes the request for a certificate whose answer [`Connection::ask`] reads.
 pub fn request(identity: &Identity) -> Vec<u8> {
-    let (token, body) = (&identity.token, &identity.body);
-    format!(
-        "POST /api/v2/signingCert HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer \
-         {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+    let bearer = format!("authorization: Bearer {}\r\n", identity.token);
+    let body = identity.body.as_bytes();
+    post("/api/v2/signingCert", &bearer, "application/json", body)
+}
+
+/// Writes any request with a body; `headers` are whole lines.
+pub fn post(path: &str, headers: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let mut request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-type: \
+         {content_type}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )
-    .into_bytes()
+    .into_bytes();
+    request.extend_from_slice(body);
+    request
 }
 
 impl Connection {
@@ -40,7 +48,7 @@ impl Connection {
     /// Sends a request, and reads an answer whole.
     ///
     /// # Errors
-    /// Fails if the answer has another status than 200.
+    /// Fails if the answer has another status than 200 or 201.
     pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<()> {
         self.stream.write_all(request).await?;
         self.received.clear();
@@ -49,7 +57,8 @@ impl Connection {
                 bail!("the server closed the connection");
             }
         }
-        if !self.received.starts_with(b"HTTP/1.1 200 ") {
+        let fine = [&b"HTTP/1.1 200 "[..], b"HTTP/1.1 201 "];
+        if !fine.iter().any(|line| self.received.starts_with(line)) {
             bail!("refused: {}", String::from_utf8_lossy(&self.received));
         }
         Ok(())

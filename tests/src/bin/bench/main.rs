@@ -1,10 +1,12 @@
-//! `chancery-bench`: what a certificate costs, beside the cryptographic floor of the same run and
-//! beside the real Fulcio; and how cost grows with the log.
+//! `chancery-bench`: what a certificate, an entry of the ledger and a timestamp cost, beside the
+//! cryptographic floor of the same run and beside the real ones; and how cost grows with the log.
 
 mod chart;
+mod cosign;
 mod measure;
 mod report;
 mod scale;
+mod signing;
 mod subject;
 
 use std::path::PathBuf;
@@ -30,6 +32,10 @@ enum Command {
     Issue(Issue),
     /// How start, append and proofs grow with the log.
     Scale(scale::Arguments),
+    /// What a whole signature with cosign takes.
+    Cosign(cosign::Arguments),
+    /// What the rest of a signature costs: an entry in the ledger, and a timestamp.
+    Signing(signing::Arguments),
 }
 
 #[derive(Args, Debug)]
@@ -56,6 +62,8 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Issue(arguments) => issue(arguments).await,
         Command::Scale(arguments) => scale::run(arguments).await,
+        Command::Cosign(arguments) => cosign::run(arguments).await,
+        Command::Signing(arguments) => signing::run(arguments).await,
     }
 }
 

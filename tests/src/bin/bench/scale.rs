@@ -333,6 +333,7 @@ fn generated(
         tiles,
         deliveries: Vec::new(),
         issuers: Vec::new(),
+        only_once: Vec::new(),
     };
     Ok((batch, edge))
 }

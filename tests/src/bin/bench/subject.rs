@@ -52,8 +52,10 @@ pub(crate) struct Subject {
     processes: Vec<Child>,
     pub(crate) ports: Vec<u16>,
     database: Option<TestPostgres>,
+    /// Where it says that it is there.
+    health: &'static str,
     /// Keys, databases and guards; in the end removed.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Subject {
@@ -63,33 +65,8 @@ impl Subject {
         programs: &Programs,
         issuer: &Issuer,
     ) -> anyhow::Result<Option<Self>> {
-        let folder = tempfile::tempdir()?;
-        let identity = folder.path().join("identity.yaml");
-        let url = issuer.url();
-        let http = if kind == Kind::Fulcio {
-            ""
-        } else {
-            "    allow-http: true\n"
-        };
-        std::fs::write(
-            &identity,
-            format!(
-                "oidc-issuers:\n  {url}:\n    issuer-url: {url}\n    client-id: sigstore\n    \
-                 type: email\n{http}"
-            ),
-        )?;
-        let database = match kind {
-            Kind::Sqlite | Kind::Fulcio => None,
-            Kind::Postgres | Kind::ThreeReplicas => match TestPostgres::create().await? {
-                Some(database) => Some(database),
-                None => return Ok(None),
-            },
-        };
-        let mut subject = Self {
-            processes: Vec::new(),
-            ports: Vec::new(),
-            database,
-            _folder: folder,
+        let Some(mut subject) = Self::prepare(kind, issuer).await? else {
+            return Ok(None);
         };
         match kind {
             Kind::Sqlite | Kind::Postgres => subject.serve(programs, 1)?,
@@ -103,12 +80,93 @@ impl Subject {
         Ok(Some(subject))
     }
 
-    fn folder(&self) -> &Path {
-        self._folder.path()
+    /// Starts an instance of one process that has a ledger, too, which takes as much as comes, and
+    /// is reached at its own URL.
+    pub(crate) async fn start_with_ledger(
+        kind: Kind,
+        chancery: &Path,
+        issuer: &Issuer,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(mut subject) = Self::prepare(kind, issuer).await? else {
+            return Ok(None);
+        };
+        let port = free_port()?;
+        let url = format!("http://localhost:{port}");
+        subject.make(chancery, &["--url", &url, "--ledger", "localhost"])?;
+        let path = subject.folder().join("chancery.yaml");
+        let config = std::fs::read_to_string(&path)?;
+        let unbounded = config.replace("per-second: 200", "per-second: 100000");
+        anyhow::ensure!(unbounded != config, "chancery.yaml has no per-second: 200");
+        std::fs::write(path, unbounded)?;
+        subject.spawn(chancery, port)?;
+        subject.wait_until_ready().await?;
+        Ok(Some(subject))
     }
 
-    fn chancery(&self, programs: &Programs) -> Command {
-        let mut command = Command::new(&programs.chancery);
+    /// Starts another program in a folder of its own: `command` says how, with the folder and a port.
+    pub(crate) async fn start_other(
+        health: &'static str,
+        command: impl FnOnce(&Path, u16) -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Self> {
+        let mut subject = Self::empty(None)?;
+        subject.health = health;
+        let port = free_port()?;
+        let log = std::fs::File::create(subject.folder().join("log"))?;
+        let mut command = command(subject.folder(), port)?;
+        command
+            .current_dir(subject.folder())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        subject.processes.push(command.spawn()?);
+        subject.ports.push(port);
+        subject.wait_until_ready().await?;
+        Ok(subject)
+    }
+
+    /// Makes folder, identity configuration and database; nothing where there is no database server.
+    async fn prepare(kind: Kind, issuer: &Issuer) -> anyhow::Result<Option<Self>> {
+        let database = match kind {
+            Kind::Sqlite | Kind::Fulcio => None,
+            Kind::Postgres | Kind::ThreeReplicas => match TestPostgres::create().await? {
+                Some(database) => Some(database),
+                None => return Ok(None),
+            },
+        };
+        let subject = Self::empty(database)?;
+        let url = issuer.url();
+        let http = if kind == Kind::Fulcio {
+            ""
+        } else {
+            "    allow-http: true\n"
+        };
+        std::fs::write(
+            subject.folder().join("identity.yaml"),
+            format!(
+                "oidc-issuers:\n  {url}:\n    issuer-url: {url}\n    client-id: sigstore\n    \
+                 type: email\n{http}"
+            ),
+        )?;
+        Ok(Some(subject))
+    }
+
+    fn empty(database: Option<TestPostgres>) -> anyhow::Result<Self> {
+        Ok(Self {
+            processes: Vec::new(),
+            ports: Vec::new(),
+            database,
+            health: "/healthz",
+            folder: tempfile::tempdir()?,
+        })
+    }
+
+    /// Returns the folder of what it keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn chancery(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder())
             .stdin(Stdio::null())
@@ -122,26 +180,36 @@ impl Subject {
 
     /// Makes a production instance, and serves it by as many processes.
     fn serve(&mut self, programs: &Programs, processes: usize) -> anyhow::Result<()> {
+        self.make(&programs.chancery, &["--url", "https://ca.example.org"])?;
+        for _ in 0..processes {
+            self.spawn(&programs.chancery, free_port()?)?;
+        }
+        Ok(())
+    }
+
+    fn make(&self, chancery: &Path, arguments: &[&str]) -> anyhow::Result<()> {
         let made = self
-            .chancery(programs)
-            .args(["init", "--url", "https://ca.example.org"])
-            .args(["--log-read", "open"])
+            .chancery(chancery)
+            .args(["init", "--log-read", "open"])
+            .args(arguments)
             .stderr(Stdio::inherit())
             .status()?;
         anyhow::ensure!(made.success(), "chancery init: {made}");
-        for _ in 0..processes {
-            let (port, admin) = (free_port()?, free_port()?);
-            // As an operator runs it: every certificate is an event.
-            let events = std::fs::File::create(self.folder().join(format!("{port}.log")))?;
-            let child = self
-                .chancery(programs)
-                .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
-                .args(["--admin-listen", &format!("127.0.0.1:{admin}")])
-                .stderr(events)
-                .spawn()?;
-            self.processes.push(child);
-            self.ports.push(port);
-        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, chancery: &Path, port: u16) -> anyhow::Result<()> {
+        let admin = free_port()?;
+        // As an operator runs it: every certificate is an event.
+        let events = std::fs::File::create(self.folder().join(format!("{port}.log")))?;
+        let child = self
+            .chancery(chancery)
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(["--admin-listen", &format!("127.0.0.1:{admin}")])
+            .stderr(events)
+            .spawn()?;
+        self.processes.push(child);
+        self.ports.push(port);
         Ok(())
     }
 
@@ -216,7 +284,7 @@ impl Subject {
         let deadline = Instant::now() + Duration::from_secs(30);
         for (port, process) in self.ports.iter().zip(&mut self.processes) {
             let client = Client::new(&format!("http://127.0.0.1:{port}"))?;
-            while !client.get("/healthz").await.is_ok_and(|a| a.status == 200) {
+            while !client.get(self.health).await.is_ok_and(|a| a.status == 200) {
                 if let Some(status) = process.try_wait()? {
                     bail!("the server ended: {status}");
                 }
