@@ -99,6 +99,7 @@ def chancery_logs_elsewhere(programs, issuers, folder):
         key = log.write_log_key(folder / "elsewhere.pub")
         external = f"  external-log: {{url: {log.log_url()}, public-key: {key}, timeout-ms: 3000%s}}"
         ours.set("ca", external % "")
+        ours.update_trust()
         with ours.serving():
             trusted_root = ours.trusted_root()
             check(len(trusted_root["ctlogs"]) == 2, "trusted_root.json does not name both logs")
@@ -245,6 +246,13 @@ class Chancery:
         check(f"\n{section}:\n" in text, f"chancery.yaml has no section {section}")
         path.write_text(text.replace(f"\n{section}:\n", f"\n{section}:\n{line}\n", 1))
 
+    def update_trust(self):
+        """Publishes what clients are to trust anew: the configuration names another log."""
+        offline = self.home / "offline"
+        keys = ("--key", str(offline / "tuf-targets.key.pem"),
+                "--passphrase-file", str(offline / "root.passphrase"))
+        self.run("trust", "update", *keys)
+
     def unset(self, key):
         path = self.home / "chancery.yaml"
         path.write_text(re.sub(rf"\n  {key}:.*", "", path.read_text()))
@@ -326,11 +334,15 @@ class Chancery:
             return refusal.code, refusal.read().decode()
 
     def verify(self):
+        self.run("log", "verify")
+
+    def run(self, *command):
         result = subprocess.run(
-            [self.program, "log", "verify", "--config", str(self.home / "chancery.yaml")],
+            [self.program, *command, "--config", str(self.home / "chancery.yaml")],
             capture_output=True, text=True, timeout=60, check=False,
         )
-        check(result.returncode == 0, f"log verify: {result.stdout}{result.stderr}")
+        said = f"{' '.join(command)}: {result.stdout}{result.stderr}"
+        check(result.returncode == 0, said)
 
 
 class Cosign:

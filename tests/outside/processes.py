@@ -78,14 +78,14 @@ def development_ca(program, folder, configuration):
 
 
 @contextlib.contextmanager
-def production_ca(program, folder, configuration, identity_options):
+def production_ca(program, folder, configuration, identity_options, init_options=()):
     """Runs `chancery init`, then `serve` over TLS; yields its URL, its port and the TLS root."""
     folder = Path(folder)
     port = free_port()
     url = f"https://localhost:{port}"
     home = folder / "production"
     subprocess.run(
-        [program, "init", "--url", url, "--dir", str(home), "--log-read", "open"],
+        [program, "init", "--url", url, "--dir", str(home), "--log-read", "open", *init_options],
         check=True, capture_output=True, timeout=60,
     )
     (home / "identity.yaml").write_bytes(Path(configuration).read_bytes())

@@ -24,13 +24,15 @@ use tools::Python;
 /// What `cargo xtask clients` can be told.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The checks to run; all of them if none is named
+    /// The checks to run; if none is named, all but sigstore-go, sigstore-js, sigstore-java, gitsign and matrix-all
     checks: Vec<String>,
 }
 
 const CHECKS: &[Step] = &[
     ("cosign", cosign),
     ("sigstore-python", sigstore_python),
+    ("instructions", instructions),
+    ("matrix", matrix),
     ("merge-delay", merge_delay),
     ("every-type", every_type),
     ("fulcio", fulcio),
@@ -38,6 +40,7 @@ const CHECKS: &[Step] = &[
     ("grpc", grpc),
     ("ctclient", ctclient::check),
     ("offline-proofs", offline_proofs),
+    ("tuf", tuf_client),
     ("s3-guard", s3_guard::check),
     ("litewitness", litewitness),
     ("rotation", rotation),
@@ -48,9 +51,22 @@ const CHECKS: &[Step] = &[
     ("tessera", tessera),
 ];
 
+/// Checks that run only where they are named: they want npm, Maven and a JDK, and much time.
+const ON_DEMAND: &[Step] = &[
+    ("sigstore-go", sigstore_go),
+    ("sigstore-js", sigstore_js),
+    ("sigstore-java", sigstore_java),
+    ("gitsign", gitsign),
+    ("matrix-all", matrix_all),
+    ("login", login),
+];
+
 /// Runs the checks and prints their times.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let checks = Steps::choose(CHECKS.to_vec(), &arguments.checks)?;
+    let named = !arguments.checks.is_empty();
+    let on_demand = ON_DEMAND.iter().filter(|_| named);
+    let steps = CHECKS.iter().chain(on_demand).copied().collect();
+    let checks = Steps::choose(steps, &arguments.checks)?;
     service::build()?;
     checks.run()
 }
@@ -90,6 +106,43 @@ fn sigstore_python() -> Result<()> {
     service.stop()
 }
 
+/// Types what the landing page says to type, with chancery, cosign and sigstore-python.
+fn instructions() -> Result<()> {
+    let cosign = tools::COSIGN.get()?;
+    let python = Python::with_sigstore()?;
+    let service = Service::start()?;
+    check(&python, "instructions.py", &service, |command| {
+        command.arg("--chancery").arg(service::program("chancery"));
+        command.arg("--cosign").arg(&cosign);
+        command.arg("--sigstore").arg(python.sibling("sigstore"));
+    })?;
+    service.stop()
+}
+
+/// Lets Chancery and the clients that are built quickly verify each other's signatures.
+fn matrix() -> Result<()> {
+    check_alone("matrix.py", &quick_clients()?)
+}
+
+/// Likewise with every client.
+fn matrix_all() -> Result<()> {
+    let others = [
+        ("--go", tools::SIGSTORE_GO.get()?),
+        ("--js", tools::sigstore_js()?),
+        ("--java", tools::sigstore_java()?),
+        ("--rust", tools::sigstore_rust()?),
+    ];
+    check_alone("matrix.py", &[&quick_clients()?[..], &others].concat())
+}
+
+fn quick_clients() -> Result<[(&'static str, PathBuf); 2]> {
+    let python = Python::with_sigstore()?;
+    Ok([
+        ("--cosign", tools::COSIGN.get()?),
+        ("--python", python.sibling("sigstore")),
+    ])
+}
+
 /// Sees that the first checkpoint after an answer covers the certificate.
 fn merge_delay() -> Result<()> {
     let python = Python::with_sigstore()?;
@@ -105,6 +158,14 @@ fn offline_proofs() -> Result<()> {
     check(&python, "offline_proofs.py", &service, |command| {
         command.arg("--chancery").arg(service::program("chancery"));
     })?;
+    service.stop()
+}
+
+/// Updates from the repository of what clients trust, as TUF's reference client does.
+fn tuf_client() -> Result<()> {
+    let python = Python::with_sigstore()?;
+    let service = Service::start()?;
+    check(&python, "tuf_client.py", &service, |_| {})?;
     service.stop()
 }
 
@@ -153,6 +214,41 @@ fn litewitness() -> Result<()> {
 /// Mirrors a log that Tessera writes.
 fn tessera() -> Result<()> {
     check_alone("tessera.py", &[("--tessera", tools::TESSERA.get()?)])
+}
+
+/// Signs and verifies with sigstore-go, and exchanges bundles with cosign.
+fn sigstore_go() -> Result<()> {
+    library(&[("--go", tools::SIGSTORE_GO.get()?)])
+}
+
+/// The same with sigstore-js's libraries.
+fn sigstore_js() -> Result<()> {
+    library(&[("--js", tools::sigstore_js()?)])
+}
+
+/// The same with sigstore-java, over gRPC.
+fn sigstore_java() -> Result<()> {
+    library(&[("--java", tools::sigstore_java()?)])
+}
+
+/// Logs in for `chancery sign` with headless Chromium, which has to be installed.
+fn login() -> Result<()> {
+    let python = Python::with_playwright()?;
+    let service = Service::start()?;
+    check(&python, "login.py", &service, |command| {
+        command.arg("--chancery").arg(service::program("chancery"));
+    })?;
+    service.stop()
+}
+
+/// Signs a commit.
+fn gitsign() -> Result<()> {
+    library(&[("--gitsign", tools::gitsign()?)])
+}
+
+fn library(client: &[(&str, PathBuf)]) -> Result<()> {
+    let cosign = [("--cosign", tools::COSIGN.get()?)];
+    check_alone("libraries.py", &[&cosign[..], client].concat())
 }
 
 /// Begins a new log under load, and lets cosign verify across the change.

@@ -24,7 +24,7 @@ pub(crate) struct GoProgram {
 }
 
 /// The client that most people sign with.
-pub(super) const COSIGN: GoProgram = GoProgram {
+pub(crate) const COSIGN: GoProgram = GoProgram {
     name: "cosign",
     package: "github.com/sigstore/cosign/v3/cmd/cosign",
     version: "v3.1.3",
@@ -58,6 +58,20 @@ pub(super) const H2SPEC: GoProgram = GoProgram {
     version: "v2.2.1+incompatible",
 };
 
+/// The library of Go's clients, as the program that its own conformance tests call.
+pub(super) const SIGSTORE_GO: GoProgram = GoProgram {
+    name: "conformance",
+    package: "github.com/sigstore/sigstore-go/test/conformance",
+    version: "v1.2.2",
+};
+
+/// Signs commits.
+const GITSIGN: GoProgram = GoProgram {
+    name: "gitsign",
+    package: "github.com/sigstore/gitsign",
+    version: "v0.16.1",
+};
+
 /// A witness of logs.
 const LITEWITNESS: GoProgram = GoProgram {
     name: "litewitness",
@@ -70,6 +84,20 @@ pub(super) const TESSERA: GoProgram = GoProgram {
     name: "posix-oneshot",
     package: "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot",
     version: "v1.0.4",
+};
+
+/// The ledger whose place ours takes, on files.
+pub(crate) const REKOR_TILES: GoProgram = GoProgram {
+    name: "posix",
+    package: "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix",
+    version: "v2.3.0",
+};
+
+/// The timestamp authority whose place ours takes.
+const TIMESTAMP_SERVER: GoProgram = GoProgram {
+    name: "timestamp-server",
+    package: "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server",
+    version: "v2.1.5",
 };
 
 /// A linter of certificates.
@@ -109,6 +137,47 @@ pub(super) fn litewitness() -> Result<PathBuf> {
     LITEWITNESS.get_with(Some("go1.27.0"))
 }
 
+/// Returns gitsign, built from its own module: with the versions of its dependencies that it names.
+pub(super) fn gitsign() -> Result<PathBuf> {
+    let module = format!("{}@{}", GITSIGN.package, GITSIGN.version);
+    run_quietly(Command::new("go").args(["mod", "download", &module]))?;
+    let cache = run_quietly(Command::new("go").args(["env", "GOMODCACHE"]))?;
+    build_go("gitsign", &Path::new(cache.trim()).join(module))
+}
+
+/// Returns the folder with sigstore-js's packages.
+pub(super) fn sigstore_js() -> Result<PathBuf> {
+    let folder = clients().join("sigstore-js");
+    fs::create_dir_all(&folder)?;
+    fs::copy(
+        outside().join("js/package.json"),
+        folder.join("package.json"),
+    )?;
+    let mut npm = Command::new("npm");
+    run_quietly(
+        npm.args(["install", "--no-audit", "--no-fund"])
+            .current_dir(&folder),
+    )
+    .context("sigstore-js cannot be installed; it needs npm")?;
+    Ok(folder)
+}
+
+/// Returns the folder with sigstore-java's libraries.
+pub(super) fn sigstore_java() -> Result<PathBuf> {
+    let folder = clients().join("sigstore-java");
+    let mut maven = Command::new("mvn");
+    maven.args(["-q", "-B", "dependency:copy-dependencies", "-f"]);
+    maven.arg(outside().join("java/pom.xml"));
+    maven.arg(format!("-DoutputDirectory={}", folder.display()));
+    run_quietly(&mut maven).context("sigstore-java cannot be had; it needs Maven and a JDK")?;
+    Ok(folder)
+}
+
+/// Returns Sigstore's timestamp authority, which wants that Go, too.
+pub(crate) fn timestamp_server() -> Result<PathBuf> {
+    TIMESTAMP_SERVER.get_with(Some("go1.27.0"))
+}
+
 /// Returns ctfsck's program, built from its source at every run (a second, if nothing changed).
 pub(super) fn ctfsck() -> Result<PathBuf> {
     let source = match std::env::var_os(CTFSCK_VARIABLE) {
@@ -127,6 +196,18 @@ pub(super) fn ctfsck() -> Result<PathBuf> {
 /// Returns the program that reads a certificate as Go does.
 pub(super) fn certparse() -> Result<PathBuf> {
     build_go("certparse", &outside().join("certparse"))
+}
+
+/// Returns a program of sigstore-rust's libraries, which verifies.
+pub(super) fn sigstore_rust() -> Result<PathBuf> {
+    let target = clients().join("sigstore-rust");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--locked", "--target-dir"])
+        .arg(&target)
+        .current_dir(outside().join("rust"));
+    run_quietly(&mut cargo).context("sigstore-rust cannot be built; it needs crates.io")?;
+    Ok(target.join("debug/sigstore-rust-client"))
 }
 
 fn build_go(name: &str, source: &Path) -> Result<PathBuf> {
@@ -154,6 +235,11 @@ impl Python {
     /// With moto, which speaks S3.
     pub(super) fn with_moto() -> Result<Self> {
         Self::with(&format!("moto-{MOTO_VERSION}"), "moto-requirements.txt")
+    }
+
+    /// With Playwright, which drives a browser.
+    pub(super) fn with_playwright() -> Result<Self> {
+        Self::with("playwright", "login-requirements.txt")
     }
 
     /// Makes the virtual environment, or finds it finished.
