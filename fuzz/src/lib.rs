@@ -7,10 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod csr;
 pub mod identity_config;
 pub mod jwks;
 pub mod ledger;
+pub mod ledger_grpc;
 pub mod public_key;
 pub mod request;
 pub mod submitted_chain;
@@ -18,6 +20,7 @@ pub mod template;
 pub mod timestamp;
 pub mod tlog_proof;
 pub mod token;
+pub mod trusted_root;
 pub mod witness;
 
 mod genuine;

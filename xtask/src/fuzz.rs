@@ -25,11 +25,13 @@ pub(crate) struct Arguments {
 }
 
 /// Each has a file of this name in `fuzz/src`, and a folder in `fuzz/seeds`.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 15] = [
+    "bundle",
     "csr",
     "identity_config",
     "jwks",
     "ledger",
+    "ledger_grpc",
     "public_key",
     "request",
     "submitted_chain",
@@ -37,6 +39,7 @@ const TARGETS: [&str; 12] = [
     "timestamp",
     "tlog_proof",
     "token",
+    "trusted_root",
     "witness",
 ];
 
