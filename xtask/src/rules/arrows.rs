@@ -38,12 +38,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("chancery-mirror", &["chancery-log", "chancery-tlog"]),
     ("chancery-objects", &["chancery-log", "chancery-tlog"]),
+    ("chancery-trust", &["chancery-keys"]),
+    (
+        "chancery-client",
+        &[
+            "chancery-certs",
+            "chancery-keys",
+            "chancery-tlog",
+            "chancery-trust",
+            "chancery-tsa",
+        ],
+    ),
     (
         "chancery-witness",
         &["chancery-keys", "chancery-log", "chancery-tlog"],
     ),
     ("chancery-proto", &[]),
-    ("chancery-store", &["chancery-log", "chancery-tlog"]),
+    (
+        "chancery-store",
+        &["chancery-log", "chancery-tlog", "chancery-trust"],
+    ),
     (
         "chancery-submissions",
         &[
@@ -68,6 +82,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chancery-proto",
             "chancery-submissions",
             "chancery-tlog",
+            "chancery-trust",
             "chancery-tsa",
             "chancery-witness",
         ],
@@ -77,6 +92,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "chancery-ca",
             "chancery-certs",
+            "chancery-client",
             "chancery-identity",
             "chancery-keys",
             "chancery-ledger",
@@ -87,6 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chancery-store",
             "chancery-submissions",
             "chancery-tlog",
+            "chancery-trust",
             "chancery-tsa",
             "chancery-witness",
         ],
@@ -98,16 +115,17 @@ const PURE: [&str; 3] = ["chancery-tlog", "chancery-certs", "chancery-template"]
 const IMPURE: [&str; 6] = ["axum", "hyper", "reqwest", "rustls", "sqlx", "tokio"];
 
 /// Libraries that only some crates of ours may name.
-const CONFINED: [(&str, &[&str]); 6] = [
+const CONFINED: [(&str, &[&str]); 7] = [
     ("axum", &["chancery-server", "chancery-tests"]),
     ("clap", &["chancery", "chancery-tests", "xtask"]),
     ("object_store", &["chancery-objects"]),
-    ("openidconnect", &["chancery"]),
+    ("openidconnect", &["chancery", "chancery-client"]),
     ("sqlx", &["chancery-store", "chancery-tests"]),
     (
         "tonic",
         &["chancery-proto", "chancery-server", "chancery-tests"],
     ),
+    ("tough", &["chancery-client"]),
 ];
 
 /// Returns the dependencies that point where none may.
