@@ -7,7 +7,7 @@ use chancery_trust::documents::TrustedRoot;
 
 use crate::cli::{ClientTrustArgs, HomeArgs};
 use crate::failure::{Causes, Failure};
-use crate::opening;
+use crate::reading;
 
 /// The most bytes of a document that is read from a file.
 const MOST: u64 = 16 << 20;
@@ -44,7 +44,7 @@ pub(crate) async fn obtain(args: &ClientTrustArgs) -> Result<ClientTrust, Failur
 
 fn from_files(root: &Path, config: Option<&Path>) -> Result<ClientTrust, Failure> {
     let read = |path: &Path| {
-        opening::read_bounded(path, MOST).map_err(|error| opening::named(path, &error))
+        reading::read_bounded(path, MOST).map_err(|error| reading::named(path, &error))
     };
     Ok(ClientTrust {
         trusted_root: parse(&read(root)?, root.display())?,

@@ -11,7 +11,7 @@ use chancery_identity::{
 use crate::config::{Config, read_text};
 use crate::failure::{Causes, Failure};
 pub(crate) use crate::identity::document::Document;
-use crate::opening::named;
+use crate::reading::named;
 
 /// The identity configuration: a file, and what was said about it elsewhere.
 #[derive(Clone, Debug)]

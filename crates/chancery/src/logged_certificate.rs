@@ -9,7 +9,7 @@ use chancery_tlog::ct::{
 };
 
 use crate::failure::{Causes, Failure};
-use crate::opening;
+use crate::reading;
 
 /// The longest file of certificates that is read, in bytes.
 const MAX_CHAIN: u64 = 1 << 20;
@@ -26,7 +26,7 @@ pub(crate) struct LoggedCertificate {
 impl LoggedCertificate {
     /// Reads a certificate in PEM or DER; of a chain in PEM the first.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes = opening::read_bounded(path, MAX_CHAIN);
+        let bytes = reading::read_bounded(path, MAX_CHAIN);
         let bytes = bytes.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
         let der = match pem::parse_many(&bytes) {
             Ok(blocks) if !blocks.is_empty() => {

@@ -19,6 +19,7 @@ mod logged_certificate;
 mod logging;
 mod meaning;
 mod opening;
+mod reading;
 mod reload;
 mod report;
 mod scrubbing;

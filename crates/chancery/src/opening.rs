@@ -1,8 +1,9 @@
 //! Opening an instance: everything that the configuration names must be there, and must be what
 //! the database recorded when it was founded. Nothing is made.
 
+mod checking;
+
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,23 +14,22 @@ use chancery_identity::Issuers;
 use chancery_keys::{LocalKey, Passphrase, file};
 use chancery_log::Log;
 use chancery_log::clock::{Clock, SystemClock, from_unix_ms};
-use chancery_log::published_files::MAX_CHECKPOINT;
 use chancery_store::{DatabaseUrl, Instance, Purpose, Store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, parse_url, read_text_of};
+pub(crate) use self::checking::{OF_OPEN_LOG, check_files};
+use crate::config::{Config, read_text_of};
 use crate::connecting::{current, database_url, log_of, own, up_to_date};
 use crate::failure::{Causes, Failure};
-use crate::guarding;
 use crate::keys;
 use crate::ledgers::{self, Following, OpenLedgers};
+use crate::reading::named;
 use crate::shards::{self, Shards};
 use crate::stamping::{self, Stamping, StampingFiles};
 use crate::submitting;
 use crate::trusting;
 use crate::used_tokens::StoredTokens;
-use crate::witnessing;
 
 /// An instance that is open: the authority with its logs, and the store to close after it.
 pub(crate) struct Opened {
@@ -230,84 +230,6 @@ fn refuse_other_chain(issuer: &IssuingCa, recorded: &Instance) -> Result<(), Fai
     }
 }
 
-/// What of it only a log needs that is not frozen.
-pub(crate) const OF_OPEN_LOG: [&str; 4] = ["log.key", "log.witness-key", "log.witnesses", "guard"];
-
-/// Returns each thing that an instance has in files, with what is wrong with it, if anything is.
-pub(crate) fn check_files(config: &Config) -> Vec<(&'static str, Result<(), Failure>)> {
-    let passphrase = passphrase(config);
-    // Without the passphrase, nothing can be said of the keys.
-    let load = |path: &Path| match &passphrase {
-        Ok(passphrase) => keys::load([path], passphrase).map(|[key]| Some(key)),
-        Err(_) => Ok(None),
-    };
-    let ca = match load(&config.ca.key) {
-        Ok(Some(key)) => issuing_ca(config, key).map(drop),
-        Ok(None) => read_chain(&config.ca.chain).map(drop),
-        Err(failure) => Err(failure),
-    };
-    let timestamps = match &passphrase {
-        Ok(passphrase) => stamping::check(config, passphrase).map(drop),
-        Err(_) => Ok(()),
-    };
-    let log_key = load(&config.log.key).map(drop);
-    let witness_key = load(&config.log.witness_key).map(drop);
-    let ledger_key = config
-        .ledger
-        .as_ref()
-        .map(|ledger| load(&ledger.key).map(drop));
-    let trust = config.trust.as_ref().map(|trust| {
-        [
-            ("trust.root", trusting::read_pinned(trust).map(drop)),
-            ("trust.snapshot-key", load(&trust.snapshot_key).map(drop)),
-            ("trust.timestamp-key", load(&trust.timestamp_key).map(drop)),
-        ]
-    });
-    let former = config.ledger.iter().flat_map(|ledger| &ledger.former);
-    let former_keys: Vec<_> = former.map(|former| load(&former.key).map(drop)).collect();
-    let mut checked = vec![
-        ("url", parse_url(&config.url).map(drop)),
-        ("passphrase", passphrase.map(drop)),
-        ("ca", ca),
-        ("ca lifetimes", profile(config).map(drop)),
-        ("log.key", log_key),
-        ("log.witness-key", witness_key),
-        ("log.origin", shards::origin(config).map(drop)),
-        (
-            "log.witnesses",
-            witnessing::check(config.log.witnesses.as_ref()),
-        ),
-        ("guard", guarding::check(&config.guard)),
-        ("client keys", key_policy(config).map(drop)),
-        (
-            "log.submissions",
-            submitting::submissions(config, &[]).map(drop),
-        ),
-        (
-            "ca.external-log",
-            submitting::external_log(config).map(drop),
-        ),
-        ("timestamps", timestamps),
-    ];
-    if let (Some(ledger), Some(key)) = (&config.ledger, ledger_key) {
-        checked.extend([
-            ("ledger.origin", ledgers::origin(ledger).map(drop)),
-            ("ledger.key", key),
-            ("ledger.guard", guarding::check(&ledger.guard)),
-            (
-                "ledger.witnesses",
-                witnessing::check(ledger.witnesses.as_ref()),
-            ),
-        ]);
-        for (former, key) in ledger.former.iter().zip(former_keys) {
-            let guard = guarding::check(&former.guard);
-            checked.extend([("ledger.former key", key), ("ledger.former guard", guard)]);
-        }
-    }
-    checked.extend(trust.into_iter().flatten());
-    checked
-}
-
 fn issuing_ca(config: &Config, key: LocalKey) -> Result<IssuingCa, Failure> {
     let chain = read_chain(&config.ca.chain)?;
     IssuingCa::new(chain, Arc::new(key), SystemTime::now()).map_err(|e| named(&config.ca.chain, &e))
@@ -395,38 +317,6 @@ async fn bound_instance(store: &Store, purpose: Purpose) -> Result<Instance, Fai
         )),
         _ => Ok(instance),
     }
-}
-
-/// Reads a file that may be a stranger's, of at most `bound` bytes.
-pub(crate) fn read_bounded(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
-    let too_long = || std::io::Error::other(format!("it has more than {bound} bytes"));
-    let file = fs::File::open(path)?;
-    // What is no file, such as a pipe, has no length before it is read.
-    let length = file.metadata()?.len();
-    if length > bound {
-        return Err(too_long());
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.take(bound.saturating_add(1)).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > bound {
-        true => Err(too_long()),
-        false => Ok(bytes),
-    }
-}
-
-/// Reads a file with a public key, which is a few hundred bytes long.
-pub(crate) fn read_key_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    read_bounded(path, 64 * 1024).map_err(|e| named(path, &e))
-}
-
-/// Reads a file with a checkpoint that somebody has kept.
-pub(crate) fn read_checkpoint_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    read_bounded(path, MAX_CHECKPOINT).map_err(|e| named(path, &e))
-}
-
-/// Blames a file.
-pub(crate) fn named(path: &Path, error: &dyn std::error::Error) -> Failure {
-    Failure::configuration(format!("{}: {}", path.display(), Causes(error)))
 }
 
 pub(crate) fn configuration<E: std::error::Error>(error: E) -> Failure {

@@ -22,7 +22,7 @@ pub(crate) use self::chains::{
 use crate::config::{Config, NtpServersConfig, TimestampsConfig, parse_time, read_text};
 use crate::failure::{Causes, Failure};
 use crate::keys;
-use crate::opening::named;
+use crate::reading::named;
 use crate::report::said_time;
 
 /// How long before its end a chain is warned of: there is time to bring a key from its safe.

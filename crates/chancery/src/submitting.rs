@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::config::{self, Config, ExternalLogConfig, read_text};
 use crate::failure::{Causes, Failure};
-use crate::opening::named;
+use crate::reading::named;
 
 /// The longest that a certificate may wait for an external log, in milliseconds: requests end after
 /// thirty seconds.

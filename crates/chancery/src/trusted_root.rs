@@ -8,7 +8,7 @@ use chancery_tlog::ct::LogId;
 use chancery_trust::documents::{self, TransparencyLog, Window};
 
 use crate::failure::{Causes, Failure};
-use crate::opening;
+use crate::reading;
 
 /// The longest trust root that is read, in bytes.
 const MAX_ROOT: u64 = 16 << 20;
@@ -35,7 +35,7 @@ pub(crate) struct TrustedLog {
 impl TrustedRoot {
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes = opening::read_bounded(path, MAX_ROOT).map_err(|e| opening::named(path, &e))?;
+        let bytes = reading::read_bounded(path, MAX_ROOT).map_err(|e| reading::named(path, &e))?;
         Self::parse(&bytes)
             .map_err(|wrong| Failure::configuration(format!("{}: {wrong}", path.display())))
     }

@@ -13,7 +13,7 @@ use chancery_witness::{Cosigners, Insistence};
 
 use crate::config::WitnessesConfig;
 use crate::failure::{Causes, Failure};
-use crate::opening::named;
+use crate::reading::named;
 
 /// The most that is waited for a quorum. Clients give up at about that time.
 const LONGEST_WAIT_MS: u64 = 30_000;

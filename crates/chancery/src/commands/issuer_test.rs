@@ -9,7 +9,7 @@ use url::Url;
 use crate::cli::{Format, IssuerTestArgs};
 use crate::commands::serve::is_argument;
 use crate::failure::{Causes, Failure};
-use crate::opening::named;
+use crate::reading::named;
 use crate::report::{Report, Status, counted, say};
 
 pub(crate) async fn run(args: &IssuerTestArgs) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use chancery_tlog::{TlogProof, leaf_hash};
 use crate::cli::LogCheckArgs;
 use crate::failure::{Causes, Failure};
 use crate::logged_certificate::LoggedCertificate;
-use crate::opening;
+use crate::reading;
 use crate::report::{said_time, say};
 use crate::trusted_root::{TrustedLog, TrustedRoot};
 
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &LogCheckArgs) -> Result<(), Failure> {
 }
 
 fn read_proof(path: &Path) -> Result<TlogProof, Failure> {
-    let bytes = opening::read_bounded(path, MAX_PROOF);
+    let bytes = reading::read_bounded(path, MAX_PROOF);
     let bytes = bytes.map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
     TlogProof::parse(&bytes).map_err(|e| broken("file", Causes(&e)))
 }

@@ -15,7 +15,7 @@ use crate::commands::serve::{given_database, put_database};
 use crate::config::Config;
 use crate::failure::{Causes, Failure};
 use crate::report::say;
-use crate::{connecting, exporting, meaning, opening};
+use crate::{connecting, exporting, meaning, reading};
 
 /// The longest file of CA certificates that is read, in bytes. A system's has a few hundred kilobytes.
 const MAX_ROOTS: u64 = 16 << 20;
@@ -57,7 +57,7 @@ async fn export(
 ) -> Result<(), Failure> {
     let exporter = exporter(args, config, log)?;
     let checkpoint = match (&args.checkpoint, &log.final_checkpoint, config) {
-        (Some(path), ..) => opening::read_checkpoint_file(path)?,
+        (Some(path), ..) => reading::read_checkpoint_file(path)?,
         (None, Some(last), _) => last.clone(),
         (None, None, Some(config)) => fetch(config, log).await?,
         (None, None, None) => {
@@ -168,6 +168,6 @@ pub(crate) fn read_roots(path: Option<&Path>) -> Result<Vec<reqwest::Certificate
     let Some(path) = path else {
         return Ok(Vec::new());
     };
-    let pem = opening::read_bounded(path, MAX_ROOTS).map_err(|e| opening::named(path, &e))?;
-    reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| opening::named(path, &e))
+    let pem = reading::read_bounded(path, MAX_ROOTS).map_err(|e| reading::named(path, &e))?;
+    reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| reading::named(path, &e))
 }

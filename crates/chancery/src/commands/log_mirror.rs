@@ -14,7 +14,7 @@ use crate::cli::LogMirrorArgs;
 use crate::commands::log_export::{read_roots, refused};
 use crate::failure::{Causes, Failure};
 use crate::report::say;
-use crate::{opening, serving};
+use crate::{reading, serving};
 
 /// How many rounds a log may answer an old checkpoint: something on the way may keep one.
 const STALE: u32 = 10;
@@ -91,19 +91,19 @@ fn failure(error: MirrorError) -> Failure {
 /// Reads a log's key, and how its checkpoints are signed: a verifier key, or a public key in PEM or
 /// DER, beside which an Ed25519 log's `origin` must be said.
 pub(crate) fn read_key(path: &Path, origin: Option<&str>) -> Result<LogKey, Failure> {
-    let bytes = opening::read_key_file(path)?;
+    let bytes = reading::read_key_file(path)?;
     let origin = origin.map(Origin::parse).transpose();
     let origin = origin.map_err(|e| Failure::usage(format!("--origin: {e}")))?;
     let text = str::from_utf8(&bytes).unwrap_or_default().trim();
     if let Ok(key) = VerifierKey::parse(text) {
-        let key = LogKey::of_verifier_key(&key).map_err(|e| opening::named(path, &e))?;
+        let key = LogKey::of_verifier_key(&key).map_err(|e| reading::named(path, &e))?;
         return Ok(key);
     }
     let der = match pem::parse(&bytes) {
         Ok(block) => block.into_contents(),
         Err(_) => bytes,
     };
-    let key = PublicKey::from_spki_der(&der).map_err(|e| opening::named(path, &e))?;
+    let key = PublicKey::from_spki_der(&der).map_err(|e| reading::named(path, &e))?;
     match (key.algorithm(), origin) {
         (Algorithm::Ed25519, Some(origin)) => Ok(LogKey::Ed25519 { key, origin }),
         (Algorithm::Ed25519, None) => Err(Failure::usage(format!(

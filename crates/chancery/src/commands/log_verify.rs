@@ -26,7 +26,7 @@ use crate::failure::{Causes, Failure};
 use crate::meaning::{self, Meaning};
 use crate::report::{counted, say};
 use crate::shards::{alone, choose};
-use crate::{connecting, exporting, guarding, opening, submitting};
+use crate::{connecting, exporting, guarding, reading, submitting};
 
 pub(crate) async fn run(args: LogVerifyArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.directory {
@@ -247,8 +247,8 @@ fn options(args: &LogVerifyArgs, key: &LogKey) -> Result<Options, Failure> {
     let since = match (args.since, &args.since_checkpoint) {
         (Some(size), _) => Since::Size(size),
         (None, Some(path)) => {
-            let bytes = opening::read_checkpoint_file(path)?;
-            let (_, head) = key.verify(&bytes).map_err(|e| opening::named(path, &e))?;
+            let bytes = reading::read_checkpoint_file(path)?;
+            let (_, head) = key.verify(&bytes).map_err(|e| reading::named(path, &e))?;
             Since::Head(head.tree)
         }
         (None, None) => Since::Beginning,
@@ -269,7 +269,7 @@ fn options(args: &LogVerifyArgs, key: &LogKey) -> Result<Options, Failure> {
 
 /// Reads a public key in PEM or DER.
 fn read_key(path: &Path) -> Result<PublicKey, Failure> {
-    let bytes = opening::read_key_file(path)?;
+    let bytes = reading::read_key_file(path)?;
     let der = match pem::parse(&bytes) {
         Ok(block) => block.into_contents(),
         Err(_) => bytes,

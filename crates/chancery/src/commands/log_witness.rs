@@ -13,7 +13,7 @@ use chancery_witness::{Witness, WitnessState, WitnessedLog};
 use crate::cli::LogWitnessArgs;
 use crate::failure::{Causes, Failure};
 use crate::founding::make_passphrase;
-use crate::opening::named;
+use crate::reading::named;
 use crate::report::say;
 use crate::{keys, logging, serving};
 

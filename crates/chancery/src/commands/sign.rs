@@ -19,7 +19,7 @@ use self::progress::{Outcome, Progress};
 use crate::cli::{Format, SignArgs};
 use crate::client_trust::{self, ClientTrust};
 use crate::failure::{Causes, Failure};
-use crate::opening;
+use crate::reading;
 use crate::report::{counted, say};
 
 /// The most bytes of a predicate that are read.
@@ -130,8 +130,8 @@ impl Work {
         kind: &str,
         progress: &mut Progress,
     ) -> Result<(), Failure> {
-        let read = opening::read_bounded(predicate, MOST);
-        let read = read.map_err(|error| opening::named(predicate, &error))?;
+        let read = reading::read_bounded(predicate, MOST);
+        let read = read.map_err(|error| reading::named(predicate, &error))?;
         let mut subjects: Vec<(String, ArtifactDigest)> = Vec::new();
         let (mut names, mut bundle) = (Vec::new(), None);
         for Target {

@@ -28,6 +28,7 @@ use crate::failure::{Causes, Failure};
 use crate::founding::{make_passphrase, replace, write_new};
 use crate::layout::Layout;
 use crate::opening::{self, passphrase};
+use crate::reading;
 use crate::report::say;
 use crate::trusting::{self, Described, ServerKeys, pin, read_pinned, read_root, wanted};
 
@@ -352,8 +353,8 @@ fn load(path: &Path, passphrase: &Passphrase) -> Result<Arc<LocalKey>, Failure> 
 
 fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let limit = u64::try_from(MAX_PLAN_BYTES).unwrap_or(u64::MAX);
-    let bytes = opening::read_bounded(path, limit).map_err(|e| opening::named(path, &e))?;
-    Plan::parse(&bytes).map_err(|e| opening::named(path, &e))
+    let bytes = reading::read_bounded(path, limit).map_err(|e| reading::named(path, &e))?;
+    Plan::parse(&bytes).map_err(|e| reading::named(path, &e))
 }
 
 fn show_plan(plan: &Plan) {

@@ -14,7 +14,7 @@ use chancery_client::verify::{Artifact, Pattern, Policy, Verified, Verifier, Ver
 use crate::cli::VerifyArgs;
 use crate::client_trust;
 use crate::failure::{Causes, Failure};
-use crate::opening;
+use crate::reading;
 use crate::report::counted;
 
 /// The name of what fails before any check: the bundle is none.
@@ -125,7 +125,7 @@ fn policy(args: &VerifyArgs) -> Result<Policy, Failure> {
 }
 
 fn verify(job: &Job, verifier: &Verifier, policy: &Policy) -> Outcome {
-    let bytes = match opening::read_bounded(&job.bundle, limits::BUNDLE_BYTES as u64) {
+    let bytes = match reading::read_bounded(&job.bundle, limits::BUNDLE_BYTES as u64) {
         Ok(bytes) => bytes,
         Err(error) => {
             let bundle = job.bundle.display();

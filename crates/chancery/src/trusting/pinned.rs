@@ -8,7 +8,7 @@ use chancery_trust::tuf::{Role, Root, Signed};
 use crate::config::TrustConfig;
 use crate::failure::Failure;
 use crate::founding::replace;
-use crate::opening;
+use crate::reading;
 
 /// Reads the pinned root.
 pub(crate) fn read_pinned(trust: &TrustConfig) -> Result<Signed<Root>, Failure> {
@@ -18,8 +18,8 @@ pub(crate) fn read_pinned(trust: &TrustConfig) -> Result<Signed<Root>, Failure> 
 /// Reads a root that is trusted because it is in this file.
 pub(crate) fn read_root(path: &Path) -> Result<Signed<Root>, Failure> {
     let limit = u64::try_from(Role::Root.size_limit()).unwrap_or(u64::MAX);
-    let bytes = opening::read_bounded(path, limit).map_err(|e| opening::named(path, &e))?;
-    Signed::parse(&bytes).map_err(|e| opening::named(path, &e))
+    let bytes = reading::read_bounded(path, limit).map_err(|e| reading::named(path, &e))?;
+    Signed::parse(&bytes).map_err(|e| reading::named(path, &e))
 }
 
 /// Puts a root in the place of the pinned one, or makes the file. One that is there already is left

@@ -8,17 +8,17 @@ use chancery_trust::tuf::{Repository, Versions};
 use crate::config::TrustConfig;
 use crate::failure::Failure;
 use crate::founding::replace;
-use crate::opening;
+use crate::reading;
 
 /// Reads what was seen; nothing, if there is no such file.
 pub(crate) fn seen(trust: &TrustConfig) -> Result<Versions, Failure> {
     let path = path(trust);
-    let bytes = match opening::read_bounded(&path, 4096) {
+    let bytes = match reading::read_bounded(&path, 4096) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Versions::default()),
-        Err(e) => return Err(opening::named(&path, &e)),
+        Err(e) => return Err(reading::named(&path, &e)),
     };
-    serde_json::from_slice(&bytes).map_err(|e| opening::named(&path, &e))
+    serde_json::from_slice(&bytes).map_err(|e| reading::named(&path, &e))
 }
 
 /// Refuses roots that are older than one that this machine has seen: clients follow roots one by

@@ -19,7 +19,7 @@ use crate::copies::{refused, said};
 use crate::failure::{Causes, Failure};
 use crate::guarding::{self, NotOpened};
 use crate::meaning;
-use crate::opening;
+use crate::reading;
 use crate::report::say;
 
 impl Broken {
@@ -150,7 +150,7 @@ impl Broken {
         let wrong = |what: &dyn std::error::Error| {
             Failure::verification(format!("{}: {}", path.display(), Causes(what)))
         };
-        let bytes = opening::read_bounded(path, MAX_CHECKPOINT)
+        let bytes = reading::read_bounded(path, MAX_CHECKPOINT)
             .map_err(|e| Failure::usage(format!("{}: {}", path.display(), Causes(&e))))?;
         let verified = meaning::log_key(&self.log)?.verify(&bytes);
         let (_, head) = verified.map_err(|e| wrong(&e))?;

@@ -10,7 +10,7 @@ use chancery_trust::tuf::{Role, RoleKeys, Root};
 use crate::cli::RoleKeysArgs;
 use crate::config::read_text;
 use crate::failure::Failure;
-use crate::opening;
+use crate::reading;
 
 /// Reads which roles get other keys or thresholds than a root has.
 pub(super) fn others(
@@ -54,7 +54,7 @@ fn of_role<'a>(flag: &str, text: &'a str) -> Result<(Role, &'a str), Failure> {
 }
 
 fn read_key(path: &Path) -> Result<PublicKey, Failure> {
-    let text = read_text(path).map_err(|e| opening::named(path, &e))?;
-    let block = pem::parse(&text).map_err(|e| opening::named(path, &e))?;
-    PublicKey::from_spki_der(block.contents()).map_err(|e| opening::named(path, &e))
+    let text = read_text(path).map_err(|e| reading::named(path, &e))?;
+    let block = pem::parse(&text).map_err(|e| reading::named(path, &e))?;
+    PublicKey::from_spki_der(block.contents()).map_err(|e| reading::named(path, &e))
 }
