@@ -5,6 +5,7 @@
 mod backup;
 mod blocked_output;
 mod client_instances;
+mod client_machine;
 mod clients;
 mod configuration;
 mod demo;
@@ -46,3 +47,4 @@ mod signing;
 mod timestamps;
 mod tls;
 mod trust;
+mod verifying;

@@ -4,84 +4,25 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use chancery_tests::server::Server;
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
-use crate::harness::{BINARY, assert_refused, chancery, on_sqlite};
-
-const WHO: &str = "ada@example.com";
-
-/// Somebody's machine, with the instance's documents in files.
-struct Machine {
-    folder: tempfile::TempDir,
-    server: Server,
-}
-
-impl Machine {
-    async fn beside(server: Server) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["trusted_root.json", "signing_config.v0.2.json"] {
-            let url = format!("{}/{name}", server.url());
-            let document = reqwest::get(url).await.unwrap().bytes().await.unwrap();
-            fs::write(folder.path().join(name), document).unwrap();
-        }
-        Self { folder, server }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn sign(&self, arguments: &[&str]) -> Output {
-        let trust = [
-            "--trusted-root",
-            "trusted_root.json",
-            "--signing-config",
-            "signing_config.v0.2.json",
-        ];
-        chancery(self.path(), &[&["sign"], arguments, &trust].concat())
-    }
-
-    /// Signs as somebody, and returns what is said of it.
-    #[track_caller]
-    fn signed(&self, arguments: &[&str]) -> Value {
-        let who = ["--as", WHO, "--format", "json"];
-        let output = self.sign(&[arguments, &who].concat());
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{stderr}");
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&fs::read(self.path().join(name)).unwrap()).unwrap()
-    }
-
-    /// Changes a document that the machine has.
-    fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
-        let mut document = self.json(name);
-        change(&mut document);
-        self.write(name, &document.to_string());
-    }
-}
+use crate::client_machine::{Machine, WHO};
+use crate::harness::{BINARY, assert_refused, on_sqlite};
 
 #[tokio::test]
 async fn many_files_are_signed_by_one_login_under_one_certificate() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     let names: Vec<_> = (0..40).map(|number| format!("file-{number}")).collect();
     for name in &names {
         machine.write(name, name);
     }
     let all = machine.signed(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(all["identity"], WHO);
-    assert_eq!(all["issuer"], format!("{}/dev-oidc", machine.server.url()));
+    assert_eq!(all["issuer"], format!("{}/dev-oidc", server.url()));
     assert_eq!(all["certificates"], 1);
     assert_eq!(all["signed"].as_array().unwrap().len(), names.len());
     let certificates: BTreeSet<_> = names
@@ -98,7 +39,8 @@ async fn many_files_are_signed_by_one_login_under_one_certificate() {
 
 #[tokio::test]
 async fn a_bundle_that_is_there_stays_and_is_seen_before_anybody_logs_in() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     machine.write("a.sigstore.json", "mine");
     // Nobody could log in with this.
@@ -116,7 +58,8 @@ async fn a_bundle_that_is_there_stays_and_is_seen_before_anybody_logs_in() {
 
 #[tokio::test]
 async fn statements_and_digests_are_signed() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     machine.write("b", "b");
     machine.write("predicate.json", r#"{"built": true}"#);
@@ -143,7 +86,8 @@ async fn statements_and_digests_are_signed() {
 
 #[tokio::test]
 async fn an_instance_may_have_neither_ledger_nor_timestamps() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     machine.edit("signing_config.v0.2.json", |config| {
         let members = config.as_object_mut().unwrap();
@@ -156,7 +100,8 @@ async fn an_instance_may_have_neither_ledger_nor_timestamps() {
 
 #[tokio::test]
 async fn answers_of_services_that_are_not_trusted_make_no_bundle() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     let trusted = fs::read_to_string(machine.path().join("trusted_root.json")).unwrap();
     let lists = [
@@ -177,7 +122,8 @@ async fn answers_of_services_that_are_not_trusted_make_no_bundle() {
 
 #[tokio::test]
 async fn whoever_signs_must_be_known_and_a_token_is_no_argument() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     let nobody = machine.sign(&["a"]);
     assert_refused(&nobody, 2, &["--identity-token FILE", "--login"]);
@@ -191,7 +137,8 @@ async fn whoever_signs_must_be_known_and_a_token_is_no_argument() {
 
 #[tokio::test]
 async fn a_token_for_another_audience_is_not_sent() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     // {"iss":"i","sub":"s","aud":"vault","exp":9000000000}
     let claims = "eyJpc3MiOiJpIiwic3ViIjoicyIsImF1ZCI6InZhdWx0IiwiZXhwIjo5MDAwMDAwMDAwfQ";
@@ -234,7 +181,8 @@ fn signed_as(signing: Child) {
 
 #[tokio::test]
 async fn somebody_logs_in_with_a_browser_and_strangers_end_nothing() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     let page = |line: &str| {
         line.trim()
@@ -259,14 +207,15 @@ async fn somebody_logs_in_with_a_browser_and_strangers_end_nothing() {
 
 #[tokio::test]
 async fn somebody_logs_in_by_device_code() {
-    let machine = Machine::beside(on_sqlite().await).await;
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
     machine.write("a", "a");
     let code = |line: &str| {
         line.split_once("the code ")
             .map(|(_, code)| code.to_owned())
     };
     let (signing, code) = begin(&machine, "device", code);
-    let page = format!("{}/dev-oidc/device", machine.server.url());
+    let page = format!("{}/dev-oidc/device", server.url());
     let http = reqwest::Client::new();
     let post = |code: &str| {
         let form = format!("user_code={code}&email={WHO}");
