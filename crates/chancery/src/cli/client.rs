@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chancery_client::instances::{InstanceName, InstanceUrl, RootChecksum};
+use chancery_client::instances::{InstanceName, RootChecksum};
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
@@ -36,8 +36,9 @@ pub(crate) struct HomeArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ClientSetupArgs {
     /// The instance's URL: https, or http to this machine itself.
+    // Parsed by the command: clap would repeat what it refuses, and there may be a password in it.
     #[arg(value_name = "URL")]
-    pub(crate) url: InstanceUrl,
+    pub(crate) url: String,
     /// The SHA-256 of its root.json, as `chancery trust root-checksum` prints it for its operator. Get
     /// it by another way than from that URL.
     #[arg(long, value_name = "HEX")]

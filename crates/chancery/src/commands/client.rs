@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chancery_client::instances::{Instance, Setup, Trust};
+use chancery_client::instances::{Instance, InstanceUrlError, Setup, Trust};
 use chancery_trust::documents::{CertificateAuthority, TransparencyLog, TrustedRoot, Window};
 use serde::Serialize;
 
@@ -13,9 +13,13 @@ use crate::report::{said_time, say};
 
 /// Trusts an instance from now on.
 pub(crate) async fn setup(args: ClientSetupArgs) -> Result<(), Failure> {
+    let url = args
+        .url
+        .parse()
+        .map_err(|wrong: InstanceUrlError| Failure::usage(Causes(&wrong)))?;
     let instances = instances(&args.home)?;
     let setup = Setup {
-        url: args.url,
+        url,
         checksum: args.root_checksum,
         name: args.name,
     };

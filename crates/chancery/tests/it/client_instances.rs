@@ -207,10 +207,12 @@ fn every_shell_gets_its_completion_and_wrong_urls_are_refused_before_they_are_as
     for url in [
         "http://ca.example.org",
         "ca.example.org",
-        "https://me:word@ca.example.org",
+        "https://me:s3cret@ca.example.org",
     ] {
         let arguments = ["client", "setup", url, "--root-checksum", &zeros];
         let refused = chancery(folder.path(), &arguments);
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(!told.contains("s3cret"), "{told}");
     }
 }
