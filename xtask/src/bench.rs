@@ -43,12 +43,20 @@ enum Part {
     Signing,
     /// A whole `cosign sign-blob`, beside the same against servers that answer at once
     Cosign,
+    /// A thousand files by one `chancery sign`, beside what the server allows
+    Files,
     /// Start, append and proofs of large logs
     Scale,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Issue, Self::Signing, Self::Cosign, Self::Scale];
+    const ALL: [Self; 5] = [
+        Self::Issue,
+        Self::Signing,
+        Self::Cosign,
+        Self::Files,
+        Self::Scale,
+    ];
 }
 
 /// Builds for release, starts PostgreSQL, and measures; beside the real ones where Go can build them.
@@ -92,6 +100,10 @@ fn command(part: Part, arguments: &Arguments) -> Result<Command> {
         Part::Cosign => {
             bench.arg("cosign").arg("--binary").arg(chancery);
             bench.arg("--cosign").arg(COSIGN.get()?);
+        }
+        Part::Files => {
+            bench.arg("files").arg("--binary").arg(chancery);
+            bench.args(["--rounds", &arguments.rounds.to_string()]);
         }
         Part::Scale => {
             bench.args(["scale", "--upto", &arguments.upto.to_string()]);

@@ -3,6 +3,7 @@
 
 mod chart;
 mod cosign;
+mod files;
 mod measure;
 mod report;
 mod scale;
@@ -34,6 +35,8 @@ enum Command {
     Scale(scale::Arguments),
     /// What a whole signature with cosign takes.
     Cosign(cosign::Arguments),
+    /// How fast many files are signed, beside what the server allows.
+    Files(files::Arguments),
     /// What the rest of a signature costs: an entry in the ledger, and a timestamp.
     Signing(signing::Arguments),
 }
@@ -63,6 +66,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Issue(arguments) => issue(arguments).await,
         Command::Scale(arguments) => scale::run(arguments).await,
         Command::Cosign(arguments) => cosign::run(arguments).await,
+        Command::Files(arguments) => files::run(arguments).await,
         Command::Signing(arguments) => signing::run(arguments).await,
     }
 }

@@ -19,7 +19,8 @@ use serde::Serialize;
 
 use crate::subject::{Kind, Subject};
 use report::Report;
-use requests::Requests;
+
+pub(crate) use requests::Requests;
 
 /// What to measure.
 #[derive(Args, Debug)]

@@ -12,7 +12,7 @@ use chancery_tsa::{Imprint, Nonce, TimestampRequest};
 use sha2::{Digest, Sha256};
 
 /// One client's requests.
-pub(super) enum Requests {
+pub(crate) enum Requests {
     /// Each for a digest of its own, signed under a certificate of the client's.
     Entries {
         key: Box<LocalKey>,
@@ -26,7 +26,7 @@ pub(super) enum Requests {
 
 impl Requests {
     /// Gets a certificate from the instance at a port, and signs with its key.
-    pub(super) async fn entries(issuer: &Issuer, port: u16, number: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn entries(issuer: &Issuer, port: u16, number: usize) -> anyhow::Result<Self> {
         let email = format!("load{number}@example.com");
         let spec = serde_json::json!({
             "claims": { "sub": email, "email": email, "email_verified": true },
@@ -51,7 +51,7 @@ impl Requests {
     }
 
     /// Asks as cosign does, for a SHA-256 with a nonce; and for the certificate.
-    pub(super) fn timestamps() -> anyhow::Result<Self> {
+    pub(crate) fn timestamps() -> anyhow::Result<Self> {
         let imprint = Imprint::of(HashAlgorithm::Sha256, b"what was signed");
         let request = TimestampRequest::new(imprint)
             .with_nonce(Nonce::random()?)
@@ -67,7 +67,7 @@ impl Requests {
     }
 
     /// Makes the next request, as it is sent.
-    pub(super) fn make(&mut self) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn make(&mut self) -> anyhow::Result<Vec<u8>> {
         match self {
             Self::Entries { key, rest, message } => {
                 *message = rand::random();
