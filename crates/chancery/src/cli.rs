@@ -11,6 +11,7 @@ mod token;
 mod trust;
 mod verify;
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -192,6 +193,17 @@ pub(crate) enum Format {
     Text,
     /// For machines.
     Json,
+}
+
+impl Format {
+    /// Returns what was asked for; else text for whoever sits at a terminal, and JSON for what reads a
+    /// pipe or a file.
+    pub(crate) fn or_for_reader(given: Option<Self>) -> Self {
+        given.unwrap_or_else(|| match std::io::stdout().is_terminal() {
+            true => Self::Text,
+            false => Self::Json,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -41,9 +41,9 @@ pub(crate) struct SignArgs {
     pub(crate) parallel: u16,
     #[command(flatten)]
     pub(crate) trust: ClientTrustArgs,
-    /// How to say what was done.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
+    /// How to say it: by default as text on a terminal, and as JSON in a pipe or a file.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
 }
 
 /// Who signs. By default the identity is looked for in `SIGSTORE_ID_TOKEN`, in what CI systems,

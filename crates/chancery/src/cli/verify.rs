@@ -40,7 +40,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) predicate_type: Option<String>,
     #[command(flatten)]
     pub(crate) trust: ClientTrustArgs,
-    /// How to say it.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
+    /// How to say it: by default as text on a terminal, and as JSON in a pipe or a file.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
 }

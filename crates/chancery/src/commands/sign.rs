@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 
 use self::output::{Artifact, Source, Target};
 use self::progress::{Outcome, Progress};
-use crate::cli::{Format, SignArgs};
+use crate::cli::SignArgs;
 use crate::client_trust::{self, ClientTrust};
 use crate::failure::{Causes, Failure};
 use crate::reading;
-use crate::report::{counted, say};
+use crate::report::counted;
 
 /// The most bytes of a predicate that are read.
 const MOST: u64 = 16 << 20;
@@ -49,8 +49,8 @@ pub(crate) async fn run(args: SignArgs) -> Result<(), Failure> {
     }
     let certificates = session.certificates().await;
     let failed = progress.end(certificates)?;
-    if let (Some(url), Format::Text) = (&trust.url, args.format) {
-        say(format_args!("  look:    {url}/\n"));
+    if let Some(url) = &trust.url {
+        progress.look(url);
     }
     match failed {
         0 => Ok(()),

@@ -11,7 +11,7 @@ use chancery_client::bundle::{UnverifiedBundle, limits};
 use chancery_client::trust::TrustMaterial;
 use chancery_client::verify::{Artifact, Pattern, Policy, Verified, Verifier, VerifyError};
 
-use crate::cli::VerifyArgs;
+use crate::cli::{Format, VerifyArgs};
 use crate::client_trust;
 use crate::failure::{Causes, Failure};
 use crate::reading;
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<(), Failure> {
         eprintln!("chancery: {}: the {what} is not used: {why}", trust.from);
     }
     let verifier = Verifier::new(material);
-    let mut telling = telling::Telling::new(args.format);
+    let mut telling = telling::Telling::new(Format::or_for_reader(args.format));
     let (mut refused, mut unreadable) = (0, 0);
     for job in &jobs {
         let outcome = verify(job, &verifier, &policy);

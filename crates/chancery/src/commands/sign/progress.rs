@@ -25,6 +25,8 @@ pub(super) struct Outcome {
 /// Who is told, and what was told already.
 pub(super) struct Progress {
     format: Format,
+    /// Whether anybody reads lines: beside JSON, only on a terminal.
+    watched: bool,
     tick: &'static str,
     arrow: &'static str,
     many: bool,
@@ -37,9 +39,14 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn begin(args: &SignArgs, artifacts: usize) -> Self {
-        let terminal = std::io::stdout().is_terminal();
+        let format = Format::or_for_reader(args.format);
+        let terminal = match format {
+            Format::Text => std::io::stdout().is_terminal(),
+            Format::Json => std::io::stderr().is_terminal(),
+        };
         Self {
-            format: args.format,
+            format,
+            watched: format == Format::Text || terminal,
             tick: if terminal { "\u{2713} " } else { "" },
             arrow: if terminal { "\u{2192} " } else { "" },
             many: artifacts > FEW && args.attest.is_none(),
@@ -78,9 +85,7 @@ impl Progress {
                 self.last_bundle = Some((name, bundle));
             }
             Err(failure) => {
-                if self.format == Format::Text {
-                    tell(format_args!("chancery: {name}: {failure}"));
-                }
+                tell(format_args!("chancery: {name}: {failure}"));
                 self.failed
                     .push(json!({"artifact": name, "error": failure.to_string()}));
             }
@@ -128,6 +133,13 @@ impl Progress {
         Ok(failed)
     }
 
+    /// Says where the instance shows what was signed.
+    pub(super) fn look(&self, url: &str) {
+        if self.format == Format::Text {
+            say(format_args!("  look:    {url}/\n"));
+        }
+    }
+
     /// Tells something to whoever sits there, beside what is written to standard output.
     pub(super) fn aside(&self, text: &str) {
         tell(format_args!("{text}"));
@@ -143,18 +155,22 @@ impl Progress {
                 self.step("ledger", &format!("index {index}, inclusion proof checked"));
             }
         }
-        if self.format == Format::Text {
-            let (arrow, bundle) = (self.arrow, bundle.display());
-            match self.many {
-                true => say(format_args!("{}{name}\n", self.tick)),
-                false => say(format_args!("{arrow}{bundle}\n")),
-            }
+        let (arrow, bundle) = (self.arrow, bundle.display());
+        match self.many {
+            true => self.line(format_args!("{}{name}", self.tick)),
+            false => self.line(format_args!("{arrow}{bundle}")),
         }
     }
 
     fn step(&self, what: &str, detail: &str) {
-        if self.format == Format::Text {
-            say(format_args!("{}{what:<12} {detail}\n", self.tick));
+        self.line(format_args!("{}{what:<12} {detail}", self.tick));
+    }
+
+    fn line(&self, line: std::fmt::Arguments<'_>) {
+        match self.format {
+            Format::Text => say(format_args!("{line}\n")),
+            Format::Json if self.watched => tell(line),
+            Format::Json => {}
         }
     }
 }

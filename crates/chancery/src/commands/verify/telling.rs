@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::{Job, Outcome, What};
 use crate::cli::Format;
 use crate::failure::Failure;
-use crate::report::{said_time, say};
+use crate::report::{said_time, say, tell};
 
 /// Tells of each file as soon as it is judged; in JSON, of all at the end.
 pub(super) struct Telling {
     format: Format,
-    ornaments: bool,
+    /// Whether the lines go to a terminal: beside JSON, they go nowhere else.
+    terminal: bool,
     told: Vec<Value>,
 }
 
@@ -21,7 +22,10 @@ impl Telling {
     pub(super) fn new(format: Format) -> Self {
         Self {
             format,
-            ornaments: std::io::stdout().is_terminal(),
+            terminal: match format {
+                Format::Text => std::io::stdout().is_terminal(),
+                Format::Json => std::io::stderr().is_terminal(),
+            },
             told: Vec::new(),
         }
     }
@@ -29,16 +33,21 @@ impl Telling {
     pub(super) fn tell(&mut self, job: &Job, outcome: &Outcome) {
         if self.format == Format::Json {
             self.told.push(document(job, outcome));
-            return;
+            if !self.terminal {
+                return;
+            }
         }
         let (tick, line) = match outcome {
             Outcome::Verified(verified) => ("✓ ", line(verified)),
             Outcome::Refused(check, cause) => ("✗ ", format!("does not verify: {check}: {cause}")),
             Outcome::Unreadable(why) => ("✗ ", format!("cannot be verified: {why}")),
         };
-        let tick = if self.ornaments { tick } else { "" };
-        let line = format!("{}: {line}", job.what.named());
-        say(format_args!("{tick}{}\n", harmless(&line)));
+        let tick = if self.terminal { tick } else { "" };
+        let line = harmless(&format!("{}: {line}", job.what.named()));
+        match self.format {
+            Format::Text => say(format_args!("{tick}{line}\n")),
+            Format::Json => tell(format_args!("{tick}{line}")),
+        }
     }
 
     pub(super) fn end(self) -> Result<(), Failure> {
