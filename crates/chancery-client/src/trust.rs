@@ -9,6 +9,7 @@ use chancery_tlog::{KeyName, SignatureType, key_id};
 use chancery_trust::documents::{CertificateAuthority, TransparencyLog, TrustedRoot, Window};
 use chancery_tsa::TsaChain;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 /// What a verifier trusts. Nothing else counts: no key and no chain that a bundle brings along.
 #[derive(Clone, Debug)]
@@ -160,7 +161,7 @@ impl TrustedCtLog {
 impl TrustedLedger {
     fn of(log: &TransparencyLog) -> Result<Self, String> {
         let key = read_key(log)?;
-        let name = host_of(&log.base_url).to_ascii_lowercase();
+        let name = host_of(&log.base_url).ok_or("its URL has no host")?;
         let name = KeyName::parse(&name).map_err(|wrong| format!("of its URL, {wrong}"))?;
         let key_id = note_key_id(&name, &key)?;
         let id = log.log_id.as_ref().ok_or("it has no logId")?;
@@ -219,15 +220,12 @@ fn note_key_id(name: &KeyName, key: &PublicKey) -> Result<[u8; 4], String> {
     }
 }
 
-/// Cuts the host out of a URL, which may be without a scheme.
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    match host.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => host,
-    }
+/// Returns the host of a URL, which may be without a scheme. Neither port nor path is part of a
+/// ledger's name.
+fn host_of(url: &str) -> Option<String> {
+    let url = match url.contains("://") {
+        true => Url::parse(url),
+        false => Url::parse(&format!("https://{url}")),
+    };
+    Some(url.ok()?.host_str()?.to_owned())
 }
