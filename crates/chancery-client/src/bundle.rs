@@ -13,6 +13,8 @@ use chancery_keys::HashAlgorithm;
 
 pub use media_type::Version;
 pub(crate) use wire::{Bundle, Certificate, MessageDigest, TransparencyLogEntry};
+#[cfg(test)]
+pub(crate) use wire::{InclusionPromise, InclusionProof};
 
 use protojson::{AtMost, Bytes};
 use wire::{

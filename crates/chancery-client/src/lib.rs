@@ -5,6 +5,7 @@
 pub mod bundle;
 pub mod instances;
 mod loopback;
+mod rfc3339;
 pub mod sign;
 pub mod token;
 pub mod trust;

@@ -69,10 +69,9 @@ const ATTEMPTS: usize = 3;
 pub struct SigningSession {
     http: Http,
     services: SigningServices,
-    trusted: TrustedRoot,
+    /// Has what is trusted, and verifies what is handed out.
+    verifier: Verifier,
     token: IdentityToken,
-    /// Without a time that somebody else says, no bundle can be verified.
-    verifier: Option<Verifier>,
     state: Mutex<State>,
 }
 
@@ -113,19 +112,15 @@ impl SigningSession {
         if !token.is_only_for(audience) {
             return Err(SignError::audience(&token, audience));
         }
-        let stamped = !services.timestamps.is_empty();
-        let verifier = stamped.then(|| {
-            Verifier::new(TrustMaterial::of(&trusted)).with_thresholds(Thresholds {
-                scts: 1,
-                entries: services.ledgers.len().min(1),
-                times: 1,
-            })
+        let verifier = Verifier::new(TrustMaterial::of(&trusted)).with_thresholds(Thresholds {
+            scts: 1,
+            entries: services.ledgers.len().min(1),
+            times: 1,
         });
         Ok(Self {
             http: Http::new()?,
             verifier,
             services,
-            trusted,
             token,
             state: Mutex::default(),
         })
@@ -201,28 +196,24 @@ impl SigningSession {
             signature: &signature,
             certificate: certificate.der(),
         };
+        let trust = self.verifier.trust();
         let stamping = self.services.timestamps.iter().map(|authority| {
-            timestamp::stamp(
-                &self.http,
-                authority,
-                &signature,
-                certificate,
-                &self.trusted,
-            )
+            timestamp::stamp(&self.http, authority, &signature, certificate, trust)
         });
         let entering = self
             .services
             .ledgers
             .iter()
-            .map(|ledger| ledger::enter(&self.http, ledger, &signed, &self.trusted));
+            .map(|ledger| ledger::enter(&self.http, ledger, &signed, trust));
         let (timestamps, entered) =
             tokio::try_join!(try_join_all(stamping), try_join_all(entering))?;
         let Some(entries) = entered.into_iter().collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
         let bundle = content.bundle(certificate, signature, &entries, &timestamps);
-        if let Some(verifier) = &self.verifier {
-            content.verify(verifier, &bundle, certificate)?;
+        // Without a time that somebody else says, no bundle can be verified.
+        if !timestamps.is_empty() {
+            content.verify(&self.verifier, &bundle, certificate)?;
         }
         let bundle = bundle.to_json().ok();
         let bundle = bundle.and_then(|json| String::from_utf8(json).ok());

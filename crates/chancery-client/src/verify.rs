@@ -10,12 +10,13 @@ mod chain;
 mod checkpoint;
 mod entry;
 mod error;
+pub(crate) mod inclusion;
 mod policy;
 mod rekor_v1;
 mod sct;
 mod signature;
 mod statement;
-mod time;
+pub(crate) mod time;
 mod verified;
 
 use crate::bundle::UnverifiedBundle;
@@ -70,6 +71,10 @@ impl Verifier {
             trust,
             thresholds: Thresholds::default(),
         }
+    }
+
+    pub(crate) fn trust(&self) -> &TrustMaterial {
+        &self.trust
     }
 
     /// Wants other numbers of authorities than one of each.

@@ -66,6 +66,32 @@ impl<'de, const MAX: usize> Deserialize<'de> for Bytes<MAX> {
     }
 }
 
+/// A text of at most `MAX` bytes.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Text<const MAX: usize>(pub(crate) String);
+
+impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bounded<const MAX: usize>;
+        impl<const MAX: usize> Visitor<'_> for Bounded<MAX> {
+            type Value = Text<MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a text of at most {MAX} bytes")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                match text.len() > MAX {
+                    true => Err(E::custom(format_args!("there are more than {MAX} bytes"))),
+                    false => Ok(Text(text.to_owned())),
+                }
+            }
+        }
+        deserializer.deserialize_str(Bounded::<MAX>)
+    }
+}
+
 /// A list of at most `MAX` elements. The first beyond is refused, whatever it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AtMost<T, const MAX: usize>(pub(crate) Vec<T>);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits;
 use super::media_type::Version;
-use super::protojson::{AtMost, Bytes, Int64};
+use super::protojson::{AtMost, Bytes, Int64, Text};
 
 /// The whole file.
 #[derive(Clone, Deserialize, Serialize)]
@@ -108,7 +108,7 @@ pub(crate) struct InclusionProof {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Checkpoint {
-    pub(crate) envelope: String,
+    pub(crate) envelope: Text<{ limits::CHECKPOINT_BYTES }>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]

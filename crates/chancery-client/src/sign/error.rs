@@ -4,12 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::SigningConfigError;
 use super::artifact::ArtifactError;
 use super::statement::StatementError;
+use crate::rfc3339::rfc3339;
 use crate::token::IdentityToken;
 use crate::verify::VerifyError;
 
@@ -47,7 +45,7 @@ pub enum SignError {
     #[error(transparent)]
     Statement(#[from] StatementError),
     /// The token counts no more, and a certificate was needed.
-    #[error("the identity token ended at {}; log in again, or give a fresh one", at(*.expired))]
+    #[error("the identity token ended at {}; log in again, or give a fresh one", rfc3339(*.expired))]
     TokenExpired {
         /// When it ended.
         expired: SystemTime,
@@ -172,11 +170,6 @@ impl SignError {
             },
         }
     }
-}
-
-fn at(time: SystemTime) -> String {
-    let time = OffsetDateTime::from(time).format(&Rfc3339);
-    time.unwrap_or_default()
 }
 
 fn advice(service: Service, status: u16) -> &'static str {

@@ -13,6 +13,7 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage as KeyUsageBits};
 
 use super::error::{Check, VerifyError};
 use super::time::SignedTime;
+use crate::rfc3339::rfc3339;
 use crate::trust::{TrustMaterial, TrustedAuthority};
 
 /// `codeSigning` (RFC 5280, section 4.2.1.12), the content of its OBJECT IDENTIFIER.
@@ -147,7 +148,7 @@ fn leads_to(
         )
         .map_err(|wrong| match wrong {
             webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
-                let when = said(time);
+                let when = rfc3339(time);
                 Unlinked::NotThen(format!(
                     "a certificate of the chain was not valid at {when}"
                 ))
@@ -155,13 +156,13 @@ fn leads_to(
             wrong => other(&wrong),
         })?;
         if !valid_at(root, time) || !valid_at(leaf.der, time) {
-            let when = said(time);
+            let when = rfc3339(time);
             return Err(Unlinked::NotThen(format!(
                 "the chain was not valid at {when}"
             )));
         }
         if !authority.window.holds(time) {
-            let when = said(time);
+            let when = rfc3339(time);
             return Err(Unlinked::NotThen(format!(
                 "the authority does not count at {when}"
             )));
@@ -184,13 +185,6 @@ fn valid_at(der: &[u8], time: SystemTime) -> bool {
     let validity = certificate.tbs_certificate().validity();
     let last = validity.not_after.to_system_time() + std::time::Duration::from_secs(1);
     validity.not_before.to_system_time() <= time && time < last
-}
-
-/// Writes a time for a message.
-pub(super) fn said(time: SystemTime) -> String {
-    let time = time::OffsetDateTime::from(time);
-    let written = time.format(&time::format_description::well_known::Rfc3339);
-    written.unwrap_or_else(|_| "a time without a name".to_owned())
 }
 
 #[cfg(test)]

@@ -4,13 +4,10 @@ mod body;
 
 use std::collections::BTreeSet;
 
-use chancery_tlog::{Hash, leaf_hash, verify_inclusion};
-
-use super::checkpoint::VerifiedCheckpoint;
 use super::error::{Check, VerifyError};
-use super::rekor_v1;
 use super::signature::Content;
 use super::time::SignedTime;
+use super::{inclusion, rekor_v1};
 use crate::bundle::TransparencyLogEntry;
 use crate::trust::{TrustMaterial, TrustedLedger};
 
@@ -115,53 +112,6 @@ fn verify_one(
         body::Fault::Other(why) => Check::EntryBody.failed(why),
         body::Fault::Content(error) => error,
     })?;
-    let (origin, log_index) = verify_proof(ledger, entry)?;
-    match origin == ledger.name.as_str() {
-        true => Ok(VerifiedEntry::new(ledger, entry, log_index)),
-        false => Err(Check::Checkpoint.failed(format_args!(
-            "it is of {origin:.100}, and not of {}",
-            ledger.name
-        ))),
-    }
-}
-
-/// Verifies that the entry's body is in the tree of a checkpoint that the ledger signed. Returns the
-/// checkpoint's origin, and the place in that tree.
-pub(super) fn verify_proof(
-    ledger: &TrustedLedger,
-    entry: &TransparencyLogEntry,
-) -> Result<(String, u64), VerifyError> {
-    let failed = |wrong: &dyn std::fmt::Display| Check::InclusionProof.failed(wrong);
-    let proof = entry.inclusion_proof.as_ref();
-    let proof = proof.ok_or_else(|| failed(&"the entry has no inclusion proof"))?;
-    let checkpoint = proof.checkpoint.as_ref();
-    let checkpoint =
-        checkpoint.ok_or_else(|| Check::Checkpoint.failed("the proof has no checkpoint"))?;
-    let checkpoint = VerifiedCheckpoint::verify(&checkpoint.envelope, ledger)
-        .map_err(|wrong| Check::Checkpoint.failed(wrong))?;
-    let head = checkpoint.head;
-    if u64::try_from(proof.tree_size.0) != Ok(head.tree_size) {
-        return Err(failed(
-            &"the proof is to a tree of another size than the checkpoint's",
-        ));
-    }
-    if proof.root_hash.0 != head.root_hash.as_bytes() {
-        return Err(failed(
-            &"the proof is to another root than the checkpoint's",
-        ));
-    }
-    let hashes = proof.hashes.as_ref().map_or(&[][..], |hashes| &hashes.0);
-    let hashes = hashes.iter().map(|hash| Hash::try_from(&hash.0[..]));
-    let hashes = hashes
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|wrong| failed(&wrong))?;
-    let index = u64::try_from(proof.log_index.0).map_err(|wrong| failed(&wrong))?;
-    let leaf = leaf_hash(&entry.canonicalized_body.0);
-    verify_inclusion(index, head.tree_size, &leaf, &hashes, &head.root_hash)
-        .map_err(|wrong| failed(&wrong))?;
-    // A ledger of Rekor v1 may have trees before the one of the proof; in v2 there is one.
-    if !rekor_v1::is_one(entry) && entry.log_index != proof.log_index {
-        return Err(failed(&"the entry gives another place than its proof"));
-    }
-    Ok((checkpoint.origin, index))
+    let log_index = inclusion::verify(ledger, entry)?;
+    Ok(VerifiedEntry::new(ledger, entry, log_index))
 }

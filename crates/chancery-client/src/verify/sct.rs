@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chancery_certs::precert_tbs_of_final;
 use chancery_tlog::ct::{Entry, LogId, PrecertEntry, SignedCertificateTimestamp, parse_sct_list};
 
-use super::chain::{Leaf, VerifiedChain, said};
+use super::chain::{Leaf, VerifiedChain};
 use super::error::{Check, VerifyError};
+use crate::rfc3339::rfc3339;
 use crate::trust::TrustMaterial;
 
 /// A trusted log's signed word that it has the certificate.
@@ -92,7 +93,7 @@ fn verify_one(
     let time = time.ok_or("the SCT is of no time that there is")?;
     let log = named
         .find(|log| log.window.holds(time))
-        .ok_or_else(|| format!("the log of the SCT does not count at {}", said(time)))?;
+        .ok_or_else(|| format!("the log of the SCT does not count at {}", rfc3339(time)))?;
     let input = entry.sct_input(sct.timestamp_ms(), sct.extensions());
     log.key
         .verify(&input, sct.signature().signature_der())

@@ -105,7 +105,7 @@ fn a_good_bundle_verifies_and_says_what_was_proven() {
     assert_eq!(verified.entries()[0].kind(), "hashedrekord 0.0.2");
     assert_eq!(verified.scts()[0].leaf_index(), Some(1));
     assert_eq!(
-        chain::said(verified.times()[0].time()),
+        crate::rfc3339::rfc3339(verified.times()[0].time()),
         "2026-11-01T12:00:05Z"
     );
     assert!(verified.statement().is_none());

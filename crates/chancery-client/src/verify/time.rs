@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use chancery_tsa::{VerifyError as TimestampError, verify as verify_timestamp};
+use chancery_tsa::{TsaChain, VerifiedTimestamp, VerifyError as TimestampError};
 
-use super::chain::said;
 use super::error::{Check, VerifyError};
 use super::rekor_v1;
 use super::signature::Content;
+use crate::rfc3339::rfc3339;
 use crate::trust::TrustMaterial;
 
 /// A time at which the signature existed.
@@ -67,7 +67,11 @@ pub(super) fn verify(
     let mut times: Vec<SignedTime> = Vec::new();
     let mut cause = None;
     let stamped = content.bundle.timestamps();
-    let stamped = stamped.map(|timestamp| by_timestamp(trust, timestamp, content.signature));
+    let stamped = stamped.map(|timestamp| {
+        by_timestamp(trust, |chain| {
+            chancery_tsa::verify(timestamp, content.signature, chain)
+        })
+    });
     let promised = content
         .bundle
         .entries()
@@ -101,14 +105,15 @@ pub(super) fn verify(
     }))
 }
 
-fn by_timestamp(
+/// Finds the trusted authority that made a timestamp, and counts at its time. Which data or request
+/// it must be of is for `verify` to say, with the authority's chain.
+pub(crate) fn by_timestamp(
     trust: &TrustMaterial,
-    timestamp: &[u8],
-    signature: &[u8],
+    verify: impl Fn(&TsaChain) -> Result<VerifiedTimestamp, TimestampError>,
 ) -> Result<SignedTime, VerifyError> {
     let mut cause = Check::Time.failed("no timestamp authority is trusted");
     for authority in &trust.timestamp_authorities {
-        match verify_timestamp(timestamp, signature, &authority.chain) {
+        match verify(&authority.chain) {
             Ok(verified) if authority.counts_at(verified.time()) => {
                 return Ok(SignedTime {
                     time: verified.time(),
@@ -120,7 +125,7 @@ fn by_timestamp(
                 cause = Check::Time.failed(format_args!(
                     "the timestamp authority {} does not count at {}",
                     authority.name,
-                    said(verified.time())
+                    rfc3339(verified.time())
                 ));
             }
             Err(TimestampError::OtherSigner) => {

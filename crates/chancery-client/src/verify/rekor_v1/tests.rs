@@ -2,16 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use chancery_keys::PublicKey;
 use chancery_trust::documents::{TrustedRoot, Window};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::body::{BodyError, Content, Signed};
-use super::checkpoint::CheckpointError;
-use super::entry::{Entry, EntryError, Proof, ProvenEntry, TrustedLog};
+use super::super::chain::Leaf;
+use super::super::entry;
+use super::super::time::SignedTime;
+use super::*;
+use crate::bundle::{Bundle, UnverifiedBundle};
 
 const ARTIFACT: &str = include_str!("../../../tests/public/a.txt.sigstore.json");
 const NPM: &str = include_str!("../../../tests/public/npm-sigstore-2.1.0.sigstore.json");
@@ -22,17 +20,7 @@ const ROOT: &[u8] = include_bytes!("../../../tests/public/trusted_root.json");
 /// A bundle's parts, each of which a test may change.
 #[derive(Clone)]
 struct Parts {
-    log_index: u64,
-    log_id: Vec<u8>,
-    kind: (String, String),
-    integrated_time: i64,
-    promise: Option<Vec<u8>>,
-    index: u64,
-    tree_size: u64,
-    root_hash: Vec<u8>,
-    hashes: Vec<Vec<u8>>,
-    checkpoint: Option<String>,
-    body: Vec<u8>,
+    bundle: Bundle,
     /// A digest, or a payload.
     digest: Option<Vec<u8>>,
     payload: Vec<u8>,
@@ -41,107 +29,95 @@ struct Parts {
     window: Window,
 }
 
-fn number<T: std::str::FromStr>(value: &Value) -> T {
-    value.as_str().unwrap().parse().ok().unwrap()
-}
-
-fn bytes(value: &Value) -> Vec<u8> {
-    STANDARD.decode(value.as_str().unwrap()).unwrap()
+/// What the entry says when it holds.
+#[derive(Debug)]
+struct Proven {
+    promised_at: Option<SystemTime>,
+    is_included: bool,
+    log_index: u64,
 }
 
 impl Parts {
     fn of(bundle: &str) -> Self {
-        let bundle: Value = serde_json::from_str(bundle).unwrap();
-        let material = &bundle["verificationMaterial"];
-        let entry = &material["tlogEntries"][0];
-        let proof = &entry["inclusionProof"];
-        let chain = &material["x509CertificateChain"]["certificates"][0]["rawBytes"];
-        let one = &material["certificate"]["rawBytes"];
-        let message = &bundle["messageSignature"];
-        let envelope = &bundle["dsseEnvelope"];
-        let is_message = message.is_object();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let hashes = proof["hashes"].as_array().unwrap();
+        let bundle = UnverifiedBundle::parse(bundle.as_bytes()).unwrap().wire;
+        let hint = |bundle: &Bundle| {
+            let message = bundle.message_signature.as_ref()?;
+            Some(message.message_digest.as_ref()?.digest.0.clone())
+        };
+        let payload = bundle.dsse_envelope.as_ref();
         Self {
-            log_index: number(&entry["logIndex"]),
-            log_id: bytes(&entry["logId"]["keyId"]),
-            kind: (
-                text(&entry["kindVersion"]["kind"]),
-                text(&entry["kindVersion"]["version"]),
-            ),
-            integrated_time: number(&entry["integratedTime"]),
-            promise: Some(bytes(&entry["inclusionPromise"]["signedEntryTimestamp"])),
-            index: number(&proof["logIndex"]),
-            tree_size: number(&proof["treeSize"]),
-            root_hash: bytes(&proof["rootHash"]),
-            hashes: hashes.iter().map(bytes).collect(),
-            checkpoint: Some(text(&proof["checkpoint"]["envelope"])),
-            body: bytes(&entry["canonicalizedBody"]),
-            digest: is_message.then(|| bytes(&message["messageDigest"]["digest"])),
-            payload: match is_message {
-                true => Vec::new(),
-                false => bytes(&envelope["payload"]),
-            },
-            signature: match is_message {
-                true => bytes(&message["signature"]),
-                false => bytes(&envelope["signatures"][0]["sig"]),
-            },
-            certificate: bytes(if one.is_string() { one } else { chain }),
+            digest: hint(&bundle),
+            payload: payload.map_or(Vec::new(), |envelope| envelope.payload.0.clone()),
+            signature: bundle.signature().to_vec(),
+            certificate: bundle.certificate().to_vec(),
             window: Window::default(),
+            bundle,
         }
     }
 
-    fn verify(&self) -> Result<ProvenEntry, EntryError> {
-        let key = public_key();
-        let log = TrustedLog {
-            key: &key,
-            window: self.window,
+    fn entry(&mut self) -> &mut TransparencyLogEntry {
+        let entries = &mut self.bundle.verification_material.tlog_entries;
+        &mut entries.as_mut().unwrap().0[0]
+    }
+
+    fn proof(&mut self) -> &mut crate::bundle::InclusionProof {
+        self.entry().inclusion_proof.as_mut().unwrap()
+    }
+
+    fn verify(&self) -> Result<Proven, VerifyError> {
+        let trust = trust(self.window);
+        let read = Leaf::read(self.bundle.certificate()).unwrap();
+        let made = read.details.not_before;
+        let leaf = Leaf {
+            der: &self.certificate,
+            ..read
         };
-        let proof = self.checkpoint.as_ref().map(|checkpoint| Proof {
-            index: self.index,
-            tree_size: self.tree_size,
-            root_hash: &self.root_hash,
-            hashes: &self.hashes,
-            checkpoint,
-        });
-        let entry = Entry {
-            log_index: self.log_index,
-            log_id: &self.log_id,
-            kind: (&self.kind.0, &self.kind.1),
-            integrated_time: self.integrated_time,
-            promise: self.promise.as_deref(),
-            proof,
-            body: &self.body,
-        };
-        let digests = self.digest.iter().map(|digest| ("sha256", &digest[..]));
-        let digests: Vec<_> = digests.collect();
-        let content = match digests.is_empty() {
-            false => Content::Artifact(&digests),
-            true => Content::Payload(&self.payload),
-        };
-        let signed = Signed {
-            content,
+        let digest = self.digest.as_ref();
+        let artifact = digest.map(|digest| format!("sha256:{}", hex::encode(digest)));
+        let artifact = artifact.unwrap_or_else(|| format!("sha256:{}", "00".repeat(32)));
+        let artifact = artifact.parse().unwrap();
+        let content = Content {
+            bundle: &self.bundle,
+            leaf: &leaf,
             signature: &self.signature,
-            certificate: &self.certificate,
+            what: match self.digest {
+                Some(_) => What::Message(&artifact),
+                None => What::Envelope {
+                    artifact: &artifact,
+                    payload_type: "",
+                    payload: &self.payload,
+                    encoded: Vec::new(),
+                },
+            },
         };
-        entry.verify(&[log], &signed)
+        let entry = &self.bundle.entries()[0];
+        let promised = promised_time(&trust, entry).transpose()?;
+        let promised_at = promised.map(|(time, _)| time);
+        let times = [SignedTime::stamped(promised_at.unwrap_or(made))];
+        let verified = entry::verify(&trust, &content, &times, 1)?;
+        Ok(Proven {
+            promised_at,
+            is_included: entry.inclusion_proof.is_some(),
+            log_index: verified[0].log_index(),
+        })
     }
 
     /// Returns why these parts are refused when something is changed in them.
-    fn refused(&self, change: impl FnOnce(&mut Self)) -> EntryError {
+    fn refused(&self, change: impl FnOnce(&mut Self)) -> VerifyError {
         let mut changed = self.clone();
         change(&mut changed);
         changed.verify().unwrap_err()
     }
 }
 
-fn public_key() -> PublicKey {
-    let root = TrustedRoot::parse(ROOT).unwrap();
-    let log = root
-        .tlogs
-        .iter()
-        .find(|log| log.base_url == "https://rekor.sigstore.dev");
-    log.unwrap().key().unwrap()
+/// What the public trust root has, with another window for the ledger.
+fn trust(window: Window) -> TrustMaterial {
+    let mut trust = TrustMaterial::of(&TrustedRoot::parse(ROOT).unwrap());
+    trust
+        .ledgers
+        .retain(|ledger| ledger.name.as_str() == "rekor.sigstore.dev");
+    trust.ledgers[0].window = window;
+    trust
 }
 
 fn flip(bytes: &mut [u8]) {
@@ -154,7 +130,8 @@ fn entries_of_all_kinds_hold_with_the_public_trust_root() {
     for bundle in ALL {
         let parts = Parts::of(bundle);
         let proven = parts.verify().unwrap();
-        let seconds = u64::try_from(parts.integrated_time).unwrap();
+        let integrated = parts.bundle.entries()[0].integrated_time.unwrap();
+        let seconds = u64::try_from(integrated.0).unwrap();
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         assert_eq!(proven.promised_at, Some(time));
         assert!(proven.is_included);
@@ -168,115 +145,141 @@ fn entries_of_all_kinds_hold_with_the_public_trust_root() {
 fn a_promise_alone_says_a_time_and_a_proof_alone_says_none() {
     for bundle in ALL {
         let mut promised = Parts::of(bundle);
-        promised.checkpoint = None;
+        promised.entry().inclusion_proof = None;
+        let refused = promised.verify().unwrap_err();
+        assert_eq!(refused.check(), Check::InclusionProof, "{refused}");
+        promised.bundle.media_type =
+            "application/vnd.dev.sigstore.bundle+json;version=0.1".to_owned();
         let proven = promised.verify().unwrap();
         assert!(proven.promised_at.is_some() && !proven.is_included);
 
         let mut included = Parts::of(bundle);
-        included.promise = None;
+        included.entry().inclusion_promise = None;
+        let in_tree = included.proof().log_index.0;
         let proven = included.verify().unwrap();
         assert!(proven.promised_at.is_none() && proven.is_included);
+        assert_eq!(i64::try_from(proven.log_index), Ok(in_tree));
 
-        let neither = included.refused(|p| p.checkpoint = None);
-        assert!(matches!(neither, EntryError::Unproven), "{neither}");
+        let neither = included.refused(|p| p.entry().inclusion_proof = None);
+        assert_eq!(neither.check(), Check::InclusionProof);
+        assert!(neither.to_string().contains("neither"), "{neither}");
     }
 }
 
 type Change = fn(&mut Parts);
-type Expected = fn(&EntryError) -> bool;
 
 /// What is changed, and which check must find it.
-const CHANGES: [(&str, Change, Expected); 15] = [
+const CHANGES: [(&str, Change, Check, &str); 15] = [
     (
         "log",
-        |p| flip(&mut p.log_id),
-        |e| matches!(e, EntryError::UnknownLog),
+        |p| flip(&mut p.entry().log_id.key_id.0),
+        Check::Ledger,
+        "not trusted",
     ),
     (
         "promise",
-        |p| flip(p.promise.as_mut().unwrap()),
-        |e| matches!(e, EntryError::Promise),
+        |p| flip(&mut promise(p).signed_entry_timestamp.0),
+        Check::InclusionPromise,
+        "not signed",
     ),
     (
         "time",
-        |p| p.integrated_time += 1,
-        |e| matches!(e, EntryError::Promise),
+        |p| p.entry().integrated_time.as_mut().unwrap().0 += 1,
+        Check::InclusionPromise,
+        "not signed",
     ),
     (
         "no time",
-        |p| p.integrated_time = 0,
-        |e| matches!(e, EntryError::Time),
+        |p| p.entry().integrated_time = None,
+        Check::InclusionPromise,
+        "time is none",
     ),
     (
         "place",
-        |p| p.log_index += 1,
-        |e| matches!(e, EntryError::Promise),
+        |p| p.entry().log_index.0 += 1,
+        Check::InclusionPromise,
+        "not signed",
     ),
     (
         "index",
-        |p| p.index ^= 1,
-        |e| matches!(e, EntryError::Proof(_)),
+        |p| p.proof().log_index.0 ^= 1,
+        Check::InclusionProof,
+        "",
     ),
     (
         "size",
-        |p| p.tree_size += 1,
-        |e| matches!(e, EntryError::OtherTree),
+        |p| p.proof().tree_size.0 += 1,
+        Check::InclusionProof,
+        "another size",
     ),
     (
         "root",
-        |p| flip(&mut p.root_hash),
-        |e| matches!(e, EntryError::OtherTree),
+        |p| flip(&mut p.proof().root_hash.0),
+        Check::InclusionProof,
+        "another root",
     ),
     (
         "path",
-        |p| flip(&mut p.hashes[3]),
-        |e| matches!(e, EntryError::Proof(_)),
+        |p| flip(&mut p.proof().hashes.as_mut().unwrap().0[3].0),
+        Check::InclusionProof,
+        "",
     ),
     (
         "short path",
-        |p| p.hashes.truncate(2),
-        |e| matches!(e, EntryError::Proof(_)),
+        |p| p.proof().hashes.as_mut().unwrap().0.truncate(2),
+        Check::InclusionProof,
+        "",
     ),
-    ("checkpoint", change_head, |e| {
-        matches!(e, EntryError::Checkpoint(CheckpointError::Signature))
-    }),
+    ("checkpoint", change_head, Check::Checkpoint, "is wrong"),
     (
         "signature",
         |p| flip(&mut p.signature),
-        |e| matches!(e, EntryError::Body(BodyError::Signature)),
+        Check::EntryBody,
+        "another signature",
     ),
     (
         "certificate",
         |p| flip(&mut p.certificate),
-        |e| matches!(e, EntryError::Body(BodyError::Certificate)),
+        Check::EntryBody,
+        "another certificate",
     ),
-    ("content", change_content, |e| {
-        matches!(e, EntryError::Body(BodyError::Digest))
-    }),
+    (
+        "content",
+        change_content,
+        Check::EntryBody,
+        "another digest",
+    ),
     (
         "kind",
-        |p| p.kind.1 = "0.0.9".to_owned(),
-        |e| matches!(e, EntryError::Body(BodyError::Kind { .. })),
+        |p| p.entry().kind_version.version = "0.0.9".to_owned(),
+        Check::EntryBody,
+        "no kind of entry",
     ),
 ];
+
+fn promise(parts: &mut Parts) -> &mut crate::bundle::InclusionPromise {
+    parts.entry().inclusion_promise.as_mut().unwrap()
+}
 
 #[test]
 fn one_changed_byte_in_any_part_is_refused_for_what_it_is() {
     for bundle in ALL {
         let parts = Parts::of(bundle);
-        for (what, change, is_expected) in CHANGES {
+        for (what, change, check, saying) in CHANGES {
             let refused = parts.refused(change);
-            assert!(is_expected(&refused), "{what}: {refused}");
+            assert_eq!(refused.check(), check, "{what}: {refused}");
+            assert!(refused.to_string().contains(saying), "{what}: {refused}");
         }
         // Whatever is changed in the body, somebody notices.
-        for at in (0..parts.body.len()).step_by(97) {
-            parts.refused(|p| p.body[at] ^= 1);
+        let body = &parts.bundle.entries()[0].canonicalized_body.0;
+        for at in (0..body.len()).step_by(97) {
+            parts.refused(|p| p.entry().canonicalized_body.0[at] ^= 1);
         }
     }
 }
 
 fn change_head(parts: &mut Parts) {
-    let checkpoint = parts.checkpoint.as_mut().unwrap();
+    let checkpoint = &mut parts.proof().checkpoint.as_mut().unwrap().envelope.0;
     let line = checkpoint.split('\n').nth(1).unwrap().to_owned();
     *checkpoint = checkpoint.replacen(&line, "29188098", 1);
 }
@@ -292,13 +295,14 @@ fn change_content(parts: &mut Parts) {
 fn an_entry_of_an_artifact_is_not_one_of_an_envelope() {
     let parts = Parts::of(ARTIFACT);
     let refused = parts.refused(|p| p.digest = None);
+    assert_eq!(refused.check(), Check::EntryBody, "{refused}");
     assert!(
-        matches!(refused, EntryError::Body(BodyError::Kind { .. })),
+        refused.to_string().contains("no kind of entry"),
         "{refused}"
     );
     let parts = Parts::of(WORKFLOW);
-    let refused = parts.refused(|p| p.kind.0 = "intoto".to_owned());
-    assert!(matches!(refused, EntryError::Body(_)), "{refused}");
+    let refused = parts.refused(|p| p.entry().kind_version.kind = "intoto".to_owned());
+    assert_eq!(refused.check(), Check::EntryBody, "{refused}");
 }
 
 #[test]
@@ -311,7 +315,11 @@ fn an_entry_made_outside_the_logs_window_is_refused() {
         let ended = Window::between(made - second - second, Some(made - second));
         for window in [later, ended] {
             let refused = parts.refused(|p| p.window = window);
-            assert!(matches!(refused, EntryError::Window), "{refused}");
+            assert_eq!(refused.check(), Check::Ledger, "{refused}");
+            assert!(
+                refused.to_string().contains("outside the window"),
+                "{refused}"
+            );
         }
         let mut within = parts.clone();
         within.window = Window::between(made, Some(made));
