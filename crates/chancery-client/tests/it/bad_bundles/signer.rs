@@ -1,0 +1,133 @@
+//! Who signed, and what: certificate, identity, artifact and statement.
+
+use chancery_client::verify::Check;
+use serde_json::json;
+
+use super::{flip, planned, refused, refused_after};
+use crate::world::{Format, Issued, Plan, Statement, World};
+
+#[test]
+fn a_certificate_of_no_trusted_authority_is_refused() {
+    refused(|plan| plan.issued = Issued::ByAStranger, Check::Chain, "");
+    // Not even if the bundle brings the chain along.
+    refused(
+        |plan| {
+            plan.issued = Issued::ByAStranger;
+            plan.format = Format::V0_2;
+        },
+        Check::Chain,
+        "",
+    );
+    refused_after(
+        |made| made.root["certificateAuthorities"] = json!([]),
+        Check::Chain,
+        "no certificate authority is trusted",
+    );
+}
+
+#[test]
+fn a_certificate_that_no_ca_issued_is_refused() {
+    let world = World::new();
+    let mut plan = Plan::default();
+    plan.make(&world).holds();
+    plan.issued = Issued::ByNoCa;
+    let mut made = plan.make(&world);
+    made.is_refused_by(Check::Chain, "");
+    made.root["certificateAuthorities"] = json!([world.authority_without_ca()]);
+    made.is_refused_by(Check::Chain, "may not issue");
+}
+
+#[test]
+fn a_certificate_for_something_else_is_refused() {
+    refused(
+        |plan| plan.issued = Issued::ForServers,
+        Check::Certificate,
+        "not codeSigning",
+    );
+    refused(
+        |plan| plan.issued = Issued::WithCertSign,
+        Check::Certificate,
+        "not digitalSignature",
+    );
+}
+
+#[test]
+fn another_signer_than_the_wanted_is_refused() {
+    refused_after(
+        |made| made.identity = "bob@chancery.test",
+        Check::Identity,
+        "signed by \"alice@chancery.test\"",
+    );
+    refused_after(
+        |made| made.issuer = "https://other.test",
+        Check::Issuer,
+        "logged in with \"https://issuer.chancery.test\"",
+    );
+}
+
+#[test]
+fn another_artifact_or_signature_is_refused() {
+    refused_after(
+        |made| made.artifact.push(b'x'),
+        Check::Artifact,
+        "the artifact is",
+    );
+    let mut unhinted = planned(|_| {});
+    let signed = unhinted.bundle["messageSignature"].as_object_mut();
+    signed.unwrap().remove("messageDigest");
+    unhinted.holds();
+    unhinted.artifact.push(b'x');
+    unhinted.is_refused_by(Check::EntryBody, "another artifact");
+    // With nothing that vouches for the artifact but the signature itself.
+    unhinted.thresholds.entries = 0;
+    unhinted.material()["tlogEntries"] = json!([]);
+    unhinted.is_refused_by(Check::Signature, "has not made the signature");
+    unhinted.artifact.pop();
+    unhinted.holds();
+    refused_after(
+        |made| flip(&mut made.bundle["messageSignature"]["signature"]),
+        Check::Time,
+        "other data",
+    );
+}
+
+#[test]
+fn a_statement_about_something_else_is_refused() {
+    let statement = |subject: &[u8]| {
+        let statement = Statement::of(subject);
+        planned(|plan| plan.statement = Some(statement))
+    };
+    let good = statement(b"artifact");
+    let verified = good.holds();
+    let kind = verified.statement().unwrap().predicate_type();
+    assert_eq!(kind, "https://chancery.test/predicate");
+    statement(b"other").is_refused_by(Check::Subject, "none of the statement's subjects");
+    let mut other = good.clone();
+    other.predicate_type = Some("https://chancery.test/other");
+    other.is_refused_by(Check::Statement, "is wanted");
+    other.predicate_type = Some("https://chancery.test/predicate");
+    other.holds();
+}
+
+#[test]
+fn an_envelope_of_something_else_is_refused() {
+    let mut statement = Statement::of(b"artifact");
+    statement.payload_type = "text/plain";
+    refused(
+        |plan| plan.statement = Some(statement),
+        Check::Statement,
+        "holds text/plain",
+    );
+    let good = planned(|plan| plan.statement = Some(Statement::of(b"artifact")));
+    good.holds();
+    // The payload's type is signed as well.
+    let mut renamed = good.clone();
+    renamed.bundle["dsseEnvelope"]["payloadType"] = "text/plain".into();
+    renamed.is_refused_by(Check::EntryBody, "another artifact");
+    renamed.thresholds.entries = 0;
+    renamed.material()["tlogEntries"] = json!([]);
+    renamed.is_refused_by(Check::Signature, "has not made the signature");
+    let mut payload = good.clone();
+    flip(&mut payload.bundle["dsseEnvelope"]["payload"]);
+    payload.is_refused_by(Check::EntryBody, "another artifact");
+}
