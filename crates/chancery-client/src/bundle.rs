@@ -16,7 +16,7 @@ pub(crate) use wire::{Bundle, Certificate, MessageDigest, TransparencyLogEntry};
 #[cfg(test)]
 pub(crate) use wire::{InclusionPromise, InclusionProof};
 
-use protojson::{AtMost, Bytes};
+use protojson::{AtMost, Bytes, Object};
 use wire::{
     DsseEnvelope, DsseSignature, MessageSignature, SignedTimestamp, Timestamps,
     VerificationMaterial,
@@ -118,7 +118,7 @@ impl UnverifiedBundle {
                 digest,
                 signature,
             } => (
-                Some(MessageSignature::new(algorithm, digest, signature)),
+                Some(Object(MessageSignature::new(algorithm, digest, signature))),
                 None,
             ),
             Signed::Envelope {
@@ -127,11 +127,14 @@ impl UnverifiedBundle {
                 signature,
             } => (
                 None,
-                Some(DsseEnvelope::new(payload_type, payload, signature)),
+                Some(Object(DsseEnvelope::new(payload_type, payload, signature))),
             ),
         };
-        let timestamps = timestamps.into_iter().map(|timestamp| SignedTimestamp {
-            signed_timestamp: Bytes(timestamp),
+        let entries = entries.into_iter().map(|entry| Object(entry.0));
+        let timestamps = timestamps.into_iter().map(|timestamp| {
+            Object(SignedTimestamp {
+                signed_timestamp: Bytes(timestamp),
+            })
         });
         let timestamps = Timestamps {
             rfc3161_timestamps: Some(AtMost(timestamps.collect())),
@@ -140,15 +143,15 @@ impl UnverifiedBundle {
             version: Version::V0_3,
             wire: Bundle {
                 media_type: Version::V0_3.media_type().to_owned(),
-                verification_material: VerificationMaterial {
-                    certificate: Some(Certificate {
+                verification_material: Object(VerificationMaterial {
+                    certificate: Some(Object(Certificate {
                         raw_bytes: Bytes(certificate),
-                    }),
+                    })),
                     x509_certificate_chain: None,
                     public_key: None,
-                    tlog_entries: Some(AtMost(entries.into_iter().map(|one| one.0).collect())),
-                    timestamp_verification_data: Some(timestamps),
-                },
+                    tlog_entries: Some(AtMost(entries.collect())),
+                    timestamp_verification_data: Some(Object(timestamps)),
+                }),
                 message_signature,
                 dsse_envelope,
             },
@@ -203,10 +206,10 @@ impl std::fmt::Debug for LedgerEntry {
 impl MessageSignature {
     fn new(algorithm: HashAlgorithm, digest: Vec<u8>, signature: Vec<u8>) -> Self {
         Self {
-            message_digest: Some(MessageDigest {
+            message_digest: Some(Object(MessageDigest {
                 algorithm: algorithm.into(),
                 digest: Bytes(digest),
-            }),
+            })),
             signature: Bytes(signature),
         }
     }
@@ -217,10 +220,10 @@ impl DsseEnvelope {
         Self {
             payload: Bytes(payload),
             payload_type,
-            signatures: AtMost(vec![DsseSignature {
+            signatures: AtMost(vec![Object(DsseSignature {
                 sig: Bytes(signature),
                 keyid: None,
-            }]),
+            })]),
         }
     }
 }

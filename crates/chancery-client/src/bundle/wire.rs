@@ -8,33 +8,33 @@ use serde::{Deserialize, Serialize};
 
 use super::limits;
 use super::media_type::Version;
-use super::protojson::{AtMost, Bytes, Int64, Text};
+use super::protojson::{AtMost, Bytes, Int64, Object, Text};
 
 /// The whole file.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Bundle {
     pub(crate) media_type: String,
-    pub(crate) verification_material: VerificationMaterial,
+    pub(crate) verification_material: Object<VerificationMaterial>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message_signature: Option<MessageSignature>,
+    pub(crate) message_signature: Option<Object<MessageSignature>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) dsse_envelope: Option<DsseEnvelope>,
+    pub(crate) dsse_envelope: Option<Object<DsseEnvelope>>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VerificationMaterial {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) certificate: Option<Certificate>,
+    pub(crate) certificate: Option<Object<Certificate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) x509_certificate_chain: Option<CertificateChain>,
+    pub(crate) x509_certificate_chain: Option<Object<CertificateChain>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) public_key: Option<PublicKeyHint>,
+    pub(crate) public_key: Option<Object<PublicKeyHint>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tlog_entries: Option<AtMost<TransparencyLogEntry, { limits::ENTRIES }>>,
+    pub(crate) tlog_entries: Option<AtMost<Object<TransparencyLogEntry>, { limits::ENTRIES }>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) timestamp_verification_data: Option<Timestamps>,
+    pub(crate) timestamp_verification_data: Option<Object<Timestamps>>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -46,7 +46,7 @@ pub(crate) struct Certificate {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CertificateChain {
-    pub(crate) certificates: AtMost<Certificate, { limits::CHAIN }>,
+    pub(crate) certificates: AtMost<Object<Certificate>, { limits::CHAIN }>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -62,14 +62,14 @@ pub(crate) struct PublicKeyHint {
 pub(crate) struct TransparencyLogEntry {
     #[serde(default)]
     pub(crate) log_index: Int64,
-    pub(crate) log_id: LogId,
-    pub(crate) kind_version: KindVersion,
+    pub(crate) log_id: Object<LogId>,
+    pub(crate) kind_version: Object<KindVersion>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) integrated_time: Option<Int64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) inclusion_promise: Option<InclusionPromise>,
+    pub(crate) inclusion_promise: Option<Object<InclusionPromise>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) inclusion_proof: Option<InclusionProof>,
+    pub(crate) inclusion_proof: Option<Object<InclusionProof>>,
     pub(crate) canonicalized_body: Bytes<{ limits::BODY_BYTES }>,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct InclusionProof {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hashes: Option<AtMost<Bytes<{ limits::HASH_BYTES }>, { limits::PROOF_HASHES }>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) checkpoint: Option<Object<Checkpoint>>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -115,7 +115,7 @@ pub(crate) struct Checkpoint {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Timestamps {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rfc3161_timestamps: Option<AtMost<SignedTimestamp, { limits::TIMESTAMPS }>>,
+    pub(crate) rfc3161_timestamps: Option<AtMost<Object<SignedTimestamp>, { limits::TIMESTAMPS }>>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -128,7 +128,7 @@ pub(crate) struct SignedTimestamp {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct MessageSignature {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message_digest: Option<MessageDigest>,
+    pub(crate) message_digest: Option<Object<MessageDigest>>,
     pub(crate) signature: Bytes<{ limits::SIGNATURE_BYTES }>,
 }
 
@@ -144,7 +144,7 @@ pub(crate) struct MessageDigest {
 pub(crate) struct DsseEnvelope {
     pub(crate) payload: Bytes<{ limits::BUNDLE_BYTES }>,
     pub(crate) payload_type: String,
-    pub(crate) signatures: AtMost<DsseSignature, { limits::SIGNATURES }>,
+    pub(crate) signatures: AtMost<Object<DsseSignature>, { limits::SIGNATURES }>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -233,7 +233,7 @@ impl Bundle {
     }
 
     /// Returns the entries of ledgers.
-    pub(crate) fn entries(&self) -> &[TransparencyLogEntry] {
+    pub(crate) fn entries(&self) -> &[Object<TransparencyLogEntry>] {
         let entries = self.verification_material.tlog_entries.as_ref();
         entries.map_or(&[], |entries| &entries.0)
     }

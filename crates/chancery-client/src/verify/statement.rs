@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::artifact::Artifact;
 use super::error::{Check, VerifyError};
 use super::signature::{Content, VerifiedSignature, What};
-use crate::bundle::protojson::{AtMost, object};
+use crate::bundle::protojson::{AtMost, Object, object};
 
 /// The type of an envelope's payload that is read.
 const IN_TOTO: &str = "application/vnd.in-toto+json";
@@ -45,7 +45,7 @@ impl VerifiedStatement {
 struct Statement {
     #[serde(rename = "_type")]
     version: String,
-    subject: AtMost<Subject, SUBJECTS>,
+    subject: AtMost<Object<Subject>, SUBJECTS>,
     predicate_type: String,
     #[serde(rename = "predicate")]
     _predicate: Option<IgnoredAny>,
@@ -54,7 +54,7 @@ struct Statement {
 #[derive(Deserialize)]
 struct Subject {
     #[serde(default)]
-    digest: Digests,
+    digest: Object<Digests>,
 }
 
 /// The digests that are compared. Others say nothing here.

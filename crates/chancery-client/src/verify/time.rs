@@ -111,7 +111,7 @@ pub(crate) fn by_timestamp(
     trust: &TrustMaterial,
     verify: impl Fn(&TsaChain) -> Result<VerifiedTimestamp, TimestampError>,
 ) -> Result<SignedTime, VerifyError> {
-    let mut cause = Check::Time.failed("no timestamp authority is trusted");
+    let mut cause = None;
     for authority in &trust.timestamp_authorities {
         match verify(&authority.chain) {
             Ok(verified) if authority.counts_at(verified.time()) => {
@@ -122,19 +122,18 @@ pub(crate) fn by_timestamp(
                 });
             }
             Ok(verified) => {
-                cause = Check::Time.failed(format_args!(
+                cause = Some(Check::Time.failed(format_args!(
                     "the timestamp authority {} does not count at {}",
                     authority.name,
                     rfc3339(verified.time())
-                ));
+                )));
             }
+            // What another authority says of it is more telling.
             Err(TimestampError::OtherSigner) => {
-                if trust.timestamp_authorities.len() == 1 {
-                    cause = Check::Time.failed(TimestampError::OtherSigner);
-                }
+                cause.get_or_insert_with(|| Check::Time.failed(TimestampError::OtherSigner));
             }
-            Err(error) => cause = Check::Time.failed(error),
+            Err(error) => cause = Some(Check::Time.failed(error)),
         }
     }
-    Err(cause)
+    Err(cause.unwrap_or_else(|| Check::Time.failed("no timestamp authority is trusted")))
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::super::error::VerifyError;
 use super::super::signature::{Content, What, hash};
 use crate::bundle::TransparencyLogEntry;
-use crate::bundle::protojson::{AtMost, Bytes, object};
+use crate::bundle::protojson::{AtMost, Bytes, Object, object};
 use crate::bundle::{Certificate, MessageDigest, limits};
 
 /// The most bytes of a body: the ledger's tiles have two octets for its length.
@@ -27,37 +27,37 @@ pub(super) enum Fault {
 struct Body {
     api_version: String,
     kind: String,
-    spec: Spec,
+    spec: Object<Spec>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Spec {
     #[serde(rename = "hashedRekordV002")]
-    hashed_rekord: Option<HashedRekord>,
+    hashed_rekord: Option<Object<HashedRekord>>,
     #[serde(rename = "dsseV002")]
-    dsse: Option<Dsse>,
+    dsse: Option<Object<Dsse>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HashedRekord {
-    data: MessageDigest,
-    signature: Signature,
+    data: Object<MessageDigest>,
+    signature: Object<Signature>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Dsse {
-    payload_hash: MessageDigest,
-    signatures: AtMost<Signature, { limits::SIGNATURES }>,
+    payload_hash: Object<MessageDigest>,
+    signatures: AtMost<Object<Signature>, { limits::SIGNATURES }>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signature {
     content: Bytes<{ limits::SIGNATURE_BYTES }>,
-    verifier: Verifier,
+    verifier: Object<Verifier>,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +66,7 @@ struct Verifier {
     /// What the ledger took the key for. The key's own algorithm verifies.
     #[serde(rename = "keyDetails")]
     _key_details: String,
-    x509_certificate: Option<Certificate>,
+    x509_certificate: Option<Object<Certificate>>,
 }
 
 /// Verifies that an entry is of this content.
@@ -80,7 +80,7 @@ pub(super) fn verify(entry: &TransparencyLogEntry, content: &Content<'_>) -> Res
     if body.kind != named.kind || body.api_version != named.version {
         return Err(Fault::Other("it is of another kind than the entry says"));
     }
-    match (&*body.kind, body.spec) {
+    match (&*body.kind, body.spec.0) {
         (
             "hashedrekord",
             Spec {

@@ -12,7 +12,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
+
+use crate::bundle::limits;
+use crate::bundle::protojson::{AtMost, Object, object};
 
 /// What was signed, from parts of the bundle that the signature is verified with.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +69,7 @@ pub(crate) enum BodyError {
 struct Body<S> {
     api_version: String,
     kind: String,
-    spec: S,
+    spec: Object<S>,
 }
 
 #[derive(Deserialize)]
@@ -76,20 +80,20 @@ struct HashOf {
 
 #[derive(Deserialize)]
 struct HashedRekord {
-    data: Data,
-    signature: RekordSignature,
+    data: Object<Data>,
+    signature: Object<RekordSignature>,
 }
 
 #[derive(Deserialize)]
 struct Data {
-    hash: HashOf,
+    hash: Object<HashOf>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RekordSignature {
     content: String,
-    public_key: Verifier,
+    public_key: Object<Verifier>,
 }
 
 #[derive(Deserialize)]
@@ -100,8 +104,8 @@ struct Verifier {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Dsse {
-    payload_hash: HashOf,
-    signatures: Vec<DsseSignature>,
+    payload_hash: Object<HashOf>,
+    signatures: AtMost<Object<DsseSignature>, { limits::SIGNATURES }>,
 }
 
 #[derive(Deserialize)]
@@ -112,19 +116,19 @@ struct DsseSignature {
 
 #[derive(Deserialize)]
 struct Intoto {
-    content: IntotoContent,
+    content: Object<IntotoContent>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IntotoContent {
-    envelope: IntotoEnvelope,
-    payload_hash: HashOf,
+    envelope: Object<IntotoEnvelope>,
+    payload_hash: Object<HashOf>,
 }
 
 #[derive(Deserialize)]
 struct IntotoEnvelope {
-    signatures: Vec<IntotoSignature>,
+    signatures: AtMost<Object<IntotoSignature>, { limits::SIGNATURES }>,
 }
 
 #[derive(Deserialize)]
@@ -157,7 +161,7 @@ pub(super) fn require(
             let spec: Dsse = parse(body, kind)?;
             spec.payload_hash
                 .require("sha256", &Sha256::digest(payload))?;
-            let [only] = &spec.signatures[..] else {
+            let [only] = &spec.signatures.0[..] else {
                 return Err(BodyError::Signature);
             };
             signed.require(decode(&only.signature), &only.verifier)
@@ -168,7 +172,7 @@ pub(super) fn require(
             content
                 .payload_hash
                 .require("sha256", &Sha256::digest(payload))?;
-            let [only] = &content.envelope.signatures[..] else {
+            let [only] = &content.envelope.signatures.0[..] else {
                 return Err(BodyError::Signature);
             };
             let once = decode(&only.sig).and_then(|text| String::from_utf8(text).ok());
@@ -181,11 +185,10 @@ pub(super) fn require(
     }
 }
 
-fn parse<'a, S: Deserialize<'a>>(body: &'a [u8], kind: (&str, &str)) -> Result<S, BodyError> {
-    let body: Body<S> =
-        serde_json::from_slice(body).map_err(|error| BodyError::Shape(error.to_string()))?;
+fn parse<S: DeserializeOwned>(body: &[u8], kind: (&str, &str)) -> Result<S, BodyError> {
+    let body: Body<S> = object(body).map_err(|error| BodyError::Shape(error.to_string()))?;
     match (&*body.kind, &*body.api_version) == kind {
-        true => Ok(body.spec),
+        true => Ok(body.spec.0),
         false => Err(BodyError::Shape(format!(
             "it calls itself {} {}",
             body.kind, body.api_version
