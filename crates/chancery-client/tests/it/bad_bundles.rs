@@ -3,6 +3,7 @@
 
 mod format;
 mod logged;
+mod rekor_v1;
 mod signer;
 mod times;
 

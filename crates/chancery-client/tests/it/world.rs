@@ -5,6 +5,7 @@ mod ct_log;
 mod ledger;
 mod made;
 mod plan;
+mod rekor_v1;
 mod timestamps;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,10 +18,12 @@ use serde_json::{Value, json};
 pub(crate) use authority::Issued;
 pub(crate) use made::Made;
 pub(crate) use plan::{Entry, Format, Plan, Sct, Stamp, Statement};
+pub(crate) use rekor_v1::EntryV1;
 
 use authority::Authority;
 use ct_log::CtLog;
 use ledger::Ledger;
+use rekor_v1::LedgerV1;
 use timestamps::StampingAuthority;
 
 pub(crate) const ALICE: &str = "alice@chancery.test";
@@ -30,11 +33,13 @@ pub(crate) const LIFETIME: i64 = 600;
 /// Which one of each kind is not in the trusted root; the others, 0 and 1, are.
 pub(crate) const STRANGER: usize = 2;
 
-/// One authority, and three of each other kind, of which the last is a stranger.
+/// One authority, one ledger of Rekor v1, and three of each other kind, of which the last is a
+/// stranger.
 pub(crate) struct World {
     authority: Authority,
     ct_logs: [CtLog; 3],
     ledgers: [Ledger; 3],
+    ledger_v1: LedgerV1,
     stamping: [StampingAuthority; 3],
     signer: LocalKey,
 }
@@ -45,6 +50,7 @@ impl World {
             authority: Authority::new(),
             ct_logs: std::array::from_fn(|_| CtLog::new()),
             ledgers: std::array::from_fn(|number| Ledger::new(&format!("rekor{number}.test"))),
+            ledger_v1: LedgerV1::new(),
             stamping: std::array::from_fn(StampingAuthority::new),
             signer: key(KeyType::P256),
         }
@@ -66,7 +72,11 @@ impl World {
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "certificateAuthorities": [self.authority.trusted()],
             "ctlogs": [self.ct_logs[0].trusted(), self.ct_logs[1].trusted()],
-            "tlogs": [self.ledgers[0].trusted(), self.ledgers[1].trusted()],
+            "tlogs": [
+                self.ledgers[0].trusted(),
+                self.ledgers[1].trusted(),
+                self.ledger_v1.trusted(),
+            ],
             "timestampAuthorities": [self.stamping[0].trusted(), self.stamping[1].trusted()],
         })
     }

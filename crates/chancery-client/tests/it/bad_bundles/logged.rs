@@ -1,7 +1,7 @@
 //! What logs and ledgers say: SCTs, entries, proofs and checkpoints.
 
 use chancery_client::verify::Check;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{flip, planned, refused, refused_after};
 use crate::world::{Entry, STRANGER, Sct, base64, window};
@@ -170,6 +170,38 @@ fn an_entry_of_something_else_is_refused() {
         Check::EntryBody,
         "another certificate",
     );
+}
+
+#[test]
+fn an_entry_of_another_form_is_refused() {
+    let changes: [(fn(&mut Value), &str); 5] = [
+        (|body| body["extra"] = 1.into(), "no entry of Rekor v2"),
+        (|body| body["apiVersion"] = "0.0.1".into(), "another kind"),
+        (|body| body["kind"] = "dsse".into(), "another kind"),
+        (
+            |body| {
+                let spec = &mut body["spec"];
+                *spec = json!({"dsseV002": spec["hashedRekordV002"]});
+            },
+            "no entry of Rekor v2",
+        ),
+        // A list for an object with one member, which says the same to a reader that takes it.
+        (
+            |body| {
+                let place = "/spec/hashedRekordV002/signature/verifier/x509Certificate";
+                let certificate = body.pointer_mut(place).unwrap();
+                *certificate = json!([certificate["rawBytes"]]);
+            },
+            "no entry of Rekor v2",
+        ),
+    ];
+    for (change, saying) in changes {
+        refused(
+            |plan| plan.entries[0].change = Some(change),
+            Check::EntryBody,
+            saying,
+        );
+    }
 }
 
 #[test]

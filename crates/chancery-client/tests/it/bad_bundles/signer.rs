@@ -102,7 +102,7 @@ fn a_statement_about_something_else_is_refused() {
     let kind = verified.statement().unwrap().predicate_type();
     assert_eq!(kind, "https://chancery.test/predicate");
     statement(b"other").is_refused_by(Check::Subject, "none of the statement's subjects");
-    let mut other = good.clone();
+    let mut other = good;
     other.predicate_type = Some("https://chancery.test/other");
     other.is_refused_by(Check::Statement, "is wanted");
     other.predicate_type = Some("https://chancery.test/predicate");
@@ -127,7 +127,7 @@ fn an_envelope_of_something_else_is_refused() {
     renamed.thresholds.entries = 0;
     renamed.material()["tlogEntries"] = json!([]);
     renamed.is_refused_by(Check::Signature, "has not made the signature");
-    let mut payload = good.clone();
+    let mut payload = good;
     flip(&mut payload.bundle["dsseEnvelope"]["payload"]);
     payload.is_refused_by(Check::EntryBody, "another artifact");
 }

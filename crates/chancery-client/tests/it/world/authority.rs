@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ALICE, ISSUER, LIFETIME, at, base64, window};
 
-/// Two arcs of Fulcio's extensions: the issuer as bare text, and as a UTF8String.
+/// Two arcs of Fulcio's extensions: the issuer as bare text, and as a `UTF8String`.
 const ISSUER_RAW: [u64; 9] = [1, 3, 6, 1, 4, 1, 57264, 1, 1];
 const ISSUER_UTF8: [u64; 9] = [1, 3, 6, 1, 4, 1, 57264, 1, 8];
 const SCT_LIST: [u64; 10] = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::{base64, key, window};
 
+pub(super) const TREE_SIZE: u64 = 4;
+
 pub(super) struct Ledger {
     name: KeyName,
     key: LocalKey,
@@ -38,10 +40,7 @@ impl Ledger {
 
     /// Enters a body, and returns the entry. What is signed by `key` is said to be by this ledger.
     pub(super) fn enter(&self, kind: &str, body: &str, key: &Self, origin: Option<&str>) -> Value {
-        let [first, third, last] = ["first", "third", "last"].map(|one| leaf_hash(one.as_bytes()));
-        let right = node_hash(&third, &last);
-        let left = node_hash(&first, &leaf_hash(body.as_bytes()));
-        let root_hash = node_hash(&left, &right);
+        let (root_hash, hashes) = tree_with(body);
         let origin = origin.unwrap_or(self.name.as_str());
         let envelope = self.checkpoint(origin, root_hash, key);
         json!({
@@ -51,8 +50,8 @@ impl Ledger {
             "inclusionProof": {
                 "logIndex": "1",
                 "rootHash": base64(root_hash.as_bytes()),
-                "treeSize": "4",
-                "hashes": [base64(first.as_bytes()), base64(right.as_bytes())],
+                "treeSize": TREE_SIZE.to_string(),
+                "hashes": hashes.map(|hash| base64(hash.as_bytes())),
                 "checkpoint": {"envelope": envelope},
             },
             "canonicalizedBody": base64(body),
@@ -61,7 +60,7 @@ impl Ledger {
 
     fn checkpoint(&self, origin: &str, root_hash: Hash, key: &Self) -> String {
         let head = TreeHead {
-            tree_size: 4,
+            tree_size: TREE_SIZE,
             root_hash,
         };
         let origin = Origin::parse(origin).unwrap();
@@ -79,4 +78,12 @@ impl Ledger {
         let key = self.key.public_key().subject_public_key();
         key_hash(&self.name, SignatureType::Ed25519, key)
     }
+}
+
+/// Returns the root of a tree whose second entry is this body, and the body's path to it.
+pub(super) fn tree_with(body: &str) -> (Hash, [Hash; 2]) {
+    let [first, third, last] = ["first", "third", "last"].map(|one| leaf_hash(one.as_bytes()));
+    let left = node_hash(&first, &leaf_hash(body.as_bytes()));
+    let right = node_hash(&third, &last);
+    (node_hash(&left, &right), [first, right])
 }

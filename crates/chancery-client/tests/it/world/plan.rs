@@ -8,7 +8,7 @@ use chancery_tlog::ct::sct_list;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{ALICE, ISSUER, Issued, Made, World, at, base64};
+use super::{ALICE, EntryV1, ISSUER, Issued, Made, World, at, base64};
 
 /// What is signed, and by what the signature is vouched for.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) scts: Vec<Sct>,
     pub(crate) stamps: Vec<Stamp>,
     pub(crate) entries: Vec<Entry>,
+    /// An entry in the ledger of Rekor v1, behind the others.
+    pub(crate) entry_v1: Option<EntryV1>,
     pub(crate) format: Format,
 }
 
@@ -61,6 +63,8 @@ pub(crate) struct Entry {
     pub(crate) digest: Option<Vec<u8>>,
     pub(crate) signature: Option<Vec<u8>>,
     pub(crate) certificate: Option<Vec<u8>>,
+    /// What else is changed before it is entered.
+    pub(crate) change: Option<fn(&mut Value)>,
 }
 
 /// The bundle's version, and how it has the certificate.
@@ -80,6 +84,7 @@ impl Default for Plan {
             scts: vec![Sct::by(0)],
             stamps: vec![Stamp::by(0)],
             entries: vec![Entry::in_ledger(0)],
+            entry_v1: None,
             format: Format::V0_3,
         }
     }
@@ -148,13 +153,19 @@ impl Plan {
             let key = &world.ledgers[entry.signed_by.unwrap_or(entry.ledger)];
             ledger.enter("hashedrekord", &body, key, entry.origin)
         });
+        let entry_v1 = self.entry_v1.map(|entry| {
+            let digest = Sha256::digest(&message);
+            world
+                .ledger_v1
+                .enter(entry, &digest, &signature, &certificate)
+        });
         let stamps = self.stamps.iter().map(|stamp| {
             let data = stamp.of.as_deref().unwrap_or(&signature);
             let stamped = world.stamping[stamp.by].stamp(data, stamp.at);
             json!({"signedTimestamp": base64(stamped)})
         });
         let mut material = json!({
-            "tlogEntries": entries.collect::<Vec<_>>(),
+            "tlogEntries": entries.chain(entry_v1).collect::<Vec<_>>(),
             "timestampVerificationData": {"rfc3161Timestamps": stamps.collect::<Vec<_>>()},
         });
         let (member, certificates) = self.certificates(world, &certificate);
@@ -236,7 +247,7 @@ impl Plan {
 
 impl Entry {
     fn body(&self, digest: &[u8], signature: &[u8], certificate: &[u8]) -> String {
-        json!({
+        let mut body = json!({
             "apiVersion": "0.0.2",
             "kind": "hashedrekord",
             "spec": {"hashedRekordV002": {
@@ -254,8 +265,11 @@ impl Entry {
                     },
                 },
             }},
-        })
-        .to_string()
+        });
+        if let Some(change) = self.change {
+            change(&mut body);
+        }
+        body.to_string()
     }
 }
 
