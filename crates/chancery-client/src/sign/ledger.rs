@@ -128,3 +128,6 @@ fn included(entry: &TransparencyLogEntry, trust: &TrustMaterial) -> Result<u64, 
     let ledger = ledger.ok_or("the trusted root says that the ledger is over, or has not begun")?;
     inclusion::verify(ledger, entry).map_err(|error| format!("its {}: {error}", error.check()))
 }
+
+#[cfg(test)]
+mod tests;
