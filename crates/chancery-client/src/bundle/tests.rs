@@ -91,6 +91,16 @@ fn every_list_and_every_run_of_bytes_is_bounded() {
     let giant = "A".repeat(4 * 1024 * 1024);
     let giant = material(&format!(r#""certificate": {{"rawBytes": "{giant}"}}"#));
     assert!(refusal(&giant).contains("more than 65536 bytes"));
+    let checkpoint = |length| {
+        let envelope = "a".repeat(length);
+        let proof = format!(
+            r#"{{"rootHash": "", "treeSize": 0, "checkpoint": {{"envelope": "{envelope}"}}}}"#
+        );
+        let entry = entry.replacen('{', &format!(r#"{{"inclusionProof": {proof}, "#), 1);
+        material(&format!(r#""tlogEntries": [{entry}]"#))
+    };
+    assert!(refusal(&checkpoint(limits::CHECKPOINT_BYTES)).contains("mediaType"));
+    assert!(refusal(&checkpoint(limits::CHECKPOINT_BYTES + 1)).contains("more than 65536 bytes"));
     let deep = format!(r#"{{"mediaType": {}"#, "[".repeat(1_000_000));
     assert!(refusal(&deep).contains("no Sigstore bundle"));
     let deep = format!(

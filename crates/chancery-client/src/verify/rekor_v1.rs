@@ -14,14 +14,12 @@ mod promise;
 
 use std::time::SystemTime;
 
-use chancery_keys::HashAlgorithm;
-
 use self::promise::VerifiedPromise;
 use super::checkpoint::Naming;
 use super::entry::VerifiedEntry;
 use super::error::{Check, VerifyError};
 use super::inclusion;
-use super::signature::{Content, What};
+use super::signature::Content;
 use crate::bundle::{TransparencyLogEntry, Version};
 use crate::trust::{TrustMaterial, TrustedLedger};
 
@@ -54,7 +52,9 @@ pub(super) fn verify(
     entry: &TransparencyLogEntry,
     content: &Content<'_>,
 ) -> Result<VerifiedEntry, VerifyError> {
-    require_content(entry, content)?;
+    body::require(entry, content).map_err(|wrong| {
+        Check::EntryBody.failed(format_args!("the entry is not of this signature: {wrong}"))
+    })?;
     let promise = VerifiedPromise::verify(ledger, entry)?;
     let index = match (&entry.inclusion_proof, promise) {
         (Some(_), promise) => {
@@ -76,34 +76,6 @@ pub(super) fn verify(
         }
     };
     Ok(VerifiedEntry::new(ledger, entry, index))
-}
-
-/// Refuses an entry whose body is of another artifact, signature or certificate.
-fn require_content(entry: &TransparencyLogEntry, content: &Content<'_>) -> Result<(), VerifyError> {
-    let digests: Vec<_> = match &content.what {
-        What::Message(artifact) => [
-            ("sha256", HashAlgorithm::Sha256),
-            ("sha384", HashAlgorithm::Sha384),
-            ("sha512", HashAlgorithm::Sha512),
-        ]
-        .into_iter()
-        .filter_map(|(name, algorithm)| Some((name, artifact.digest(algorithm)?)))
-        .collect(),
-        What::Envelope { .. } => Vec::new(),
-    };
-    let signed = body::Signed {
-        content: match &content.what {
-            What::Message(_) => body::Content::Artifact(&digests),
-            What::Envelope { payload, .. } => body::Content::Payload(payload),
-        },
-        signature: content.signature,
-        certificate: content.leaf.der,
-    };
-    let kind = &entry.kind_version;
-    let body = &entry.canonicalized_body.0;
-    body::require(body, (&kind.kind, &kind.version), &signed).map_err(|wrong| {
-        Check::EntryBody.failed(format_args!("the entry is not of this signature: {wrong}"))
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod authority;
 mod ct_log;
+mod entry;
 mod ledger;
 mod made;
 mod plan;
@@ -16,8 +17,9 @@ use chancery_keys::{KeyType, LocalKey};
 use serde_json::{Value, json};
 
 pub(crate) use authority::Issued;
+pub(crate) use entry::Entry;
 pub(crate) use made::Made;
-pub(crate) use plan::{Entry, Format, Plan, Sct, Stamp, Statement};
+pub(crate) use plan::{Format, Plan, Sct, Stamp, Statement};
 pub(crate) use rekor_v1::EntryV1;
 
 use authority::Authority;

@@ -11,6 +11,8 @@ const BUNDLE: &str = include_str!("../../../tests/vectors/artifact.txt.sigstore.
 const ARTIFACT: &[u8] = include_bytes!("../../../tests/vectors/artifact.txt");
 const ROOT: &[u8] = include_bytes!("../../../tests/vectors/trusted_root.json");
 
+type Change = fn(&mut Value);
+
 fn answer() -> Value {
     let bundle: Value = serde_json::from_str(BUNDLE).unwrap();
     let mut answer = bundle["verificationMaterial"]["tlogEntries"][0].clone();
@@ -72,7 +74,7 @@ fn the_ledger_must_count_now() {
 
 #[test]
 fn the_proof_and_the_checkpoint_must_hold() {
-    let changes: [(fn(&mut Value), &str); 5] = [
+    let changes: [(Change, &str); 5] = [
         (|answer| answer["logIndex"] = "0".into(), "inclusion-proof"),
         (
             |answer| answer["inclusionProof"]["hashes"] = json!([]),

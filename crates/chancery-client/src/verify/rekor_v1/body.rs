@@ -11,33 +11,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chancery_keys::HashAlgorithm;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
-use crate::bundle::limits;
+use super::super::artifact::Artifact;
+use super::super::signature::{Content, What, hash};
 use crate::bundle::protojson::{AtMost, Object, object};
-
-/// What was signed, from parts of the bundle that the signature is verified with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Signed<'a> {
-    /// What it is a signature of.
-    pub(crate) content: Content<'a>,
-    /// The signature.
-    pub(crate) signature: &'a [u8],
-    /// The certificate of the key that signed, in DER.
-    pub(crate) certificate: &'a [u8],
-}
-
-/// What a signature is of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Content<'a> {
-    /// An artifact, by the digests that are known of it, each with its algorithm's name: `sha256`,
-    /// `sha384` or `sha512`.
-    Artifact(&'a [(&'a str, &'a [u8])]),
-    /// The payload of a DSSE envelope with just this one signature.
-    Payload(&'a [u8]),
-}
+use crate::bundle::{TransparencyLogEntry, limits};
 
 /// Why an entry is not of what was signed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -138,45 +119,41 @@ struct IntotoSignature {
     public_key: String,
 }
 
-/// Refuses a body that is not of what was signed.
+/// Refuses an entry whose body is not of what was signed.
 ///
 /// # Errors
 /// [`BodyError`] says what in it is another.
 pub(super) fn require(
-    body: &[u8],
-    kind: (&str, &str),
-    signed: &Signed<'_>,
+    entry: &TransparencyLogEntry,
+    content: &Content<'_>,
 ) -> Result<(), BodyError> {
-    match (kind, signed.content) {
-        (("hashedrekord", "0.0.1"), Content::Artifact(digests)) => {
+    let body = &entry.canonicalized_body.0;
+    let kind = (&*entry.kind_version.kind, &*entry.kind_version.version);
+    match (kind, &content.what) {
+        (("hashedrekord", "0.0.1"), What::Message(artifact)) => {
             let spec: HashedRekord = parse(body, kind)?;
-            let hash = &spec.data.hash;
-            let mut same = digests.iter().filter(|(name, _)| *name == hash.algorithm);
-            let (algorithm, digest) = same.next().ok_or(BodyError::Digest)?;
-            hash.require(algorithm, digest)?;
+            spec.data.hash.require_of(artifact)?;
             let signature = decode(&spec.signature.content);
-            signed.require(signature, &spec.signature.public_key.content)
+            require_signature(content, signature, &spec.signature.public_key.content)
         }
-        (("dsse", "0.0.1"), Content::Payload(payload)) => {
+        (("dsse", "0.0.1"), What::Envelope { payload, .. }) => {
             let spec: Dsse = parse(body, kind)?;
-            spec.payload_hash
-                .require("sha256", &Sha256::digest(payload))?;
+            spec.payload_hash.require_payload(payload)?;
             let [only] = &spec.signatures.0[..] else {
                 return Err(BodyError::Signature);
             };
-            signed.require(decode(&only.signature), &only.verifier)
+            require_signature(content, decode(&only.signature), &only.verifier)
         }
-        (("intoto", "0.0.2"), Content::Payload(payload)) => {
+        (("intoto", "0.0.2"), What::Envelope { payload, .. }) => {
             let spec: Intoto = parse(body, kind)?;
-            let content = &spec.content;
-            content
-                .payload_hash
-                .require("sha256", &Sha256::digest(payload))?;
-            let [only] = &content.envelope.signatures.0[..] else {
+            let of = &spec.content;
+            of.payload_hash.require_payload(payload)?;
+            let [only] = &of.envelope.signatures.0[..] else {
                 return Err(BodyError::Signature);
             };
             let once = decode(&only.sig).and_then(|text| String::from_utf8(text).ok());
-            signed.require(once.and_then(|text| decode(&text)), &only.public_key)
+            let twice = once.and_then(|text| decode(&text));
+            require_signature(content, twice, &only.public_key)
         }
         ((kind, version), _) => Err(BodyError::Kind {
             kind: kind.to_owned(),
@@ -201,25 +178,43 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 impl HashOf {
-    fn require(&self, algorithm: &str, digest: &[u8]) -> Result<(), BodyError> {
-        match self.algorithm == algorithm && self.value == hex::encode(digest) {
+    /// Refuses another digest than the artifact's, and one that is not known of it.
+    fn require_of(&self, artifact: &Artifact) -> Result<(), BodyError> {
+        let algorithm = match &*self.algorithm {
+            "sha256" => HashAlgorithm::Sha256,
+            "sha384" => HashAlgorithm::Sha384,
+            "sha512" => HashAlgorithm::Sha512,
+            _ => return Err(BodyError::Digest),
+        };
+        match artifact.digest(algorithm) {
+            Some(digest) if hex::encode(digest) == self.value => Ok(()),
+            _ => Err(BodyError::Digest),
+        }
+    }
+
+    /// Refuses another digest than that of a payload.
+    fn require_payload(&self, payload: &[u8]) -> Result<(), BodyError> {
+        let digest = hash(HashAlgorithm::Sha256, payload);
+        match self.algorithm == "sha256" && self.value == hex::encode(digest) {
             true => Ok(()),
             false => Err(BodyError::Digest),
         }
     }
 }
 
-impl Signed<'_> {
-    /// Refuses another signature, and another certificate: base64 of PEM.
-    fn require(&self, signature: Option<Vec<u8>>, verifier: &str) -> Result<(), BodyError> {
-        if signature.as_deref() != Some(self.signature) {
-            return Err(BodyError::Signature);
-        }
-        let pem = decode(verifier).ok_or(BodyError::Certificate)?;
-        let block = pem::parse(pem).map_err(|_| BodyError::Certificate)?;
-        match block.tag() == "CERTIFICATE" && block.contents() == self.certificate {
-            true => Ok(()),
-            false => Err(BodyError::Certificate),
-        }
+/// Refuses another signature, and another certificate: base64 of PEM.
+fn require_signature(
+    content: &Content<'_>,
+    signature: Option<Vec<u8>>,
+    verifier: &str,
+) -> Result<(), BodyError> {
+    if signature.as_deref() != Some(content.signature) {
+        return Err(BodyError::Signature);
+    }
+    let pem = decode(verifier).ok_or(BodyError::Certificate)?;
+    let block = pem::parse(pem).map_err(|_| BodyError::Certificate)?;
+    match block.tag() == "CERTIFICATE" && block.contents() == content.leaf.der {
+        true => Ok(()),
+        false => Err(BodyError::Certificate),
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::chain::Leaf;
 use super::super::entry;
+use super::super::signature::What;
 use super::super::time::SignedTime;
 use super::*;
 use crate::bundle::{Bundle, UnverifiedBundle};

@@ -172,9 +172,11 @@ fn an_entry_of_something_else_is_refused() {
     );
 }
 
+type Change = fn(&mut Value);
+
 #[test]
 fn an_entry_of_another_form_is_refused() {
-    let changes: [(fn(&mut Value), &str); 5] = [
+    let changes: [(Change, &str); 5] = [
         (|body| body["extra"] = 1.into(), "no entry of Rekor v2"),
         (|body| body["apiVersion"] = "0.0.1".into(), "another kind"),
         (|body| body["kind"] = "dsse".into(), "another kind"),

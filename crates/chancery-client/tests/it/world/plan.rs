@@ -8,7 +8,7 @@ use chancery_tlog::ct::sct_list;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{ALICE, EntryV1, ISSUER, Issued, Made, World, at, base64};
+use super::{ALICE, Entry, EntryV1, ISSUER, Issued, Made, World, at, base64};
 
 /// What is signed, and by what the signature is vouched for.
 #[derive(Clone, Debug)]
@@ -51,22 +51,6 @@ pub(crate) struct Stamp {
     pub(crate) of: Option<Vec<u8>>,
 }
 
-/// An entry in a ledger.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Entry {
-    pub(crate) ledger: usize,
-    /// Whose key has signed the checkpoint in the name of the ledger.
-    pub(crate) signed_by: Option<usize>,
-    /// The checkpoint's origin, if it is not the ledger's name.
-    pub(crate) origin: Option<&'static str>,
-    /// What is entered, if it is not what the bundle has.
-    pub(crate) digest: Option<Vec<u8>>,
-    pub(crate) signature: Option<Vec<u8>>,
-    pub(crate) certificate: Option<Vec<u8>>,
-    /// What else is changed before it is entered.
-    pub(crate) change: Option<fn(&mut Value)>,
-}
-
 /// The bundle's version, and how it has the certificate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Format {
@@ -101,15 +85,6 @@ impl Stamp {
     pub(crate) fn by(by: usize) -> Self {
         let (at, of) = (5, None);
         Self { by, at, of }
-    }
-}
-
-impl Entry {
-    pub(crate) fn in_ledger(ledger: usize) -> Self {
-        Self {
-            ledger,
-            ..Self::default()
-        }
     }
 }
 
@@ -242,34 +217,6 @@ impl Plan {
                 }),
             ),
         }
-    }
-}
-
-impl Entry {
-    fn body(&self, digest: &[u8], signature: &[u8], certificate: &[u8]) -> String {
-        let mut body = json!({
-            "apiVersion": "0.0.2",
-            "kind": "hashedrekord",
-            "spec": {"hashedRekordV002": {
-                "data": {
-                    "algorithm": "SHA2_256",
-                    "digest": base64(self.digest.as_deref().unwrap_or(digest)),
-                },
-                "signature": {
-                    "content": base64(self.signature.as_deref().unwrap_or(signature)),
-                    "verifier": {
-                        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-                        "x509Certificate": {
-                            "rawBytes": base64(self.certificate.as_deref().unwrap_or(certificate)),
-                        },
-                    },
-                },
-            }},
-        });
-        if let Some(change) = self.change {
-            change(&mut body);
-        }
-        body.to_string()
     }
 }
 
