@@ -153,7 +153,9 @@ fn leads_to(
                     "a certificate of the chain was not valid at {when}"
                 ))
             }
-            wrong => other(&wrong),
+            wrong => other(&format_args!(
+                "the trusted certificate authority has not issued it ({wrong})"
+            )),
         })?;
         if !valid_at(root, time) || !valid_at(leaf.der, time) {
             let when = rfc3339(time);

@@ -119,13 +119,13 @@ fn a_proof_that_does_not_lead_to_the_checkpoint_is_refused() {
         refused_after(
             |made| flip(&mut made.proof()["hashes"][hash]),
             Check::InclusionProof,
-            "",
+            "does not lead to the root",
         );
     }
     refused_after(
         |made| made.proof()["hashes"] = json!([]),
         Check::InclusionProof,
-        "",
+        "0 hashes instead of 2",
     );
     refused_after(
         |made| made.proof()["hashes"][0] = base64([0; 31]).into(),
@@ -136,7 +136,7 @@ fn a_proof_that_does_not_lead_to_the_checkpoint_is_refused() {
     refused_after(
         |made| made.proof()["logIndex"] = "0".into(),
         Check::InclusionProof,
-        "",
+        "does not lead to the root",
     );
     refused_after(
         |made| made.entry()["logIndex"] = "0".into(),
@@ -149,7 +149,7 @@ fn a_proof_that_does_not_lead_to_the_checkpoint_is_refused() {
             made.proof()["logIndex"] = "2".into();
         },
         Check::InclusionProof,
-        "",
+        "does not lead to the root",
     );
 }
 

@@ -8,7 +8,11 @@ use crate::world::{Format, Issued, Plan, Statement, World};
 
 #[test]
 fn a_certificate_of_no_trusted_authority_is_refused() {
-    refused(|plan| plan.issued = Issued::ByAStranger, Check::Chain, "");
+    refused(
+        |plan| plan.issued = Issued::ByAStranger,
+        Check::Chain,
+        "has not issued it",
+    );
     // Not even if the bundle brings the chain along.
     refused(
         |plan| {
@@ -16,7 +20,7 @@ fn a_certificate_of_no_trusted_authority_is_refused() {
             plan.format = Format::V0_2;
         },
         Check::Chain,
-        "",
+        "has not issued it",
     );
     refused_after(
         |made| made.root["certificateAuthorities"] = json!([]),
@@ -32,7 +36,7 @@ fn a_certificate_that_no_ca_issued_is_refused() {
     plan.make(&world).holds();
     plan.issued = Issued::ByNoCa;
     let mut made = plan.make(&world);
-    made.is_refused_by(Check::Chain, "");
+    made.is_refused_by(Check::Chain, "has not issued it");
     made.root["certificateAuthorities"] = json!([world.authority_without_ca()]);
     made.is_refused_by(Check::Chain, "may not issue");
 }
