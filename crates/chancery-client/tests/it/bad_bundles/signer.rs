@@ -1,7 +1,7 @@
 //! Who signed, and what: certificate, identity, artifact and statement.
 
 use chancery_client::verify::Check;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{flip, planned, refused, refused_after};
 use crate::world::{Format, Issued, Plan, Statement, World};
@@ -111,6 +111,80 @@ fn a_statement_about_something_else_is_refused() {
     other.is_refused_by(Check::Statement, "is wanted");
     other.predicate_type = Some("https://chancery.test/predicate");
     other.holds();
+}
+
+type Change = fn(&mut Value);
+
+#[test]
+fn what_is_no_statement_about_the_artifact_is_refused() {
+    let no_statement = "it is no in-toto statement";
+    let changes: [(Change, Check, &str); 7] = [
+        (
+            |payload| payload["_type"] = "https://in-toto.io/Statement/v2".into(),
+            Check::Statement,
+            "which is not known",
+        ),
+        (
+            |payload| payload["predicateType"] = Value::Null,
+            Check::Statement,
+            no_statement,
+        ),
+        // Lists in the place of objects, which a reader may take for their members in order.
+        (
+            |payload| *payload = json!([payload["_type"], payload["subject"], "a", {}]),
+            Check::Statement,
+            no_statement,
+        ),
+        (
+            |payload| {
+                let subject = &mut payload["subject"][0];
+                *subject = json!([subject["digest"]]);
+            },
+            Check::Statement,
+            no_statement,
+        ),
+        (
+            |payload| {
+                let digest = &mut payload["subject"][0]["digest"];
+                *digest = json!([digest["sha256"], null, null]);
+            },
+            Check::Statement,
+            no_statement,
+        ),
+        (
+            |payload| payload["subject"] = json!([]),
+            Check::Subject,
+            "none of the statement's subjects",
+        ),
+        // One digest of the artifact does not make up for one of another.
+        (
+            |payload| payload["subject"][0]["digest"]["sha512"] = "00".repeat(64).into(),
+            Check::Subject,
+            "none of the statement's subjects",
+        ),
+    ];
+    for (change, check, saying) in changes {
+        let statement = Statement {
+            change: Some(change),
+            ..Statement::of(b"artifact")
+        };
+        refused(|plan| plan.statement = Some(statement), check, saying);
+    }
+    // Others beside the artifact do not matter, nor digests of other kinds.
+    let others: [Change; 2] = [
+        |payload| {
+            let subject = payload["subject"][0].clone();
+            payload["subject"] = json!([{"digest": {"sha256": "00"}}, {"name": "b"}, subject]);
+        },
+        |payload| payload["subject"][0]["digest"]["gitCommit"] = "00".into(),
+    ];
+    for change in others {
+        let statement = Statement {
+            change: Some(change),
+            ..Statement::of(b"artifact")
+        };
+        planned(|plan| plan.statement = Some(statement)).holds();
+    }
 }
 
 #[test]

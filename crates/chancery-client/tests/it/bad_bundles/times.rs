@@ -115,3 +115,29 @@ fn two_times_are_of_two_different_authorities() {
         }
     }
 }
+
+#[test]
+fn what_is_trusted_in_two_windows_counts_in_either() {
+    let places = [
+        ("certificateAuthorities", "/validFor", Check::Chain),
+        ("ctlogs", "/publicKey/validFor", Check::Sct),
+        ("tlogs", "/publicKey/validFor", Check::Ledger),
+        ("timestampAuthorities", "/validFor", Check::Time),
+    ];
+    for (kind, member, check) in places {
+        for first in [true, false] {
+            let mut made = planned(|_| {});
+            made.holds();
+            let mut over = made.root[kind][0].clone();
+            *over.pointer_mut(member).unwrap() = window(-20, Some(-10));
+            let good = made.root[kind][0].clone();
+            made.root[kind] = serde_json::json!(match first {
+                true => [over.clone(), good],
+                false => [good, over.clone()],
+            });
+            made.holds();
+            made.root[kind] = serde_json::json!([over.clone(), over]);
+            made.is_refused_by(check, "count");
+        }
+    }
+}

@@ -31,6 +31,8 @@ pub(crate) struct Statement {
     pub(crate) payload_type: &'static str,
     /// What it is about.
     pub(crate) subject: Vec<u8>,
+    /// What else is changed before it is signed.
+    pub(crate) change: Option<fn(&mut Value)>,
 }
 
 /// A word of a log.
@@ -93,17 +95,22 @@ impl Statement {
         Self {
             payload_type: "application/vnd.in-toto+json",
             subject: subject.to_vec(),
+            change: None,
         }
     }
 
     fn payload(&self) -> String {
-        json!({
+        let digest = hex::encode(Sha256::digest(&self.subject));
+        let mut payload = json!({
             "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": "a", "digest": {"sha256": hex::encode(Sha256::digest(&self.subject))}}],
+            "subject": [{"name": "a", "digest": {"sha256": digest}}],
             "predicateType": "https://chancery.test/predicate",
             "predicate": {"list": [1, [2]]},
-        })
-        .to_string()
+        });
+        if let Some(change) = self.change {
+            change(&mut payload);
+        }
+        payload.to_string()
     }
 
     /// DSSE's pre-authentication encoding.
