@@ -227,5 +227,33 @@ fn host_of(url: &str) -> Option<String> {
         true => Url::parse(url),
         false => Url::parse(&format!("https://{url}")),
     };
-    Some(url.ok()?.host_str()?.to_owned())
+    Some(url.ok()?.host_str()?.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_of;
+
+    #[test]
+    fn a_ledger_is_named_by_the_bare_host_of_its_url() {
+        for url in [
+            "https://rekor.test",
+            "https://rekor.test/",
+            "https://rekor.test:3000",
+            "https://rekor.test:3000/path?query#fragment",
+            "https://user@rekor.test:3000/a@b",
+            "https://REKOR.test",
+            "other://REKOR.test:3000",
+            "rekor.test",
+            "rekor.test:3000",
+            "rekor.test/path:1",
+        ] {
+            assert_eq!(host_of(url).as_deref(), Some("rekor.test"), "{url}");
+        }
+        assert_eq!(host_of("http://[::1]:3000").as_deref(), Some("[::1]"));
+        for none in ["", "https://", "https://rekor.test:port"] {
+            let host = host_of(none);
+            assert_eq!(host, None, "{none}");
+        }
+    }
 }

@@ -133,6 +133,12 @@ fn a_checkpoint_names_its_tree() {
         ..EntryV1::default()
     };
     promised(entry).is_refused_by(Check::Checkpoint, "none of its signatures");
+    // A server may call itself by another name than its URL; what counts is the key.
+    let entry = EntryV1 {
+        name: "other.test",
+        ..entry
+    };
+    promised(entry).holds();
     let mut made = promised(EntryV1::default());
     flip(&mut made.proof()["hashes"][1]);
     made.is_refused_by(Check::InclusionProof, "does not lead to the root");

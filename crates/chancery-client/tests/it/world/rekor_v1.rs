@@ -23,6 +23,8 @@ pub(crate) struct EntryV1 {
     /// When it is promised to have been entered, in seconds after the certificate begins.
     pub(crate) at: i64,
     pub(crate) origin: &'static str,
+    /// What the key is called under the checkpoint.
+    pub(crate) name: &'static str,
 }
 
 impl Default for EntryV1 {
@@ -32,6 +34,7 @@ impl Default for EntryV1 {
             proven: true,
             at: 5,
             origin: "rekor.old.test - 42",
+            name: HOST,
         }
     }
 }
@@ -114,7 +117,7 @@ impl LedgerV1 {
         let text = format!("{}\n{TREE_SIZE}\n{root}\n", entry.origin);
         let [a, b, c, d, ..] = self.key.public_key().sha256();
         let signature = NoteSignature {
-            name: KeyName::parse(HOST).unwrap(),
+            name: KeyName::parse(entry.name).unwrap(),
             key_id: [a, b, c, d],
             signature: self.key.sign_now(text.as_bytes()).unwrap(),
         };
