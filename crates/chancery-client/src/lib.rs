@@ -3,6 +3,7 @@
 //! It reads no flags, no environment and no terminal: whoever calls hands those in.
 
 pub mod bundle;
+mod http;
 pub mod instances;
 mod loopback;
 mod rfc3339;

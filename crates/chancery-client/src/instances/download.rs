@@ -5,13 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::InstanceUrl;
+use crate::http::{BodyError, Limits, Route, client, read_body};
 
 /// The most bytes of one file. Chancery's are a hundredth of it; the public Sigstore's trusted root
 /// has some hundred kilobytes with all its certificates.
 const MOST: usize = 4 << 20;
-/// How long one file may take, and how long the connection.
-const FILE: Duration = Duration::from_secs(10);
-const CONNECTING: Duration = Duration::from_secs(5);
+const LIMITS: Limits = Limits {
+    connecting: Duration::from_secs(5),
+    whole: Duration::from_secs(10),
+};
 
 /// Asks one instance for its files.
 #[derive(Clone, Debug)]
@@ -61,17 +63,8 @@ impl Downloads {
     /// # Errors
     /// [`DownloadError::Away`] if this machine's certificates or proxy cannot be used.
     pub(super) fn from(instance: &InstanceUrl) -> Result<Self, DownloadError> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECTING)
-            .timeout(FILE);
-        let client = match instance.is_loopback() {
-            true => client.no_proxy(),
-            false => client,
-        };
         let repository = instance.repository();
-        match client.build() {
+        match client(Route::to(&repository), LIMITS) {
             Ok(http) => Ok(Self { http, repository }),
             Err(source) => Err(away(&repository, source)),
         }
@@ -84,20 +77,17 @@ impl Downloads {
     pub(super) async fn get(&self, name: &str) -> Result<Option<Bytes>, DownloadError> {
         let url = format!("{}{name}", self.repository);
         let asked = self.http.get(&url).send().await;
-        let mut answer = asked.map_err(|source| away(&url, source))?;
+        let answer = asked.map_err(|source| away(&url, source))?;
         match answer.status().as_u16() {
             200 => {}
             404 => return Ok(None),
             status => return Err(DownloadError::Status { url, status }),
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|source| away(&url, source))? {
-            if body.len() + chunk.len() > MOST {
-                return Err(DownloadError::TooLarge { url });
-            }
-            body.extend_from_slice(&chunk);
+        match read_body(answer, MOST).await {
+            Ok(body) => Ok(Some(body.into())),
+            Err(BodyError::BrokenOff(source)) => Err(away(&url, source)),
+            Err(BodyError::TooLong { .. }) => Err(DownloadError::TooLarge { url }),
         }
-        Ok(Some(body.into()))
     }
 
     /// Returns where the files are.

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use super::error::{Service, SignError};
-use crate::loopback::is_here;
+use crate::http::{self as transport, BodyError, Limits, Route, read_body};
 
 /// The longest answer that is read. Certificate chains and ledger entries have some kilobytes.
 const LONGEST: usize = 1 << 20;
 /// How much of what a service says is repeated in a message.
 const SAID: usize = 300;
-const CONNECTING: Duration = Duration::from_secs(5);
-/// A ledger answers when its checkpoint is published, which upstream does every ten seconds.
-const ANSWER: Duration = Duration::from_secs(60);
+const LIMITS: Limits = Limits {
+    connecting: Duration::from_secs(5),
+    // A ledger answers when its checkpoint is published, which upstream does every ten seconds.
+    whole: Duration::from_secs(60),
+};
 /// How long to wait before asking again, and how often.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
@@ -47,21 +49,13 @@ pub(super) struct Answer {
 
 impl Http {
     pub(super) fn new() -> Result<Self, SignError> {
-        let client = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
-                // A redirect could take the token elsewhere.
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(CONNECTING)
-                .timeout(ANSWER)
-        };
-        let built = |client: reqwest::ClientBuilder| {
-            let client = client.build();
+        let client = |route| {
+            let client = transport::client(route, LIMITS);
             client.map_err(|_| SignError::Machine("make connections by HTTP"))
         };
         Ok(Self {
-            here: built(client().no_proxy())?,
-            elsewhere: built(client())?,
+            here: client(Route::Direct)?,
+            elsewhere: client(Route::Environment)?,
         })
     }
 
@@ -78,9 +72,9 @@ impl Http {
     }
 
     async fn ask_once(&self, question: &Question<'_>) -> Result<Answer, SignError> {
-        let client = match is_here(&question.endpoint) {
-            true => &self.here,
-            false => &self.elsewhere,
+        let client = match Route::to(&question.endpoint) {
+            Route::Direct => &self.here,
+            Route::Environment => &self.elsewhere,
         };
         let away = |source| SignError::Away {
             service: question.service,
@@ -91,17 +85,15 @@ impl Http {
             .post(&question.endpoint)
             .headers(question.headers.clone())
             .body(question.body.clone());
-        let mut response = request.send().await.map_err(away)?;
+        let response = request.send().await.map_err(away)?;
         let status = response.status().as_u16();
-        let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(away)? {
-            if body.len() + piece.len() > LONGEST {
-                let why = format!("its answer has more than {LONGEST} bytes");
-                return Err(question.untrusted(why));
+        let body = read_body(response, LONGEST).await;
+        let body = Bytes::from(body.map_err(|error| match error {
+            BodyError::BrokenOff(source) => away(source),
+            BodyError::TooLong { .. } => {
+                question.untrusted(format_args!("its answer has more than {LONGEST} bytes"))
             }
-            body.extend_from_slice(&piece);
-        }
-        let body = body.freeze();
+        })?);
         if question.taken.contains(&status) {
             return Ok(Answer { status, body });
         }

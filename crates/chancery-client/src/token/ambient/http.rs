@@ -5,11 +5,15 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
 use super::{AmbientError, PATIENCE, Places};
-use crate::loopback::is_here;
+use crate::http::{BodyError, Limits, Route, client, read_body};
 use crate::token::IdentityToken;
 
 /// The longest answer: a token and some JSON around it.
 const LONGEST: usize = IdentityToken::LONGEST + 1024;
+const LIMITS: Limits = Limits {
+    connecting: PATIENCE,
+    whole: PATIENCE,
+};
 
 /// `GET $ACTIONS_ID_TOKEN_REQUEST_URL&audience=…`
 pub(super) async fn github(places: &Places<'_>, audience: &str) -> Result<String, AmbientError> {
@@ -28,15 +32,15 @@ pub(super) async fn github(places: &Places<'_>, audience: &str) -> Result<String
         ));
     };
     // The request has a secret in it, and the answer is one.
-    let here = is_here(url.as_str());
-    if url.scheme() != "https" && !here {
+    let route = Route::to(url.as_str());
+    if url.scheme() != "https" && route != Route::Direct {
         return Err(AmbientError::Setup(
             "ACTIONS_ID_TOKEN_REQUEST_URL is not https, so the runner's secret is not sent there; see \
              who set it",
         ));
     }
     url.query_pairs_mut().append_pair("audience", audience);
-    let request = server.client(here)?.get(url).bearer_auth(secret);
+    let request = server.client(route)?.get(url).bearer_auth(secret);
     let body = server.ask(request).await?;
     let answer: Answer = serde_json::from_slice(&body)
         .map_err(|_| server.failed("its answer is no JSON object with the member value"))?;
@@ -54,7 +58,7 @@ pub(super) async fn google(metadata: &str, audience: &str) -> Result<String, Amb
     let audience: String = form_urlencoded::byte_serialize(audience.as_bytes()).collect();
     let url = format!("{metadata}/{path}?audience={audience}&format=full");
     let request = server
-        .client(true)?
+        .client(Route::Direct)?
         .get(url)
         .header("Metadata-Flavor", "Google");
     let body = server.ask(request).await?;
@@ -65,37 +69,24 @@ pub(super) async fn google(metadata: &str, audience: &str) -> Result<String, Amb
 struct Server(&'static str);
 
 impl Server {
-    /// `direct`: whatever proxy the environment names.
-    fn client(&self, direct: bool) -> Result<reqwest::Client, AmbientError> {
-        let client = reqwest::Client::builder();
-        let client = match direct {
-            true => client.no_proxy(),
-            false => client,
-        };
-        client
-            .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|_| self.failed("this machine makes no connections by HTTP"))
+    fn client(&self, route: Route) -> Result<reqwest::Client, AmbientError> {
+        let client = client(route, LIMITS);
+        client.map_err(|_| self.failed("this machine makes no connections by HTTP"))
     }
 
     async fn ask(&self, request: RequestBuilder) -> Result<Vec<u8>, AmbientError> {
         // The URL may hold a secret, so it is not said.
         let away = |error: reqwest::Error| self.failed(error.without_url());
-        let mut response = request.send().await.map_err(away)?;
+        let response = request.send().await.map_err(away)?;
         let status = response.status();
         if status != 200 {
             return Err(self.failed(format_args!("it answered {status}")));
         }
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(away)? {
-            if body.len() + piece.len() > LONGEST {
-                return Err(self.failed("its answer is longer than any token"));
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(body)
+        let body = read_body(response, LONGEST).await;
+        body.map_err(|error| match error {
+            BodyError::BrokenOff(error) => away(error),
+            BodyError::TooLong { .. } => self.failed("its answer is longer than any token"),
+        })
     }
 
     fn failed(&self, why: impl std::fmt::Display) -> AmbientError {

@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
+use crate::http::{BodyError, Limits, Route, client, read_body};
 use crate::loopback::is_here;
 
 /// The longest answer: a provider's metadata and keys have some kilobytes.
 const LONGEST: usize = 1 << 20;
+const LIMITS: Limits = Limits {
+    connecting: Duration::from_secs(20),
+    whole: Duration::from_secs(20),
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Http(reqwest::Client);
@@ -23,22 +28,13 @@ pub(super) enum HttpError {
     Request(#[from] reqwest::Error),
     #[error("{0} is no place for codes and tokens: it wants https, or http on this machine itself")]
     Insecure(String),
-    #[error("the answer has more than {LONGEST} bytes")]
-    TooLong,
+    #[error(transparent)]
+    Body(#[from] BodyError),
 }
 
 impl Http {
     pub(super) fn new(issuer: &str) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
-            // A redirect could take codes and tokens elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(20));
-        let client = match is_here(issuer) {
-            true => client.no_proxy(),
-            false => client,
-        };
-        client.build().map(Self)
+        client(Route::to(issuer), LIMITS).map(Self)
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -47,19 +43,12 @@ impl Http {
         if !is_safe(&url) {
             return Err(HttpError::Insecure(url));
         }
-        let mut response = self.0.execute(request.try_into()?).await?;
+        let response = self.0.execute(request.try_into()?).await?;
         let mut answer = ::http::Response::builder().status(response.status());
         for (name, value) in response.headers() {
             answer = answer.header(name, value);
         }
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await? {
-            if body.len() + piece.len() > LONGEST {
-                return Err(HttpError::TooLong);
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(answer.body(body)?)
+        Ok(answer.body(read_body(response, LONGEST).await?)?)
     }
 }
 
