@@ -234,13 +234,13 @@ impl SigningSession {
             return Ok(Arc::clone(credential));
         }
         if let Some(failure) = &state.failure {
-            return Err(failure.again());
+            return Err(failure.clone());
         }
         let authority = &self.services.authority;
         let obtained = Credential::obtain(&self.http, authority, &self.token, now).await;
         let credential = match obtained {
             Ok(credential) => credential,
-            Err(failure) => return Err(state.failure.insert(failure).again()),
+            Err(failure) => return Err(state.failure.insert(failure).clone()),
         };
         state.certificates += 1;
         Ok(Arc::clone(state.credential.insert(credential)))

@@ -41,9 +41,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chancery-trust", &["chancery-keys"]),
     (
         "chancery-client",
+        // log: for its clock, and for how an error is said with its causes.
         &[
             "chancery-certs",
             "chancery-keys",
+            "chancery-log",
             "chancery-tlog",
             "chancery-trust",
             "chancery-tsa",

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::io;
 
+use chancery_log::causes;
 use time::OffsetDateTime;
 
 use super::download::Downloads;
@@ -115,7 +116,7 @@ async fn offline(
     let url = record.url.clone();
     match stored(record).await {
         Ok(updated) => {
-            let why = in_words(&why);
+            let why = causes(&why);
             let instance = record.describe(name);
             Ok(updated.into_trust(instance, Some(Stale { why })))
         }
@@ -127,23 +128,13 @@ async fn offline(
         }),
         Err(Fault::Clock(seen)) => Err(TrustError::Clock { name, seen }),
         Err(Fault::Refused(source)) => {
-            let why = in_words(&why);
+            let why = causes(&why);
             Err(TrustError::RefusedOffline { name, why, source })
         }
         // What is kept is not fetched.
         Err(Fault::Away(error)) => Err(FolderError::temporary(io::Error::other(error)).into()),
         Err(Fault::Local(error)) => Err(FolderError::temporary(error).into()),
     }
-}
-
-fn in_words(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }
 
 impl Updated {

@@ -1,7 +1,8 @@
 //! What is signed: a SHA-256, whatever it is of.
 
-use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::{fmt, io};
 
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -24,11 +25,11 @@ const PIECE: usize = 64 * 1024;
 pub struct ArtifactDigest([u8; 32]);
 
 /// Why there is nothing to sign.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// The artifact could not be read to its end.
     #[error("the artifact cannot be read")]
-    Unreadable(#[from] std::io::Error),
+    Unreadable(#[from] Arc<io::Error>),
     /// A text is no digest.
     #[error("{0:?} is no digest such as sha256:2c26b46b…, with 64 hexadecimal digits")]
     NoDigest(String),
@@ -49,7 +50,7 @@ impl ArtifactDigest {
         let mut hasher = Sha256::new();
         let mut piece = vec![0; PIECE];
         loop {
-            let read = artifact.read(&mut piece).await?;
+            let read = artifact.read(&mut piece).await.map_err(Arc::new)?;
             let Some(read) = piece.get(..read).filter(|read| !read.is_empty()) else {
                 return Ok(Self(hasher.finalize().into()));
             };

@@ -32,8 +32,8 @@ impl fmt::Display for Service {
     }
 }
 
-/// Why nothing was signed.
-#[derive(Debug, thiserror::Error)]
+/// Why nothing was signed. All who wait for one certificate are told the same.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SignError {
     /// Nobody can be asked.
     #[error(transparent)]
@@ -120,45 +120,6 @@ pub enum SignError {
 }
 
 impl SignError {
-    /// Says again why there is no certificate.
-    pub(super) fn again(&self) -> Self {
-        match self {
-            Self::TokenExpired { expired } => Self::TokenExpired { expired: *expired },
-            Self::Insecure { service, url } => Self::Insecure {
-                service: *service,
-                url: url.clone(),
-            },
-            Self::Away {
-                service,
-                url,
-                source,
-            } => Self::Away {
-                service: *service,
-                url: url.clone(),
-                source: Arc::clone(source),
-            },
-            Self::Refused {
-                service,
-                url,
-                status,
-                said,
-            } => Self::Refused {
-                service: *service,
-                url: url.clone(),
-                status: *status,
-                said: said.clone(),
-            },
-            Self::Untrusted { service, url, why } => Self::Untrusted {
-                service: *service,
-                url: url.clone(),
-                why: why.clone(),
-            },
-            Self::Machine(what) => Self::Machine(what),
-            // Nothing else stands between a session and its certificate.
-            _ => Self::Machine("get a certificate"),
-        }
-    }
-
     pub(super) fn audience(token: &IdentityToken, wanted: &str) -> Self {
         let audiences = token.audiences().map(|one| format!("{one:?}"));
         let found: String = audiences.collect::<Vec<_>>().join(", ");

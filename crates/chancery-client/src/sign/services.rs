@@ -30,7 +30,7 @@ pub struct SigningServices {
 }
 
 /// Why a signing configuration does not say whom to ask.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SigningConfigError {
     /// It is none.
     #[error("the signing configuration cannot be read as {MEDIA_TYPE}: {0}")]

@@ -1,6 +1,7 @@
 //! In-toto statements, and the envelope that they are signed in (DSSE).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -52,7 +53,7 @@ struct Subject<'a> {
 }
 
 /// Why a statement cannot be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StatementError {
     /// It would be about nothing.
     #[error("a statement needs at least one artifact that it is about")]
@@ -68,7 +69,7 @@ pub enum StatementError {
     },
     /// The predicate is no JSON object that means the same to everybody.
     #[error("the predicate is no JSON object whose members all have names of their own")]
-    Predicate(#[source] serde_json::Error),
+    Predicate(#[from] Arc<serde_json::Error>),
 }
 
 impl Statement {
@@ -89,7 +90,7 @@ impl Statement {
             let found = predicate.len();
             return Err(StatementError::TooLong { found });
         }
-        let predicate = predicate::read(predicate).map_err(StatementError::Predicate)?;
+        let predicate = predicate::read(predicate).map_err(Arc::new)?;
         let subjects = subjects.iter().map(|(name, digest)| Subject {
             name,
             digest: BTreeMap::from([("sha256", digest.hex())]),
@@ -101,7 +102,7 @@ impl Statement {
             predicate,
         });
         Ok(Self {
-            text: statement.map_err(StatementError::Predicate)?,
+            text: statement.map_err(Arc::new)?,
             subject,
         })
     }

@@ -5,6 +5,7 @@ mod browser;
 mod device;
 mod http;
 
+use chancery_log::causes;
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
     CoreIdToken, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
@@ -173,14 +174,4 @@ impl LoginProvider {
 fn short(text: &str) -> String {
     let text: String = text.chars().take(300).collect();
     text.replace(char::is_control, " ")
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chancery_log::causes;
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient};
 use openidconnect::{
     AuthorizationCode, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -12,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::{IdentityToken, LoginError, LoginProvider, causes};
+use super::{IdentityToken, LoginError, LoginProvider};
 
 const PATH: &str = "/auth/callback";
 /// How long somebody may take to log in.

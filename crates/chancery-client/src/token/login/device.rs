@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use chancery_log::causes;
 use openidconnect::core::{CoreClient, CoreDeviceAuthorizationResponse};
 use openidconnect::{AuthType, Scope, TokenResponse as _};
 
-use super::{IdentityToken, LoginError, LoginProvider, causes, short};
+use super::{IdentityToken, LoginError, LoginProvider, short};
 
 /// How long somebody may take, if the provider gives them longer.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
