@@ -30,7 +30,7 @@ use time::OffsetDateTime;
 pub use address::{InstanceUrl, InstanceUrlError};
 pub use checksum::{RootChecksum, RootChecksumError};
 pub use download::DownloadError;
-pub use error::{FolderError, RefusedMetadata, SetupError, TrustError};
+pub use error::{FolderError, RefusedMetadata, SetupError, TrustError, UpdateError};
 pub use name::{InstanceName, InstanceNameError};
 pub use setup::Setup;
 

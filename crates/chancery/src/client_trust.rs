@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chancery_client::instances::{Instances, SetupError, Trust, TrustError};
+use chancery_client::instances::{Instances, SetupError, Trust, TrustError, UpdateError};
 use chancery_trust::documents::TrustedRoot;
 
 use crate::cli::{ClientTrustArgs, HomeArgs};
@@ -97,13 +97,12 @@ pub(crate) fn trust_failure(error: TrustError) -> Failure {
         TrustError::NothingSetUp | TrustError::NoDefault { .. } | TrustError::Unknown { .. } => {
             Failure::configuration(said)
         }
-        TrustError::Refused { .. } | TrustError::RefusedOffline { .. } => {
+        TrustError::Update(UpdateError::Refused { .. }) | TrustError::RefusedOffline { .. } => {
             Failure::verification(said)
         }
-        TrustError::Expired { .. }
-        | TrustError::ExpiredOffline { .. }
-        | TrustError::Clock { .. }
-        | TrustError::Folder(_) => Failure::failed(said),
+        TrustError::ExpiredOffline { .. } | TrustError::Folder(_) | TrustError::Update(_) => {
+            Failure::failed(said)
+        }
     }
 }
 
@@ -115,11 +114,9 @@ pub(crate) fn setup_failure(error: SetupError) -> Failure {
         SetupError::NoName(_) => Failure::usage(said),
         SetupError::OtherRoot { .. }
         | SetupError::OtherInstance { .. }
-        | SetupError::Refused { .. } => Failure::verification(said),
-        SetupError::NoRoot { .. }
-        | SetupError::Away { .. }
-        | SetupError::Expired { .. }
-        | SetupError::Clock { .. }
-        | SetupError::Folder(_) => Failure::failed(said),
+        | SetupError::Update(UpdateError::Refused { .. }) => Failure::verification(said),
+        SetupError::NoRoot { .. } | SetupError::Folder(_) | SetupError::Update(_) => {
+            Failure::failed(said)
+        }
     }
 }

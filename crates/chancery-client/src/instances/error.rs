@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::update::Fault;
 use super::{DownloadError, InstanceName, InstanceNameError, InstanceUrl, RootChecksum};
 
 /// The folder, or a file in it, cannot be used.
@@ -64,6 +65,65 @@ pub enum RefusedMetadata {
     NotText(String),
 }
 
+/// Why what an instance publishes cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// The instance could not be asked.
+    #[error("{url} cannot be asked now")]
+    Away {
+        /// The instance.
+        url: InstanceUrl,
+        /// Why.
+        source: DownloadError,
+    },
+    /// This machine's clock went back, so that expired metadata could look good again.
+    #[error("{}", clock(.name, *.seen))]
+    Clock {
+        /// The instance.
+        name: InstanceName,
+        /// A time that the clock was past when the instance was last asked.
+        seen: OffsetDateTime,
+    },
+    /// What it publishes has expired.
+    #[error(
+        "{url} publishes {role} metadata that have expired: whoever runs it has to renew them, or \
+         this machine's clock is wrong"
+    )]
+    Expired {
+        /// The instance.
+        url: InstanceUrl,
+        /// Whose metadata.
+        role: String,
+    },
+    /// What it publishes must not be believed.
+    #[error("what {url} publishes is refused")]
+    Refused {
+        /// The instance.
+        url: InstanceUrl,
+        /// Why.
+        source: RefusedMetadata,
+    },
+    /// The folder for temporary files cannot be used.
+    #[error(transparent)]
+    Temporary(FolderError),
+}
+
+impl UpdateError {
+    pub(super) fn new(fault: Fault, name: &InstanceName, url: &InstanceUrl) -> Self {
+        let (name, url) = (name.clone(), url.clone());
+        match fault {
+            Fault::Away(source) => Self::Away { url, source },
+            Fault::Clock(seen) => Self::Clock { name, seen },
+            Fault::Expired(role) => {
+                let role = role.to_string();
+                Self::Expired { url, role }
+            }
+            Fault::Local(error) => Self::Temporary(FolderError::temporary(error)),
+            Fault::Refused(source) => Self::Refused { url, source },
+        }
+    }
+}
+
 /// Why an instance was not set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -114,44 +174,12 @@ pub enum SetupError {
         /// What was given.
         expected: RootChecksum,
     },
-    /// The instance could not be asked.
-    #[error("{url} cannot be set up now")]
-    Away {
-        /// The instance.
-        url: InstanceUrl,
-        /// Why.
-        source: DownloadError,
-    },
-    /// What the instance publishes has expired.
-    #[error(
-        "{url} publishes {role} metadata that have expired: whoever runs it has to renew them, or \
-         this machine's clock is wrong"
-    )]
-    Expired {
-        /// The instance.
-        url: InstanceUrl,
-        /// Whose metadata.
-        role: String,
-    },
-    /// This machine's clock went back, so that expired metadata could look good again.
-    #[error("{}", clock(.name, *.seen))]
-    Clock {
-        /// The instance.
-        name: InstanceName,
-        /// A time that the clock was past when the instance was last asked.
-        seen: OffsetDateTime,
-    },
-    /// What the instance publishes must not be believed.
-    #[error("what {url} publishes is refused")]
-    Refused {
-        /// The instance.
-        url: InstanceUrl,
-        /// Why.
-        source: RefusedMetadata,
-    },
     /// The folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// What the instance publishes cannot be used.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
 }
 
 /// Why there is nothing to trust.
@@ -192,35 +220,6 @@ pub enum TrustError {
         /// Why there are no newer ones.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// What the instance publishes has expired.
-    #[error(
-        "{url} publishes {role} metadata that have expired: whoever runs it has to renew them, or \
-         this machine's clock is wrong"
-    )]
-    Expired {
-        /// The instance.
-        url: InstanceUrl,
-        /// Whose metadata.
-        role: String,
-    },
-    /// This machine's clock went back, so that expired metadata could look good again.
-    #[error("{}", clock(.name, *.seen))]
-    Clock {
-        /// The instance.
-        name: InstanceName,
-        /// A time that the clock was past when the instance was last asked.
-        seen: OffsetDateTime,
-    },
-    /// What the instance publishes must not be believed.
-    #[error("what {url} publishes now is refused; nothing was changed in what {name} trusts")]
-    Refused {
-        /// The instance.
-        name: InstanceName,
-        /// Its URL.
-        url: InstanceUrl,
-        /// Why.
-        source: RefusedMetadata,
-    },
     /// What is kept is no longer to be believed, and the instance cannot be asked for newer.
     #[error("what is kept of {name} does not verify, and newer cannot be had: {why}")]
     RefusedOffline {
@@ -234,6 +233,9 @@ pub enum TrustError {
     /// The folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// What the instance publishes cannot be used.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
 }
 
 fn clock(name: &InstanceName, seen: OffsetDateTime) -> String {

@@ -8,8 +8,8 @@ use super::record::Record;
 use super::source::Source;
 use super::update::{Fault, Known, update};
 use super::{
-    DownloadError, FolderError, InstanceName, InstanceUrl, Instances, RefusedMetadata,
-    RootChecksum, SetupError, Trust,
+    DownloadError, InstanceName, InstanceUrl, Instances, RefusedMetadata, RootChecksum, SetupError,
+    Trust, UpdateError,
 };
 
 /// How many versions of root before the newest are compared, too: checksums stay in scripts.
@@ -60,7 +60,7 @@ impl Instances {
                 let (name, url) = (name.clone(), setup.url.clone());
                 SetupError::OtherInstance { name, url, source }
             }
-            other => setup.fault(name.clone(), other),
+            other => UpdateError::new(other, &name, &setup.url).into(),
         })?;
         let record = Record {
             url: setup.url.clone(),
@@ -107,27 +107,13 @@ impl Setup {
         text.map_err(|_| {
             let source = RefusedMetadata::NotText("root.json".to_owned());
             let url = self.url.clone();
-            SetupError::Refused { url, source }
+            UpdateError::Refused { url, source }.into()
         })
     }
 
     fn away(&self, source: DownloadError) -> SetupError {
         let url = self.url.clone();
-        SetupError::Away { url, source }
-    }
-
-    fn fault(&self, name: InstanceName, fault: Fault) -> SetupError {
-        let url = self.url.clone();
-        match fault {
-            Fault::Away(source) => SetupError::Away { url, source },
-            Fault::Expired(role) => {
-                let role = role.to_string();
-                SetupError::Expired { url, role }
-            }
-            Fault::Clock(seen) => SetupError::Clock { name, seen },
-            Fault::Refused(source) => SetupError::Refused { url, source },
-            Fault::Local(error) => SetupError::Folder(FolderError::temporary(error)),
-        }
+        UpdateError::Away { url, source }.into()
     }
 }
 

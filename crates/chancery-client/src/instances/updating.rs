@@ -2,7 +2,6 @@
 //! metadata expire it can be used without its server.
 
 use std::error::Error;
-use std::io;
 
 use chancery_log::causes;
 use time::OffsetDateTime;
@@ -11,7 +10,9 @@ use super::download::Downloads;
 use super::record::Record;
 use super::source::Source;
 use super::update::{Fault, Updated, update};
-use super::{FolderError, Instance, InstanceName, Instances, Stale, Trust, TrustError};
+use super::{
+    FolderError, Instance, InstanceName, Instances, Stale, Trust, TrustError, UpdateError,
+};
 
 impl Instances {
     /// Returns what an instance says is to be trusted, the default one's if no name is given.
@@ -65,19 +66,12 @@ impl Instances {
             },
         };
         drop(lock);
-        let url = record.url.clone();
         match fault {
             Fault::Away(error) => {
                 let (name, record) = self.find(Some(&name))?;
                 offline(name, &record, error).await
             }
-            Fault::Expired(role) => {
-                let role = role.to_string();
-                Err(TrustError::Expired { url, role })
-            }
-            Fault::Clock(seen) => Err(TrustError::Clock { name, seen }),
-            Fault::Refused(source) => Err(TrustError::Refused { name, url, source }),
-            Fault::Local(error) => Err(FolderError::temporary(error).into()),
+            fault => Err(UpdateError::new(fault, &name, &record.url).into()),
         }
     }
 
@@ -126,14 +120,11 @@ async fn offline(
             role: role.to_string(),
             source: Box::new(why),
         }),
-        Err(Fault::Clock(seen)) => Err(TrustError::Clock { name, seen }),
         Err(Fault::Refused(source)) => {
             let why = causes(&why);
             Err(TrustError::RefusedOffline { name, why, source })
         }
-        // What is kept is not fetched.
-        Err(Fault::Away(error)) => Err(FolderError::temporary(io::Error::other(error)).into()),
-        Err(Fault::Local(error)) => Err(FolderError::temporary(error).into()),
+        Err(fault) => Err(UpdateError::new(fault, &name, &url).into()),
     }
 }
 

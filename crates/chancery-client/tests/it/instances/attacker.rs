@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use chancery_client::instances::{RefusedMetadata, TrustError};
+use chancery_client::instances::{RefusedMetadata, TrustError, UpdateError};
 use chancery_keys::{LocalKey, Signer as _};
 use chancery_trust::tuf::{KeyId, canonical};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ async fn a_delegated_role_called_root_does_not_become_the_root() {
     fs::write(&second, &both).unwrap();
     let refused = scene.instances().trust(None).await.unwrap_err();
     assert!(!second.exists(), "it was not asked for: {refused}");
-    let TrustError::Refused { source, .. } = &refused else {
+    let TrustError::Update(UpdateError::Refused { source, .. }) = &refused else {
         panic!("{refused}");
     };
     assert!(matches!(source, RefusedMetadata::Delegated), "{source}");

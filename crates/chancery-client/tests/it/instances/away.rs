@@ -1,0 +1,82 @@
+//! Instances that cannot be asked: used until what is kept of them expires.
+
+use std::fs;
+use std::time::SystemTime;
+
+use chancery_client::instances::{RootChecksum, SetupError, TrustError, UpdateError};
+use serde_json::{Value, json};
+
+use super::{Scene, name, text};
+use crate::published::DAY;
+
+#[tokio::test]
+async fn an_instance_that_is_away_is_used_until_its_metadata_expire() {
+    let mut scene = Scene::set_up().await;
+    scene.web.stop().await;
+    let trust = scene.instances().trust(None).await.unwrap();
+    let why = trust.stale.unwrap().why;
+    assert!(
+        why.contains("timestamp.json") || why.contains("root.json"),
+        "{why}"
+    );
+    assert!(why.to_lowercase().contains("refused"), "{why}");
+
+    // Kept 60 days ago, so that what the server renews has expired by now.
+    let long_ago = SystemTime::now() - 60 * DAY;
+    let mut scene = Scene::begun(long_ago).await;
+    keep(&scene);
+    let served = scene.instances().trust(None).await.unwrap_err();
+    assert!(
+        matches!(served, TrustError::Update(UpdateError::Expired { .. })),
+        "{served}"
+    );
+    scene.web.stop().await;
+    let expired = scene.instances().trust(None).await.unwrap_err();
+    assert!(
+        matches!(expired, TrustError::ExpiredOffline { .. }),
+        "{expired}"
+    );
+    assert!(expired.to_string().contains("have expired"), "{expired}");
+}
+
+/// Puts what is published on the machine, as a setup at that time had done.
+fn keep(scene: &Scene) {
+    let mut files = serde_json::Map::new();
+    for (name, content) in scene.published.named_files() {
+        if !name.ends_with("root.json") || name.starts_with("targets/") {
+            files.insert(name, text(content).into());
+        }
+    }
+    let record = json!({
+        "format": 1, "url": scene.web.url(), "updated": null, "files": files,
+        "root_checksum": RootChecksum::of(scene.root(1)).to_string(),
+        "root": text(scene.root(1)),
+    });
+    let folder = scene.home.path().join("chancery");
+    fs::create_dir_all(folder.join("instances")).unwrap();
+    fs::write(scene.record(), record.to_string()).unwrap();
+    fs::write(folder.join("default"), "here").unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_is_named_and_not_the_server() {
+    let mut scene = Scene::set_up().await;
+    let mut record: Value = serde_json::from_slice(&fs::read(scene.record()).unwrap()).unwrap();
+    record["updated"] = "2999-01-01T00:00:00Z".into();
+    fs::write(scene.record(), record.to_string()).unwrap();
+    let setup = scene.instances().setup(&scene.setup()).await.unwrap_err();
+    assert!(
+        matches!(setup, SetupError::Update(UpdateError::Clock { .. })),
+        "{setup}"
+    );
+    scene.web.stop().await;
+    let clock = scene.instances().trust(None).await.unwrap_err();
+    assert!(
+        matches!(clock, TrustError::Update(UpdateError::Clock { .. })),
+        "{clock}"
+    );
+    let said = clock.to_string();
+    assert!(said.contains("2998-12-31T23:55:00Z"), "{said}");
+    assert!(said.contains("chancery client remove here"), "{said}");
+    scene.instances().remove(&name("here")).await.unwrap();
+}
