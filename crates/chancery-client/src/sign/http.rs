@@ -18,8 +18,10 @@ const LIMITS: Limits = Limits {
     // A ledger answers when its checkpoint is published, which upstream does every ten seconds.
     whole: Duration::from_secs(60),
 };
-/// How long to wait before asking again, and how often.
+/// How long to wait before asking again, unless the service says how long, and how often.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+/// The longest that a service is waited for because it says so.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Asks services, on this machine without a proxy.
 #[derive(Clone, Debug)]
@@ -47,6 +49,22 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
+/// Why there is no answer.
+struct Failed {
+    error: SignError,
+    /// After how long the service wants to be asked again.
+    retry_after: Option<Duration>,
+}
+
+impl From<SignError> for Failed {
+    fn from(error: SignError) -> Self {
+        Self {
+            error,
+            retry_after: None,
+        }
+    }
+}
+
 impl Http {
     pub(super) fn new() -> Result<Self, SignError> {
         let client = |route| {
@@ -64,14 +82,17 @@ impl Http {
     pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Answer, SignError> {
         for pause in PAUSES {
             match self.ask_once(question).await {
-                Err(error) if may_be_back(&error) => tokio::time::sleep(pause).await,
-                ended => return ended,
+                Err(failed) if may_be_back(&failed.error) => {
+                    tokio::time::sleep(failed.retry_after.unwrap_or(pause)).await;
+                }
+                ended => return ended.map_err(|failed| failed.error),
             }
         }
-        self.ask_once(question).await
+        let ended = self.ask_once(question).await;
+        ended.map_err(|failed| failed.error)
     }
 
-    async fn ask_once(&self, question: &Question<'_>) -> Result<Answer, SignError> {
+    async fn ask_once(&self, question: &Question<'_>) -> Result<Answer, Failed> {
         let client = match Route::to(&question.endpoint) {
             Route::Direct => &self.here,
             Route::Environment => &self.elsewhere,
@@ -87,6 +108,7 @@ impl Http {
             .body(question.body.clone());
         let response = request.send().await.map_err(away)?;
         let status = response.status().as_u16();
+        let retry_after = retry_after(status, response.headers());
         let body = read_body(response, LONGEST).await;
         let body = Bytes::from(body.map_err(|error| match error {
             BodyError::BrokenOff(source) => away(source),
@@ -97,12 +119,13 @@ impl Http {
         if question.taken.contains(&status) {
             return Ok(Answer { status, body });
         }
-        Err(SignError::Refused {
+        let error = SignError::Refused {
             service: question.service,
             url: question.url.to_owned(),
             status,
             said: said(&body),
-        })
+        };
+        Err(Failed { error, retry_after })
     }
 }
 
@@ -120,6 +143,17 @@ impl Question<'_> {
 pub(super) fn content(media_type: &'static str) -> HeaderMap {
     let value = http::HeaderValue::from_static(media_type);
     HeaderMap::from_iter([(http::header::CONTENT_TYPE, value)])
+}
+
+/// Reads how long a busy service wants to be left alone (RFC 9110, section 10.2.3). It may say a date
+/// instead, which the clocks of two machines need not agree on.
+fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
+    if !matches!(status, 429 | 503) {
+        return None;
+    }
+    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    let seconds = Duration::from_secs(seconds.trim().parse().ok()?);
+    Some(seconds.min(LONGEST_PAUSE))
 }
 
 fn may_be_back(error: &SignError) -> bool {

@@ -12,11 +12,20 @@ use super::*;
 /// Answers one connection after the other with these, and then hangs up on everybody. Returns how
 /// many were asked for.
 async fn answers(answers: Vec<(u16, String)>) -> (String, JoinHandle<Vec<String>>) {
+    let answers = answers.into_iter();
+    let answers = answers.map(|(status, body)| (status, "location: /elsewhere", body));
+    answers_with_headers(answers.collect()).await
+}
+
+/// As [`answers`], each with a header of its own.
+async fn answers_with_headers(
+    answers: Vec<(u16, &'static str, String)>,
+) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let served = tokio::spawn(async move {
         let mut asked = Vec::new();
-        for (status, body) in answers {
+        for (status, header, body) in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
@@ -30,7 +39,7 @@ async fn answers(answers: Vec<(u16, String)>) -> (String, JoinHandle<Vec<String>
             asked.push(head);
             let length = body.len();
             let answer = format!(
-                "HTTP/1.1 {status} X\r\nlocation: /elsewhere\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                "HTTP/1.1 {status} X\r\n{header}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
             );
             // Whoever has read enough hangs up.
             let _ = stream.write_all(answer.as_bytes()).await;
@@ -139,6 +148,39 @@ async fn a_service_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
         );
         assert!(request.contains("authorization: Bearer e30."), "{request}");
     }
+}
+
+/// Returns for how long a service was left alone in all, in whole seconds.
+async fn waited_for(answers: Vec<(u16, &'static str)>) -> u64 {
+    let answers = answers.into_iter();
+    let answers = answers.map(|(status, header)| (status, header, String::new()));
+    let (url, served) = answers_with_headers(answers.collect()).await;
+    let session = session(&url, LONG_FROM_NOW);
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    refusal(&session).await;
+    let waited = begun.elapsed();
+    tokio::time::resume();
+    served.await.unwrap();
+    waited.as_secs()
+}
+
+#[tokio::test]
+async fn a_busy_service_is_left_alone_for_as_long_as_it_says_and_not_for_ever() {
+    let no = (403, "x: y");
+    assert_eq!(waited_for(vec![(503, "retry-after: 7"), no]).await, 7);
+    assert_eq!(waited_for(vec![(429, "Retry-After: 3600"), no]).await, 30);
+    // Of a service that is broken it does not count, and a date is not understood.
+    for (status, header) in [
+        (500, "retry-after: 7"),
+        (503, "retry-after: Fri, 31 Dec 1999 23:59:59 GMT"),
+        (503, "retry-after: -1"),
+        (503, "x: y"),
+    ] {
+        assert_eq!(waited_for(vec![(status, header), no]).await, 0);
+    }
+    let busy = (429, "retry-after: 20");
+    assert_eq!(waited_for(vec![busy, busy, busy]).await, 40);
 }
 
 #[tokio::test]
