@@ -104,7 +104,8 @@ impl Instances {
         }
     }
 
-    /// Asks an instance again after another time than six hours; `ZERO` asks each time.
+    /// Asks an instance again after another time than six hours; `ZERO` asks each time. One that could
+    /// not be asked is left alone for ten minutes, and never for longer than this.
     #[must_use]
     pub fn fresh_for(mut self, fresh: Duration) -> Self {
         self.fresh = fresh;

@@ -24,6 +24,16 @@ pub(super) struct Record {
     /// What somebody compared when the instance was set up.
     pub(super) checksum: RootChecksum,
     pub(super) known: Known,
+    /// The last time that the instance was asked, if it could not be.
+    pub(super) failed: Option<Failed>,
+}
+
+/// That an instance was asked in vain.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub(super) at: OffsetDateTime,
+    /// What stood in the way, in words.
+    pub(super) why: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -36,6 +46,16 @@ struct Written {
     updated: Option<String>,
     root: String,
     files: Files,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed: Option<WrittenFailed>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFailed {
+    /// RFC 3339.
+    at: String,
+    why: String,
 }
 
 impl Record {
@@ -64,6 +84,13 @@ impl Record {
             Some(text) => Some(OffsetDateTime::parse(&text, &Rfc3339).ok()?),
             None => None,
         };
+        let failed = match written.failed {
+            Some(WrittenFailed { at, why }) => {
+                let at = OffsetDateTime::parse(&at, &Rfc3339).ok()?;
+                Some(Failed { at, why })
+            }
+            None => None,
+        };
         (written.format == FORMAT).then_some(Self {
             url: written.url.parse().ok()?,
             checksum: written.root_checksum.parse().ok()?,
@@ -72,6 +99,7 @@ impl Record {
                 files: written.files,
                 at,
             },
+            failed,
         })
     }
 
@@ -87,6 +115,7 @@ impl Record {
             updated: self.known.at.and_then(|at| at.format(&Rfc3339).ok()),
             root: self.known.root.clone(),
             files: self.known.files.clone(),
+            failed: self.failed.as_ref().and_then(Failed::written),
         };
         let text = serde_json::to_vec_pretty(&written);
         let text = text.map_err(|e| FolderError::new(path, e.into()))?;
@@ -97,8 +126,34 @@ impl Record {
     pub(super) fn after(&self, updated: &Updated) -> Self {
         Self {
             known: updated.known.clone(),
+            failed: None,
             ..self.clone()
         }
+    }
+
+    /// Takes over what an update has brought that failed: a newer root is to be trusted from then on.
+    pub(super) fn after_failure(&self, newer: Option<String>) -> Self {
+        match newer {
+            None => self.clone(),
+            Some(root) => Self {
+                known: self.known.with_root(root),
+                ..self.clone()
+            },
+        }
+    }
+}
+
+impl Failed {
+    /// Says that it was now.
+    pub(super) fn now(why: String) -> Self {
+        let at = OffsetDateTime::now_utc().truncate_to_second();
+        Self { at, why }
+    }
+
+    fn written(&self) -> Option<WrittenFailed> {
+        let at = self.at.format(&Rfc3339).ok()?;
+        let why = self.why.clone();
+        Some(WrittenFailed { at, why })
     }
 }
 

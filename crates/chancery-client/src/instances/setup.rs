@@ -31,7 +31,8 @@ impl Instances {
     /// nothing.
     ///
     /// # Errors
-    /// [`SetupError`] says what stands in the way. Nothing is stored then.
+    /// [`SetupError`] says what stands in the way. Nothing is stored then but, of an instance that is
+    /// set up already, a newer root.
     pub async fn setup(&self, setup: &Setup) -> Result<Trust, SetupError> {
         let name = match &setup.name {
             Some(name) => name.clone(),
@@ -51,23 +52,21 @@ impl Instances {
             Some(known) if known.checksum == setup.checksum => known.known.root.clone(),
             _ => setup.fetch_root(&downloads).await?,
         };
-        let is_new = known.is_none();
+        let before = known.is_some();
         // What was seen must not become older.
-        let known = known.map_or_else(|| Known::of_root(root), |record| record.known);
-        let updated = update(&known, Source::network(downloads)).await;
-        let updated = updated.map_err(|(fault, _)| match fault {
-            Fault::Refused(source) if !is_new => {
-                let (name, url) = (name.clone(), setup.url.clone());
-                SetupError::OtherInstance { name, url, source }
+        let record = known.unwrap_or_else(|| setup.record(root));
+        let updated = match update(&record.known, Source::network(downloads)).await {
+            Ok(updated) => updated,
+            Err((fault, newer)) if before => {
+                self.keep_root(&name, &record, newer)?;
+                return Err(setup.failed(fault, name));
             }
-            other => UpdateError::new(other, &name, &setup.url).into(),
-        })?;
-        let record = Record {
-            url: setup.url.clone(),
-            checksum: setup.checksum,
-            known,
+            Err((fault, _)) => return Err(UpdateError::new(fault, &name, &setup.url).into()),
         };
-        let record = record.after(&updated);
+        let record = Record {
+            checksum: setup.checksum,
+            ..record.after(&updated)
+        };
         record.write(&self.record_file(&name))?;
         if self.default_name()?.is_none() {
             self.write_default(&name)?;
@@ -100,6 +99,26 @@ impl Setup {
             found: RootChecksum::of(&newest),
             expected: self.checksum,
         })
+    }
+
+    fn record(&self, root: String) -> Record {
+        Record {
+            url: self.url.clone(),
+            checksum: self.checksum,
+            known: Known::of_root(root),
+            failed: None,
+        }
+    }
+
+    /// Says why an instance that is set up already is not set up again.
+    fn failed(&self, fault: Fault, name: InstanceName) -> SetupError {
+        match fault {
+            Fault::Refused(source) => {
+                let url = self.url.clone();
+                SetupError::OtherInstance { name, url, source }
+            }
+            other => UpdateError::new(other, &name, &self.url).into(),
+        }
     }
 
     fn text(&self, root: Bytes) -> Result<String, SetupError> {

@@ -2,17 +2,23 @@
 //! metadata expire it can be used without its server.
 
 use std::error::Error;
+use std::time::Duration;
 
 use chancery_log::causes;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::download::Downloads;
-use super::record::Record;
+use super::record::{Failed, Record};
 use super::source::Source;
 use super::update::{Fault, Updated, update};
 use super::{
     FolderError, Instance, InstanceName, Instances, Stale, Trust, TrustError, UpdateError,
 };
+
+/// After how long an instance that could not be asked is asked again: it may take twenty seconds to
+/// find out that it is away.
+const AWAY: Duration = Duration::from_mins(10);
 
 impl Instances {
     /// Returns what an instance says is to be trusted, the default one's if no name is given.
@@ -22,17 +28,32 @@ impl Instances {
     /// away; what it publishes has expired or must not be believed.
     pub async fn trust(&self, name: Option<&InstanceName>) -> Result<Trust, TrustError> {
         let (name, record) = self.find(name)?;
-        if self.is_fresh(&record)
-            && let Ok(updated) = stored(&record).await
-        {
-            return Ok(updated.into_trust(record.describe(name), None));
+        match self.unasked(&name, &record).await {
+            Some(trust) => Ok(trust),
+            None => self.refresh(name, record).await,
         }
-        self.refresh(name, record).await
     }
 
-    fn is_fresh(&self, record: &Record) -> bool {
-        let age = record.known.at.map(|at| OffsetDateTime::now_utc() - at);
-        age.is_some_and(|age| !age.is_negative() && age < self.fresh)
+    /// Returns what is kept if it counts and the instance was asked a short time ago, with success or
+    /// in vain.
+    async fn unasked(&self, name: &InstanceName, record: &Record) -> Option<Trust> {
+        let is_within = |at: OffsetDateTime, within: Duration| {
+            let age = OffsetDateTime::now_utc() - at;
+            !age.is_negative() && age < within
+        };
+        let stale = if record.known.at.is_some_and(|at| is_within(at, self.fresh)) {
+            None
+        } else {
+            let within = AWAY.min(self.fresh);
+            let failed = record.failed.as_ref();
+            Some(
+                failed
+                    .filter(|failed| is_within(failed.at, within))?
+                    .stale(),
+            )
+        };
+        let updated = stored(record).await.ok()?;
+        Some(updated.into_trust(record.describe(name.clone()), stale))
     }
 
     /// Asks the instance, and goes on with what is kept if it is away.
@@ -44,52 +65,63 @@ impl Instances {
         };
         // Another process may have asked meanwhile, or removed the instance.
         let (name, record) = self.find(Some(&name))?;
-        if self.is_fresh(&record)
-            && let Ok(updated) = stored(&record).await
-        {
-            return Ok(updated.into_trust(record.describe(name), None));
+        if let Some(trust) = self.unasked(&name, &record).await {
+            return Ok(trust);
         }
-        let fault = match Downloads::from(&record.url) {
-            Err(error) => Fault::Away(error),
-            Ok(downloads) => match update(&record.known, Source::network(downloads)).await {
-                Ok(updated) => {
-                    let record = record.after(&updated);
-                    if let Err(error) = record.write(&self.record_file(&name)) {
-                        return offline(name, &record, error).await;
-                    }
-                    return Ok(updated.into_trust(record.describe(name), None));
-                }
-                Err((fault, newer)) => {
-                    self.keep_root(&name, &record, newer)?;
-                    fault
-                }
-            },
+        let asked = match Downloads::from(&record.url) {
+            Ok(downloads) => update(&record.known, Source::network(downloads)).await,
+            Err(error) => Err((Fault::Away(error), None)),
         };
-        drop(lock);
-        match fault {
-            Fault::Away(error) => {
-                let (name, record) = self.find(Some(&name))?;
-                offline(name, &record, error).await
+        match asked {
+            Ok(updated) => {
+                let record = record.after(&updated);
+                if let Err(error) = record.write(&self.record_file(&name)) {
+                    return offline(name, &record, error).await;
+                }
+                Ok(updated.into_trust(record.describe(name), None))
             }
-            fault => Err(UpdateError::new(fault, &name, &record.url).into()),
+            Err((Fault::Away(error), newer)) => {
+                let mut record = record.after_failure(newer);
+                record.failed = Some(Failed::now(causes(&error)));
+                let written = record.write(&self.record_file(&name));
+                drop(lock);
+                match written {
+                    Ok(()) => offline(name, &record, error).await,
+                    Err(error) => offline(name, &record, error).await,
+                }
+            }
+            Err((fault, newer)) => {
+                self.keep_root(&name, &record, newer)?;
+                Err(UpdateError::new(fault, &name, &record.url).into())
+            }
         }
     }
 
     /// Keeps a root that is newer, although what came after it failed.
-    fn keep_root(
+    pub(super) fn keep_root(
         &self,
         name: &InstanceName,
         record: &Record,
         newer: Option<String>,
     ) -> Result<(), FolderError> {
-        let Some(root) = newer else {
-            return Ok(());
-        };
-        let record = Record {
-            known: record.known.with_root(root),
-            ..record.clone()
-        };
-        record.write(&self.record_file(name))
+        match newer {
+            None => Ok(()),
+            newer => record.after_failure(newer).write(&self.record_file(name)),
+        }
+    }
+}
+
+impl Failed {
+    fn stale(&self) -> Stale {
+        let at = self.at.format(&Rfc3339).unwrap_or_default();
+        Stale {
+            why: format!(
+                "it was asked in vain at {at}, and is asked again {} minutes after that, or now by \
+                 `chancery client refresh`: {}",
+                AWAY.as_secs() / 60,
+                self.why
+            ),
+        }
     }
 }
 

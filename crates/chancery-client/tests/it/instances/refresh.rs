@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::SystemTime;
 
-use chancery_client::instances::{Instances, TrustError, UpdateError};
+use chancery_client::instances::{Instances, SetupError, TrustError, UpdateError};
 use serde_json::Value;
 
 use super::{Scene, names};
@@ -98,4 +98,18 @@ async fn a_newer_root_is_held_on_to_although_the_rest_could_not_be_had() {
     assert_eq!(record["root"].as_str().unwrap().as_bytes(), scene.root(2));
     fs::write(&timestamp, good).unwrap();
     scene.instances().trust(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_root_is_held_on_to_although_setting_up_again_failed() {
+    let mut scene = Scene::set_up().await;
+    scene.rotate().await;
+    fs::remove_file(scene.tuf().join("timestamp.json")).unwrap();
+    let failed = scene.instances().setup(&scene.setup()).await.unwrap_err();
+    assert!(
+        matches!(failed, SetupError::Update(UpdateError::Away { .. })),
+        "{failed}"
+    );
+    let record: Value = serde_json::from_slice(&fs::read(scene.record()).unwrap()).unwrap();
+    assert_eq!(record["root"].as_str().unwrap().as_bytes(), scene.root(2));
 }
