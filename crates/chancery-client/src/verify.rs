@@ -8,6 +8,7 @@
 mod artifact;
 mod chain;
 mod checkpoint;
+pub(crate) mod credential;
 mod entry;
 mod error;
 pub(crate) mod inclusion;
@@ -97,7 +98,8 @@ impl Verifier {
         let leaf = chain::Leaf::read(bundle.wire.certificate())?;
         let content = signature::Content::of(bundle, artifact, &leaf)?;
         let times = time::verify(&self.trust, &content, self.thresholds.times.max(1))?;
-        let chain = chain::verify(&self.trust, &leaf, &times)?;
+        let at: Vec<_> = times.iter().map(SignedTime::time).collect();
+        let chain = chain::verify(&self.trust, &leaf, &at)?;
         let scts = sct::verify(&self.trust, &leaf, &chain, self.thresholds.scts)?;
         let entries = entry::verify(&self.trust, &content, &times, self.thresholds.entries)?;
         let signature = signature::verify(&content)?;

@@ -12,7 +12,6 @@ use x509_cert::Certificate;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage as KeyUsageBits};
 
 use super::error::{Check, VerifyError};
-use super::time::SignedTime;
 use crate::rfc3339::rfc3339;
 use crate::trust::{TrustMaterial, TrustedAuthority};
 
@@ -76,7 +75,7 @@ impl VerifiedChain {
 pub(super) fn verify(
     trust: &TrustMaterial,
     leaf: &Leaf<'_>,
-    times: &[SignedTime],
+    times: &[SystemTime],
 ) -> Result<VerifiedChain, VerifyError> {
     let mut cause = "no certificate authority is trusted".to_owned();
     for authority in &trust.authorities {
@@ -105,7 +104,7 @@ enum Unlinked {
 fn leads_to(
     authority: &TrustedAuthority,
     leaf: &Leaf<'_>,
-    times: &[SignedTime],
+    times: &[SystemTime],
 ) -> Result<VerifiedChain, Unlinked> {
     let other = |why: &dyn std::fmt::Display| Unlinked::OtherAuthority(why.to_string());
     let (root, intermediates) = authority
@@ -132,8 +131,7 @@ fn leads_to(
             Err(wrong) => return Err(other(&wrong)),
         }
     }
-    for signed in times {
-        let time = signed.time();
+    for &time in times {
         let seconds = time
             .duration_since(UNIX_EPOCH)
             .map_err(|wrong| other(&wrong))?;
@@ -195,7 +193,6 @@ mod tests {
 
     use chancery_trust::documents::TrustedRoot;
 
-    use super::super::time::SignedTime;
     use super::*;
     use crate::bundle::UnverifiedBundle;
 
@@ -208,13 +205,7 @@ mod tests {
         let leaf = Leaf::read(bundle.wire.certificate()).unwrap();
         let (first, last) = (leaf.details.not_before, leaf.details.not_after);
         let second = Duration::from_secs(1);
-        let at = |times: &[SystemTime]| {
-            let times: Vec<_> = times
-                .iter()
-                .map(|time| SignedTime::stamped(*time))
-                .collect();
-            verify(&trust, &leaf, &times).map(|_| ())
-        };
+        let at = |times: &[SystemTime]| verify(&trust, &leaf, times).map(|_| ());
         at(&[first, last]).unwrap();
         for outside in [first - second, last + second] {
             let error = at(&[first, outside]).unwrap_err();
