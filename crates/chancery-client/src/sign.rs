@@ -33,6 +33,7 @@ mod timestamp;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use chancery_log::clock::{Clock, SystemClock};
 use chancery_trust::documents::TrustedRoot;
 use futures_util::future::try_join_all;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -54,7 +55,8 @@ use credential::Credential;
 use http::Http;
 use ledger::Signed;
 
-/// How often a signature is made anew because the ledger has it already without our knowing where.
+/// How often a signature is made anew because the ledger has it already without our knowing where, or
+/// because it was stamped when the certificate was not valid.
 const ATTEMPTS: usize = 3;
 
 /// Signs for one identity.
@@ -72,6 +74,7 @@ pub struct SigningSession {
     /// Has what is trusted, and verifies what is handed out.
     verifier: Verifier,
     token: IdentityToken,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -92,6 +95,13 @@ pub struct Signature {
     entries: Vec<LedgerEntry>,
     timestamps: Vec<SignedTime>,
     bundle: String,
+}
+
+/// How a try to sign ended.
+enum Tried {
+    Signed(Signature),
+    /// Another signature may fare better. If none is tried, this is why.
+    Again(SignError),
 }
 
 impl SigningSession {
@@ -122,6 +132,7 @@ impl SigningSession {
             verifier,
             services,
             token,
+            clock: Arc::new(SystemClock),
             state: Mutex::default(),
         })
     }
@@ -170,23 +181,18 @@ impl SigningSession {
     }
 
     async fn sign_content(&self, content: Content<'_>) -> Result<Signature, SignError> {
-        for _ in 1..ATTEMPTS {
-            if let Some(signature) = self.try_to_sign(content).await? {
-                return Ok(signature);
+        let mut tries = 1;
+        loop {
+            match self.try_to_sign(content).await? {
+                Tried::Signed(signature) => return Ok(signature),
+                Tried::Again(why) if tries == ATTEMPTS => return Err(why),
+                Tried::Again(_) => tries += 1,
             }
         }
-        let signed = self.try_to_sign(content).await?;
-        signed.ok_or_else(|| SignError::Refused {
-            service: Service::Ledger,
-            url: self.services.ledgers.concat(),
-            status: 409,
-            said: "it has this signature already, each time that another is made".to_owned(),
-        })
     }
 
-    /// Signs, and has the signature stamped and entered at the same time. `None` if a ledger has the
-    /// signature already: then another one is as good, which ECDSA makes.
-    async fn try_to_sign(&self, content: Content<'_>) -> Result<Option<Signature>, SignError> {
+    /// Signs, and has the signature stamped and entered at the same time.
+    async fn try_to_sign(&self, content: Content<'_>) -> Result<Tried, SignError> {
         let credential = self.credential().await?;
         let certificate = credential.certificate();
         let digest = content.digest();
@@ -205,10 +211,17 @@ impl SigningSession {
             .ledgers
             .iter()
             .map(|ledger| ledger::enter(&self.http, ledger, &signed, trust));
-        let (timestamps, entered) =
-            tokio::try_join!(try_join_all(stamping), try_join_all(entering))?;
+        let joined = tokio::try_join!(try_join_all(stamping), try_join_all(entering));
+        let (timestamps, entered) = match joined {
+            Err(SignError::Untimely { url, time }) => {
+                self.await_validity(&credential, time).await;
+                return Ok(Tried::Again(SignError::Untimely { url, time }));
+            }
+            joined => joined?,
+        };
         let Some(entries) = entered.into_iter().collect::<Option<Vec<_>>>() else {
-            return Ok(None);
+            // Another one is as good, which ECDSA makes.
+            return Ok(Tried::Again(self.entered_already()));
         };
         let bundle = content.bundle(certificate, signature, &entries, &timestamps);
         // Without a time that somebody else says, no bundle can be verified.
@@ -217,7 +230,7 @@ impl SigningSession {
         }
         let bundle = bundle.to_json().ok();
         let bundle = bundle.and_then(|json| String::from_utf8(json).ok());
-        Ok(Some(Signature {
+        Ok(Tried::Signed(Signature {
             certificate: certificate.clone(),
             entries,
             timestamps,
@@ -225,11 +238,32 @@ impl SigningSession {
         }))
     }
 
+    fn entered_already(&self) -> SignError {
+        SignError::Refused {
+            service: Service::Ledger,
+            url: self.services.ledgers.concat(),
+            status: 409,
+            said: "it has this signature already, each time that another is made".to_owned(),
+        }
+    }
+
+    /// Sees to it that the next signature is stamped while its certificate is valid: waits until this one
+    /// is by the clock that stamped, or, if it ended, takes it out of use.
+    async fn await_validity(&self, credential: &Arc<Credential>, stamped: SystemTime) {
+        let begins = credential.certificate().not_before();
+        if let Ok(early) = begins.duration_since(stamped) {
+            return tokio::time::sleep(early).await;
+        }
+        let mut state = self.state.lock().await;
+        // Somebody else who signed may have been faster.
+        state.credential.take_if(|one| Arc::ptr_eq(one, credential));
+    }
+
     /// Returns the key and certificate to sign with. Whoever needs a new one waits for the one who
     /// asks for it.
     async fn credential(&self) -> Result<Arc<Credential>, SignError> {
-        let now = SystemTime::now();
         let mut state = self.state.lock().await;
+        let now = self.clock.now();
         if let Some(credential) = state.credential.as_ref().filter(|one| one.is_fresh(now)) {
             return Ok(Arc::clone(credential));
         }
@@ -237,8 +271,9 @@ impl SigningSession {
             return Err(failure.clone());
         }
         let authority = &self.services.authority;
-        let obtained = Credential::obtain(&self.http, authority, &self.token, now).await;
-        let credential = match obtained {
+        let (trust, clock) = (self.verifier.trust(), &*self.clock);
+        let obtained = Credential::obtain(&self.http, authority, &self.token, trust, clock);
+        let credential = match obtained.await {
             Ok(credential) => credential,
             Err(failure) => return Err(state.failure.insert(failure).clone()),
         };

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_certs::{CertificateDetails, SubjectAlternativeName};
+use chancery_log::clock::Clock;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -18,9 +19,13 @@ use super::error::{Service, SignError};
 use super::http::{Http, Question, content};
 use crate::loopback::is_here;
 use crate::token::IdentityToken;
+use crate::trust::TrustMaterial;
+use crate::verify;
 
 /// A certificate with less than this left is not begun with: the timestamp has to fall into it.
 const MARGIN: Duration = Duration::from_secs(30);
+/// How far the clocks of two machines may be apart.
+pub(super) const CLOCKS_APART: Duration = Duration::from_mins(1);
 /// The most certificates of a chain.
 const LONGEST_CHAIN: usize = 16;
 
@@ -40,6 +45,21 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Verifies it as those will who get a signature: under a key whose certificate they refuse,
+    /// nothing is to be signed or published.
+    fn verified(self, trust: &TrustMaterial, now: SystemTime) -> Result<Self, String> {
+        let begins = self.not_before();
+        if begins > now + CLOCKS_APART {
+            return Err(
+                "its certificate has not begun by this machine's clock, which may be wrong"
+                    .to_owned(),
+            );
+        }
+        verify::credential::verify(trust, &self.der, now.max(begins))
+            .map_err(|error| format!("its certificate does not verify: {error}"))?;
+        Ok(self)
+    }
+
     /// Returns the certificate in DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {
@@ -78,12 +98,13 @@ impl Certificate {
 }
 
 impl Credential {
-    /// Makes a key, and asks the authority for a certificate.
+    /// Makes a key, and asks the authority for a certificate, which verifies with what is trusted.
     pub(super) async fn obtain(
         http: &Http,
         authority: &str,
         token: &IdentityToken,
-        now: SystemTime,
+        trust: &TrustMaterial,
+        clock: &dyn Clock,
     ) -> Result<Arc<Self>, SignError> {
         if !authority.starts_with("https://") && !is_here(authority) {
             return Err(SignError::Insecure {
@@ -92,7 +113,7 @@ impl Credential {
             });
         }
         let expired = token.expires();
-        if expired <= now {
+        if expired <= clock.now() {
             return Err(SignError::TokenExpired { expired });
         }
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
@@ -103,8 +124,10 @@ impl Credential {
             .map_err(|_| SignError::Machine("encode a key on P-256"))?;
         let question = question(authority, token, &key, spki.as_ref())?;
         let answer = http.ask(&question).await?;
-        let certificate =
-            read(&answer.body, spki.as_ref(), token, now).map_err(|why| question.untrusted(why))?;
+        let now = clock.now();
+        let certificate = read(&answer.body, spki.as_ref(), token, now)
+            .and_then(|certificate| certificate.verified(trust, now))
+            .map_err(|why| question.untrusted(why))?;
         let left = certificate
             .not_after()
             .duration_since(now)

@@ -107,6 +107,20 @@ pub enum SignError {
         /// What does not hold.
         why: String,
     },
+    /// The certificate was not valid when a signature under it was stamped, and neither was another one:
+    /// the services are slow, or their clocks are apart.
+    #[error(
+        "{service} at {url} says that it was {}, when the certificate was not valid, each time that \
+         it was asked; see whether its clock and the certificate authority's are right",
+        rfc3339(*.time),
+        service = Service::Timestamps
+    )]
+    Untimely {
+        /// Where the timestamp authority is.
+        url: String,
+        /// What time it stamped last.
+        time: SystemTime,
+    },
     /// The bundle does not verify with the trusted root, although each answer does by itself. Nothing was
     /// handed out.
     #[error(

@@ -1,5 +1,10 @@
 //! Whom a session asks, how often, and when it does not ask.
 
+mod certificates;
+mod instance;
+
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_trust::documents::TrustedRoot;

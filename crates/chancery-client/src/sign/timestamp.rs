@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use chancery_keys::HashAlgorithm;
 use chancery_tsa::{Imprint, TimestampRequest, verify_answer};
 
-use super::credential::Certificate;
+use super::credential::{CLOCKS_APART, Certificate};
 use super::error::{Service, SignError};
 use super::http::{Http, Question, content};
 use crate::trust::TrustMaterial;
@@ -28,6 +28,9 @@ impl SignedTime {
 }
 
 /// Has a signature stamped.
+///
+/// # Errors
+/// [`SignError::Untimely`] if the time is good, and the certificate was not valid then.
 pub(super) async fn stamp(
     http: &Http,
     authority: &str,
@@ -52,8 +55,12 @@ pub(super) async fn stamp(
     let time = stamped
         .map_err(|why| question.untrusted(why.to_string()))?
         .time();
+    if time + CLOCKS_APART < certificate.not_before() {
+        return Err(question.untrusted("its time is long before the certificate's validity"));
+    }
     if time < certificate.not_before() || time > certificate.not_after() {
-        return Err(question.untrusted("its time is outside the certificate's validity"));
+        let url = authority.to_owned();
+        return Err(SignError::Untimely { url, time });
     }
     Ok(SignedTime {
         time,
