@@ -1,7 +1,10 @@
 //! Which certificates a session signs under: one that verifies, for as long as it is valid, and then
 //! another.
 
+use std::collections::BTreeSet;
+
 use chancery_certs::CertificateDetails;
+use chancery_log::clock::FixedClock;
 use chancery_trust::documents::{TrustedRoot, Window};
 
 use super::instance::{Asked, Instance, LIFETIME, Time};
@@ -92,6 +95,21 @@ async fn what_was_stamped_too_late_is_signed_anew_under_another_certificate() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_was_over_by_the_clock_that_stamps_is_used_no_more() {
+    let instance = Instance::serve().await;
+    let mut session = instance.session(instance.services(), HOUR);
+    // By this machine's clock, which stands still, it is valid all the time.
+    let here = Instance::beginning() + 15 * SECOND;
+    session.clock = Arc::new(FixedClock::at(here));
+    instance.stamp([Time::After(LIFETIME + 10 * SECOND)]);
+    let signed: Vec<_> = session.sign_all(digests(4), 4).collect().await;
+    let serials = signed.into_iter().map(|(_, signature)| signature.unwrap());
+    let serials: BTreeSet<_> = serials.map(|one| one.certificate().serial()).collect();
+    assert_eq!(serials.len(), 1);
+    assert_eq!(instance.asked(Asked::Certificate), 2);
+}
+
+#[tokio::test]
 async fn a_clock_that_is_a_little_behind_is_waited_for_and_one_that_is_far_off_is_not() {
     let instance = Instance::serve().await;
     let session = instance.session(instance.services(), HOUR);
@@ -175,7 +193,7 @@ async fn a_certificate_that_begins_later_is_taken_where_the_clocks_are_a_little_
     for (behind, taken) in [(59, true), (62, false)] {
         let mut session = instance.session(services(), HOUR);
         let here = Instance::beginning() - behind * SECOND;
-        session.clock = Arc::new(chancery_log::clock::FixedClock::at(here));
+        session.clock = Arc::new(FixedClock::at(here));
         assert_eq!(session.certificate().await.is_ok(), taken, "{behind}");
     }
 }
