@@ -49,6 +49,34 @@ pub(crate) fn client(route: Route, limits: Limits) -> Result<reqwest::Client, re
     }
 }
 
+/// A client for this machine itself, and one for all others.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients {
+    here: reqwest::Client,
+    elsewhere: reqwest::Client,
+}
+
+impl Clients {
+    /// Makes both.
+    ///
+    /// # Errors
+    /// As [`client`].
+    pub(crate) fn new(limits: Limits) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            here: client(Route::Direct, limits)?,
+            elsewhere: client(Route::Environment, limits)?,
+        })
+    }
+
+    /// Returns the one that asks this URL.
+    pub(crate) fn to(&self, url: &str) -> &reqwest::Client {
+        match Route::to(url) {
+            Route::Direct => &self.here,
+            Route::Environment => &self.elsewhere,
+        }
+    }
+}
+
 /// Why the body of an answer could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
@@ -82,9 +110,10 @@ pub(crate) async fn read_body(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
@@ -93,18 +122,26 @@ mod tests {
         whole: Duration::from_secs(5),
     };
 
-    /// Gets `sent` as an answer, after which the server hangs up.
-    async fn get(sent: &'static str) -> reqwest::Response {
+    /// Answers one request with all that is given, and returns the head of the request.
+    pub(crate) async fn answer_once(answer: impl Into<String>) -> (String, JoinHandle<String>) {
+        let answer = answer.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move {
+        let answered = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await.unwrap());
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
             }
-            stream.write_all(sent.as_bytes()).await.unwrap();
+            // Whoever has read enough hangs up.
+            let _ = stream.write_all(answer.as_bytes()).await;
+            String::from_utf8(request).unwrap()
         });
+        (url, answered)
+    }
+
+    async fn get(answer: &str) -> reqwest::Response {
+        let (url, _answered) = answer_once(answer).await;
         let client = client(Route::to(&url), LIMITS).unwrap();
         client.get(&url).send().await.unwrap()
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use super::error::{Service, SignError};
-use crate::http::{self as transport, BodyError, Limits, Route, read_body};
+use crate::http::{BodyError, Clients, Limits, read_body};
 
 /// The longest answer that is read. Certificate chains and ledger entries have some kilobytes.
 const LONGEST: usize = 1 << 20;
@@ -25,10 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Asks services, on this machine without a proxy.
 #[derive(Clone, Debug)]
-pub(super) struct Http {
-    here: reqwest::Client,
-    elsewhere: reqwest::Client,
-}
+pub(super) struct Http(Clients);
 
 /// What is asked of a service.
 pub(super) struct Question<'a> {
@@ -67,14 +64,9 @@ impl From<SignError> for Failed {
 
 impl Http {
     pub(super) fn new() -> Result<Self, SignError> {
-        let client = |route| {
-            let client = transport::client(route, LIMITS);
-            client.map_err(|_| SignError::Machine("make connections by HTTP"))
-        };
-        Ok(Self {
-            here: client(Route::Direct)?,
-            elsewhere: client(Route::Environment)?,
-        })
+        let clients = Clients::new(LIMITS);
+        let clients = clients.map_err(|_| SignError::Machine("make connections by HTTP"))?;
+        Ok(Self(clients))
     }
 
     /// Asks, and asks again if the service is away, busy or broken: all three services may be asked
@@ -93,15 +85,12 @@ impl Http {
     }
 
     async fn ask_once(&self, question: &Question<'_>) -> Result<Answer, Failed> {
-        let client = match Route::to(&question.endpoint) {
-            Route::Direct => &self.here,
-            Route::Environment => &self.elsewhere,
-        };
         let away = |source| SignError::Away {
             service: question.service,
             url: question.url.to_owned(),
             source: Arc::new(source),
         };
+        let client = self.0.to(&question.endpoint);
         let request = client
             .post(&question.endpoint)
             .headers(question.headers.clone())

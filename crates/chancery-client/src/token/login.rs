@@ -123,7 +123,7 @@ impl LoginProvider {
             issuer: issuer.to_owned(),
             why,
         };
-        let http = Http::new(issuer).map_err(|error| failed(error.to_string()))?;
+        let http = Http::new().map_err(|error| failed(error.to_string()))?;
         let url = IssuerUrl::new(issuer.to_owned()).map_err(|error| failed(error.to_string()))?;
         let metadata = Metadata::discover_async(url, &http)
             .await

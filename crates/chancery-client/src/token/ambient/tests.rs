@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::http;
 
 fn token() -> String {
     let claims = URL_SAFE_NO_PAD.encode(r#"{"iss":"i","sub":"ci","aud":"sigstore","exp":1}"#);
@@ -17,23 +16,11 @@ fn token() -> String {
 
 /// Answers one request, and returns it.
 async fn answer_once(status: &'static str, body: String) -> (String, JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let answered = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            request.push(stream.read_u8().await.unwrap());
-        }
-        let length = body.len();
-        let answer = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        );
-        // Whoever has read enough hangs up.
-        let _ = stream.write_all(answer.as_bytes()).await;
-        String::from_utf8(request).unwrap()
-    });
-    (url, answered)
+    let length = body.len();
+    http::tests::answer_once(format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    ))
+    .await
 }
 
 struct Environment(BTreeMap<&'static str, String>);

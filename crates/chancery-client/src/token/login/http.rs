@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
-use crate::http::{BodyError, Limits, Route, client, read_body};
+use crate::http::{BodyError, Clients, Limits, read_body};
 use crate::loopback::is_here;
 
 /// The longest answer: a provider's metadata and keys have some kilobytes.
@@ -17,7 +17,7 @@ const LIMITS: Limits = Limits {
 };
 
 #[derive(Clone, Debug)]
-pub(super) struct Http(reqwest::Client);
+pub(super) struct Http(Clients);
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +33,8 @@ pub(super) enum HttpError {
 }
 
 impl Http {
-    pub(super) fn new(issuer: &str) -> Result<Self, reqwest::Error> {
-        client(Route::to(issuer), LIMITS).map(Self)
+    pub(super) fn new() -> Result<Self, reqwest::Error> {
+        Clients::new(LIMITS).map(Self)
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -43,7 +43,9 @@ impl Http {
         if !is_safe(&url) {
             return Err(HttpError::Insecure(url));
         }
-        let response = self.0.execute(request.try_into()?).await?;
+        // A provider elsewhere may name an endpoint here, and what goes here in clear text goes to no proxy.
+        let client = self.0.to(&url);
+        let response = client.execute(request.try_into()?).await?;
         let mut answer = ::http::Response::builder().status(response.status());
         for (name, value) in response.headers() {
             answer = answer.header(name, value);
@@ -63,4 +65,51 @@ impl<'c> AsyncHttpClient<'c> for Http {
 
 pub(super) fn is_safe(url: &str) -> bool {
     url.starts_with("https://") || (url.starts_with("http://") && is_here(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::process::Command;
+
+    use super::*;
+    use crate::http::tests::answer_once;
+
+    /// The variable by which the next test knows that it is the child.
+    const CHILD: &str = "CHANCERY_TEST_ENDPOINT";
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test hands this to itself in another process"
+    )]
+    fn endpoint_of_child() -> Option<String> {
+        std::env::var(CHILD).ok()
+    }
+
+    async fn answer(status: u16) -> String {
+        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+        answer_once(answer).await.0
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_on_this_machine_is_asked_past_a_proxy() {
+        if let Some(endpoint) = endpoint_of_child() {
+            let request = ::http::Request::get(endpoint).body(Vec::new()).unwrap();
+            let answer = Http::new().unwrap().send(request).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            return;
+        }
+        let (endpoint, proxy) = (answer(200).await, answer(502).await);
+        // The proxy is read from the environment of a process, which a test must not change.
+        let child = Command::new(std::env::current_exe().unwrap())
+            .arg("an_endpoint_on_this_machine_is_asked_past_a_proxy")
+            .envs([("HTTP_PROXY", &proxy), ("http_proxy", &proxy)])
+            .envs([("NO_PROXY", ""), ("no_proxy", ""), (CHILD, &endpoint)])
+            .env_remove("REQUEST_METHOD")
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{said}");
+        assert!(said.contains("1 passed"), "{said}");
+    }
 }
