@@ -101,16 +101,20 @@ impl SigningServices {
     pub fn choose(config: &[u8], now: SystemTime) -> Result<Self, SigningConfigError> {
         let document = read(config)?;
         let authorities = current(&document.ca_urls, CA, now);
-        let authority = authorities.first().cloned();
+        let authority = authorities.first().ok_or(SigningConfigError::NoAuthority)?;
+        let ledgers = several(
+            "ledgers",
+            &document.rekor_tlog_urls,
+            document.rekor_tlog_config,
+            LEDGER,
+            now,
+        )?;
+        // Paths are appended to these two. The others are taken as they are: an issuer's name may end
+        // with a slash.
+        let base = |url: &String| url.trim_end_matches('/').to_owned();
         Ok(Self {
-            authority: authority.ok_or(SigningConfigError::NoAuthority)?,
-            ledgers: several(
-                "ledgers",
-                &document.rekor_tlog_urls,
-                document.rekor_tlog_config,
-                LEDGER,
-                now,
-            )?,
+            authority: base(authority),
+            ledgers: ledgers.iter().map(base).collect(),
             timestamps: several(
                 "timestamp authorities",
                 &document.tsa_urls,
@@ -153,7 +157,7 @@ fn current(services: &[Service], version: u32, now: SystemTime) -> Vec<String> {
         let fits = service.major_api_version == version && service.valid_for.holds(now);
         if fits && !operators.contains(&&*service.operator) {
             operators.push(&service.operator);
-            urls.push(service.url.trim_end_matches('/').to_owned());
+            urls.push(service.url.clone());
         }
     }
     urls
@@ -268,6 +272,18 @@ mod tests {
             ),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_issuer_keeps_the_slash_at_the_end_of_its_name() {
+        let mut config = config();
+        config["oidcUrls"][0]["url"] = json!("https://login/");
+        config["tsaUrls"][0]["url"] = json!("https://tsa/stamp/");
+        config["rekorTlogUrls"][1]["url"] = json!("https://two/");
+        let chosen = choose(&config).unwrap();
+        assert_eq!(chosen.login.as_deref(), Some("https://login/"));
+        assert_eq!(chosen.timestamps, ["https://tsa/stamp/"]);
+        assert_eq!(chosen.ledgers, ["https://two"]);
     }
 
     #[test]
