@@ -184,8 +184,11 @@ impl Instances {
         self.require_record(name)?;
         let _lock = self.lock(name).await?;
         self.require_record(name)?;
-        if self.default_name()?.as_ref() == Some(name) {
-            remove_file(&self.default_file())?;
+        match self.default_name() {
+            Ok(default) if default.as_ref() != Some(name) => {}
+            // What is damaged is nobody's name.
+            Ok(_) | Err(FolderError::Content { .. }) => remove_file(&self.default_file())?,
+            Err(error) => return Err(error.into()),
         }
         Ok(remove_file(&self.record_file(name))?)
     }

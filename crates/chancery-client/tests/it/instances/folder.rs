@@ -77,6 +77,21 @@ async fn a_damaged_record_is_named_and_trusts_nothing() {
     assert!(matches!(again, TrustError::Unknown { .. }), "{again}");
 }
 
+#[tokio::test]
+async fn a_damaged_default_is_named_and_keeps_nothing_from_being_removed() {
+    let scene = Scene::set_up().await;
+    let default = scene.home.path().join("chancery/default");
+    fs::write(&default, "Not a name\n").unwrap();
+    let damaged = scene.instances().trust(None).await.unwrap_err();
+    let TrustError::Folder(FolderError::Content { path }) = damaged else {
+        panic!("{damaged}");
+    };
+    assert_eq!(path, default);
+    scene.instances().remove(&name("here")).await.unwrap();
+    let nothing = scene.instances().trust(None).await.unwrap_err();
+    assert!(matches!(nothing, TrustError::NothingSetUp), "{nothing}");
+}
+
 fn damage(path: &Path) {
     let text = fs::read_to_string(path).unwrap();
     fs::write(path, &text[..text.len() / 2]).unwrap();
