@@ -27,7 +27,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// Another process does not let go.
-    #[error("another process has held {} for half a minute", .path.display())]
+    #[error("another process has held {} for 45 seconds", .path.display())]
     Busy {
         /// The file that is locked.
         path: PathBuf,

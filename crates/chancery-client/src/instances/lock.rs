@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::FolderError;
 use super::record::make_folder;
 
-/// How long another process is waited for: longer than one update may take.
-const LONGEST: Duration = Duration::from_secs(30);
+/// How long another process is waited for: longer than fetching a root and an update may take.
+const LONGEST: Duration = Duration::from_secs(45);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Held while an instance is changed. The kernel lets go of it if the process dies.

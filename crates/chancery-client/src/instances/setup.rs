@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::download::Downloads;
 use super::record::Record;
 use super::source::Source;
-use super::update::{Fault, Known, update};
+use super::update::{ALL, Fault, Known, update};
 use super::{
     DownloadError, InstanceName, InstanceUrl, Instances, RefusedMetadata, RootChecksum, SetupError,
     Trust, UpdateError,
@@ -50,7 +50,7 @@ impl Instances {
         let downloads = Downloads::from(&setup.url).map_err(|e| setup.away(e))?;
         let root = match &known {
             Some(known) if known.checksum == setup.checksum => known.known.root.clone(),
-            _ => setup.fetch_root(&downloads).await?,
+            _ => setup.fetch_root_in_time(&downloads).await?,
         };
         let before = known.is_some();
         // What was seen must not become older.
@@ -76,6 +76,15 @@ impl Instances {
 }
 
 impl Setup {
+    /// Others wait for the instance meanwhile, so it must not take for ever.
+    async fn fetch_root_in_time(&self, downloads: &Downloads) -> Result<String, SetupError> {
+        let fetched = tokio::time::timeout(ALL, self.fetch_root(downloads)).await;
+        fetched.unwrap_or_else(|_| {
+            let url = downloads.repository().to_owned();
+            Err(self.away(DownloadError::Slow { url, limit: ALL }))
+        })
+    }
+
     /// Fetches the root with the checksum: the newest, or an earlier one.
     async fn fetch_root(&self, downloads: &Downloads) -> Result<String, SetupError> {
         let get = async |name: &str| downloads.get(name).await.map_err(|e| self.away(e));

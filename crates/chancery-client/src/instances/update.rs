@@ -22,7 +22,7 @@ use super::download::DownloadError;
 use super::source::{Files, Source};
 
 /// How long all files together may take.
-const ALL: Duration = Duration::from_secs(20);
+pub(super) const ALL: Duration = Duration::from_secs(20);
 /// By how much this machine's clock may have been set back since the last update.
 const CLOCK: Duration = Duration::from_mins(5);
 const LIMITS: Limits = Limits {

@@ -1,6 +1,7 @@
 //! A web server for the files of one folder.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,10 +16,15 @@ pub(crate) struct Web {
 
 impl Web {
     pub(crate) async fn serve() -> Self {
+        Self::serve_slowly(Duration::ZERO).await
+    }
+
+    /// Takes so long for each answer.
+    pub(crate) async fn serve_slowly(pause: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let task = tokio::spawn(accept(listener, folder.path().to_owned()));
+        let task = tokio::spawn(accept(listener, folder.path().to_owned(), pause));
         Self { task, port, folder }
     }
 
@@ -38,13 +44,13 @@ impl Web {
     }
 }
 
-async fn accept(listener: TcpListener, folder: PathBuf) {
+async fn accept(listener: TcpListener, folder: PathBuf, pause: Duration) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, folder.clone()));
+        tokio::spawn(answer(stream, folder.clone(), pause));
     }
 }
 
-async fn answer(mut stream: TcpStream, folder: PathBuf) -> Option<()> {
+async fn answer(mut stream: TcpStream, folder: PathBuf, pause: Duration) -> Option<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.ok()?);
@@ -62,6 +68,7 @@ async fn answer(mut stream: TcpStream, folder: PathBuf) -> Option<()> {
     };
     // What is to be served from the second time on, if there is anything.
     let _ = std::fs::rename(path.with_added_extension("then"), &path);
+    tokio::time::sleep(pause).await;
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");

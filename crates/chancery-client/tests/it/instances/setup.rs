@@ -1,14 +1,16 @@
 //! Setting instances up: what a checksum lets in, and what it does not.
 
 use std::fs;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use chancery_client::instances::{
     DownloadError, Instances, RootChecksum, Setup, SetupError, TrustError, UpdateError,
 };
+use serde_json::json;
 
 use super::{Scene, name};
 use crate::published::{DAY, Keys, begin};
+use crate::web::Web;
 
 #[tokio::test]
 async fn an_instance_is_trusted_by_its_checksum_and_used_without_asking_it_again() {
@@ -123,4 +125,31 @@ async fn an_endless_file_is_not_read_to_its_end() {
         panic!("{refused}");
     };
     assert!(matches!(source, DownloadError::TooLarge { .. }), "{source}");
+}
+
+#[tokio::test]
+async fn looking_for_an_earlier_root_ends_although_each_answer_comes_in_time() {
+    let web = Web::serve_slowly(Duration::from_secs(3)).await;
+    let tuf = web.folder().join("tuf");
+    fs::create_dir(&tuf).unwrap();
+    for version in 1..=60 {
+        let root = json!({ "signed": { "version": version } }).to_string();
+        fs::write(tuf.join(format!("{version}.root.json")), &root).unwrap();
+        fs::write(tuf.join("root.json"), &root).unwrap();
+    }
+    let home = tempfile::tempdir().unwrap();
+    let setup = Setup {
+        url: web.url().parse().unwrap(),
+        checksum: RootChecksum::of(b"another root"),
+        name: None,
+    };
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let instances = Instances::in_folder(home.path());
+    let slow = instances.setup(&setup).await.unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), 20);
+    let SetupError::Update(UpdateError::Away { source, .. }) = slow else {
+        panic!("{slow}");
+    };
+    assert!(matches!(source, DownloadError::Slow { .. }), "{source}");
 }
