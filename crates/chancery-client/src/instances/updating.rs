@@ -41,16 +41,13 @@ impl Instances {
             let age = OffsetDateTime::now_utc() - at;
             !age.is_negative() && age < within
         };
-        let stale = if record.known.at.is_some_and(|at| is_within(at, self.fresh)) {
-            None
-        } else {
-            let within = AWAY.min(self.fresh);
-            let failed = record.failed.as_ref();
-            Some(
-                failed
-                    .filter(|failed| is_within(failed.at, within))?
-                    .stale(),
-            )
+        let fresh = record.known.at.is_some_and(|at| is_within(at, self.fresh));
+        let failed = record.failed.as_ref();
+        let failed = failed.filter(|failed| is_within(failed.at, AWAY.min(self.fresh)));
+        let stale = match (fresh, failed) {
+            (true, _) => None,
+            (false, Some(failed)) => Some(failed.stale()),
+            (false, None) => return None,
         };
         let updated = stored(record).await.ok()?;
         Some(updated.into_trust(record.describe(name.clone()), stale))
