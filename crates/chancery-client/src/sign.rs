@@ -105,7 +105,12 @@ enum Tried {
 }
 
 impl SigningSession {
-    /// Prepares to sign. Nobody is asked yet.
+    /// Prepares to sign. Nobody is asked yet: who only wants to know whether a certificate can be had
+    /// calls [`SigningSession::certificate`].
+    ///
+    /// `services` are whom to ask, and `trusted` is whose answers count: a certificate, a timestamp or
+    /// an entry that it does not vouch for is never handed out, and nothing is signed under such a
+    /// certificate.
     ///
     /// The authority that gets the token could show it to whomever else it is for, so the token has
     /// to be for `audience` alone, usually [`IdentityToken::AUDIENCE`].
@@ -166,8 +171,27 @@ impl SigningSession {
         self.sign_content(Content::Statement(statement)).await
     }
 
-    /// Signs many artifacts, at most `at_once` at a time, and returns each with its place as soon as
-    /// it is signed. What fails does not stop the others; to stop, drop the stream.
+    /// Signs many artifacts, at most `at_once` at a time (one, where that is 0), and returns each as soon
+    /// as it is signed, with its place among the artifacts, counted from 0. Nothing happens before the
+    /// stream is polled. What fails does not stop the others; to stop, drop the stream. Of signatures
+    /// under way then, ledgers may have entries.
+    ///
+    /// All are made under one certificate while it is valid. A session that can have no certificate fails
+    /// all that are left, each with the reason, and asks nobody for them.
+    ///
+    /// ```no_run
+    /// use chancery_client::sign::{ArtifactDigest, SignError, SigningSession};
+    /// use futures_util::{StreamExt as _, pin_mut};
+    ///
+    /// # async fn sign(session: SigningSession, digests: Vec<ArtifactDigest>) -> Result<(), SignError> {
+    /// let signing = session.sign_all(digests, 16);
+    /// pin_mut!(signing);
+    /// while let Some((place, signature)) = signing.next().await {
+    ///     println!("{place}: {}", signature?.bundle());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sign_all<'a>(
         &'a self,
         artifacts: impl IntoIterator<Item = ArtifactDigest> + 'a,
