@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use chancery_log::causes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient};
 use openidconnect::{
     AuthorizationCode, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -21,6 +23,8 @@ const MINUTES: u64 = 5;
 /// How long one connection may take to say what it wants, and the longest that it may say.
 const REQUEST: Duration = Duration::from_secs(5);
 const LONGEST: u64 = 16 * 1024;
+/// The most connections that are answered at once.
+const AT_ONCE: usize = 32;
 
 /// A login that waits for somebody to open its page.
 #[derive(Debug)]
@@ -100,23 +104,28 @@ impl BrowserLogin<'_> {
         provider.verified(tokens.id_token(), Some(&self.nonce))
     }
 
-    /// Answers connections one after the other until one brings this login's state. Others, such as a
-    /// browser's request for an icon or a page of a stranger, end nothing.
+    /// Answers connections until one brings this login's state. Others, such as a browser's request for
+    /// an icon, the connection that it opens to have one later, or a page of a stranger, end nothing and
+    /// hold nothing up.
     async fn came_back(&self) -> Result<AuthorizationCode, LoginError> {
+        let mut answering = FuturesUnordered::new();
         loop {
-            let accepted = self.listener.accept().await;
-            let (mut stream, _) = accepted.map_err(LoginError::Listen)?;
-            let answered = tokio::time::timeout(REQUEST, self.answer(&mut stream)).await;
-            if let Ok(Some(ended)) = answered {
-                return ended;
+            tokio::select! {
+                accepted = self.listener.accept(), if answering.len() < AT_ONCE => {
+                    let (stream, _) = accepted.map_err(LoginError::Listen)?;
+                    answering.push(tokio::time::timeout(REQUEST, self.answer(stream)));
+                }
+                Some(answered) = answering.next() => {
+                    if let Ok(Some(ended)) = answered {
+                        return ended;
+                    }
+                }
             }
         }
     }
 
-    async fn answer(
-        &self,
-        stream: &mut TcpStream,
-    ) -> Option<Result<AuthorizationCode, LoginError>> {
+    async fn answer(&self, mut stream: TcpStream) -> Option<Result<AuthorizationCode, LoginError>> {
+        let stream = &mut stream;
         let target = read_target(stream).await?;
         let url = Url::parse("http://localhost").ok()?.join(&target).ok()?;
         let find = |name: &str| {
@@ -181,4 +190,86 @@ async fn say(stream: &mut TcpStream, status: &str, text: &str) {
     // The browser may have gone; the code has come.
     let _ = stream.write_all(answer.as_bytes()).await;
     let _ = stream.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A provider that says how one logs in, and knows nobody.
+    async fn provider() -> LoginProvider {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = url.clone();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let target = read_target(&mut stream).await.unwrap();
+                let body = match &*target {
+                    "/keys" => json!({ "keys": [] }),
+                    _ => json!({
+                        "issuer": url,
+                        "authorization_endpoint": format!("{url}/auth"),
+                        "token_endpoint": format!("{url}/token"),
+                        "jwks_uri": format!("{url}/keys"),
+                        "response_types_supported": ["code"],
+                        "subject_types_supported": ["public"],
+                        "id_token_signing_alg_values_supported": ["RS256"],
+                    }),
+                };
+                let body = body.to_string();
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+                     connection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        LoginProvider::discover(&issuer, "sigstore").await.unwrap()
+    }
+
+    /// Comes back to a login with this query, and returns the page.
+    async fn come_back(login: &BrowserLogin<'_>, query: &str) -> String {
+        let address = login.listener.local_addr().unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {PATH}?{query} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).await.unwrap();
+        page
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_says_nothing_holds_nobody_up() {
+        let provider = provider().await;
+        let login = provider.begin_in_browser().await.unwrap();
+        let address = login.listener.local_addr().unwrap();
+        let _silent = TcpStream::connect(address).await.unwrap();
+        let query = format!("state={}&code=c", login.state.secret());
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        let (code, page) = tokio::join!(login.came_back(), come_back(&login, &query));
+        assert_eq!(begun.elapsed().as_secs(), 0);
+        assert_eq!(code.unwrap().secret(), "c");
+        assert!(page.contains("You are logged in"), "{page}");
+    }
+
+    #[tokio::test]
+    async fn a_code_for_another_login_is_not_taken() {
+        let provider = provider().await;
+        let login = provider.begin_in_browser().await.unwrap();
+        let query = format!("state={}&error=access_denied", login.state.secret());
+        let browser = async {
+            let page = come_back(&login, "state=another&code=c").await;
+            assert!(page.starts_with("HTTP/1.1 404"), "{page}");
+            come_back(&login, &query).await
+        };
+        let (refused, page) = tokio::join!(login.came_back(), browser);
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, LoginError::Refused { .. }), "{refused}");
+        assert!(page.contains("Nobody was logged in"), "{page}");
+    }
 }
