@@ -1,6 +1,6 @@
 //! Values as protobuf's JSON mapping writes them, each with a bound that is kept while reading.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -14,7 +14,36 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Reads one object with nothing after it.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(json).map(|Object(value)| value)
+    let read = serde_json::from_slice(json).map(|Object(value)| value);
+    read.map_err(shortened)
+}
+
+/// The most bytes that are said of what is wrong: a name that is not known stands in it.
+const SAID: usize = 300;
+
+/// Shortens an error whose text would be as long as whoever wrote the document likes.
+fn shortened(error: serde_json::Error) -> serde_json::Error {
+    let mut said = Shortened(String::new());
+    match write!(said, "{error}") {
+        Ok(()) => error,
+        Err(fmt::Error) => serde_json::Error::custom(format_args!("{}…", said.0)),
+    }
+}
+
+/// The beginning of a text.
+struct Shortened(String);
+
+impl fmt::Write for Shortened {
+    /// Fails once there is more than is said.
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = text.floor_char_boundary(SAID.saturating_sub(self.0.len()));
+        let (said, rest) = text.split_at(room);
+        self.0.push_str(said);
+        match rest.is_empty() {
+            true => Ok(()),
+            false => Err(fmt::Error),
+        }
+    }
 }
 
 /// A struct as an object, and nothing else. By itself, a struct is also read from a list, its members

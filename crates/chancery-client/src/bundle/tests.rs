@@ -114,3 +114,15 @@ fn every_list_and_every_run_of_bytes_is_bounded() {
         Err(ParseBundleError::TooLong { .. })
     ));
 }
+
+#[test]
+fn what_is_said_is_short_however_long_a_name_is() {
+    let long = "é".repeat(100_000);
+    let unknown = VECTOR.replacen('{', &format!(r#"{{"{long}": 1, "#), 1);
+    let algorithm = VECTOR.replace("SHA2_256", &long);
+    for document in [unknown, algorithm] {
+        let said = refusal(&document);
+        assert!(said.starts_with("it is no Sigstore bundle: unknown "), "{said}");
+        assert!(said.len() < 400, "{} bytes are said", said.len());
+    }
+}
