@@ -1,31 +1,22 @@
-"""Signs and verifies with sigstore-go, -js, -java and gitsign over TLS, and exchanges bundles with cosign.
+"""Signs and verifies with sigstore-go, -js, -java, -rust and gitsign over TLS, and exchanges with cosign.
 
 The instance is one that `chancery init` made. What a client cannot do is tried, too, and has to fail:
 the table in docs/clients.md says the same.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import re
 import shlex
-import ssl
-import subprocess
 import tempfile
-import urllib.request
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from instructions import Shown
-from issuers import KINDS, Issuers
+from issuers import Issuers
 from processes import production_ca
 from service import check, main
-
-KIND = "email"
-IDENTITY = KINDS[KIND].claims["email"]
-PREDICATE = "https://chancery.test/predicate/v1"
-STATEMENT = "https://in-toto.io/Statement/v1"
+from signing_clients import IDENTITY, KIND, Instance, cosign, go, java, js, last_line, rust
 
 
 def run():
@@ -33,7 +24,7 @@ def run():
     parser.add_argument("--chancery", required=True)
     parser.add_argument("--cosign", required=True)
     clients = parser.add_mutually_exclusive_group(required=True)
-    for name in ("go", "js", "java", "gitsign"):
+    for name in ("go", "js", "java", "rust", "gitsign"):
         clients.add_argument(f"--{name}", type=Path)
     arguments = parser.parse_args()
     issuers = Issuers()
@@ -48,7 +39,7 @@ def run():
             if arguments.gitsign:
                 commit_with_gitsign(instance, arguments.gitsign)
                 return
-            made = {"go": go, "js": js, "java": java}
+            made = {"go": go, "js": js, "java": java, "rust": rust}
             [client] = [
                 make(instance, getattr(arguments, name))
                 for name, make in made.items() if getattr(arguments, name)
@@ -56,136 +47,6 @@ def run():
             Exchange(instance, cosign(instance, arguments.cosign), client).run()
             if arguments.js:
                 js_command_line(instance, arguments.js)
-
-
-class Instance:
-    """A running instance, and a folder for somebody who works with it."""
-
-    def __init__(self, url, root, issuers, folder):
-        self.url = url
-        self.root = root
-        self.issuers = issuers
-        self.issuer = f"{issuers.url}/{KIND}"
-        self.folder = folder
-        folder.mkdir()
-        self._trust = ssl.create_default_context(cafile=str(root))
-        for name in ("trusted_root.json", "signing_config.v0.2.json", "tuf/root.json"):
-            (folder / Path(name).name).write_bytes(self.get(f"/{name}"))
-        (folder / "blob").write_bytes(b"a file to sign\n")
-        (folder / "other").write_bytes(b"another file\n")
-        (folder / "predicate.json").write_text('{"built": "here"}')
-        digest = hashlib.sha256(b"a file to sign\n").hexdigest()
-        statement = {
-            "_type": STATEMENT, "subject": [{"name": "blob", "digest": {"sha256": digest}}],
-            "predicateType": PREDICATE, "predicate": {"built": "here"},
-        }
-        (folder / "statement.json").write_text(json.dumps(statement))
-
-    def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=10, context=self._trust) as answer:
-            return answer.read()
-
-    def sizes(self):
-        """Returns the sizes of the issuance log and of the ledger."""
-        root = json.loads((self.folder / "trusted_root.json").read_bytes())
-        path = root["ctlogs"][0]["baseUrl"].removeprefix(self.url)
-        checkpoints = (self.get(f"{path}/checkpoint"), self.get("/api/v2/checkpoint"))
-        return tuple(int(text.split(b"\n")[1]) for text in checkpoints)
-
-    def run(self, command, **environment):
-        """Runs a client with a fresh token, in an empty home."""
-        token = self.issuers.token(KIND)
-        (self.folder / "token").write_text(token)
-        environment = {
-            "PATH": os.environ["PATH"], "HOME": str(self.folder),
-            "SSL_CERT_FILE": str(self.root), "NODE_EXTRA_CA_CERTS": str(self.root),
-            "CURL_CA_BUNDLE": str(self.root), **environment,
-        }
-        command = [token if part is TOKEN else str(part) for part in command]
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
-        )
-
-
-# Stands where a command takes the token itself.
-TOKEN = object()
-
-
-@dataclass
-class Client:
-    """How a client is called; a bundle's and a file's name are filled in."""
-
-    name: str
-    sign: list
-    verify: list
-    attest: list
-    verify_attestation: list
-    # What it cannot do, with a word of what it says then.
-    cannot: dict = field(default_factory=dict)
-    environment: dict = field(default_factory=dict)
-
-
-def cosign(instance, program):
-    who = [
-        "--certificate-identity", IDENTITY, "--certificate-oidc-issuer", instance.issuer,
-        "--trusted-root", "trusted_root.json", "--bundle", "BUNDLE",
-    ]
-    by = [
-        "--yes", "--signing-config", "signing_config.v0.2.json", "--trusted-root",
-        "trusted_root.json", "--identity-token", "token", "--bundle", "BUNDLE",
-    ]
-    predicate = ["--type", PREDICATE]
-    return Client(
-        "cosign",
-        sign=[program, "sign-blob", *by, "FILE"],
-        verify=[program, "verify-blob", *who, "FILE"],
-        attest=[
-            program, "attest-blob", *by, *predicate, "--predicate", "predicate.json", "FILE",
-        ],
-        verify_attestation=[program, "verify-blob-attestation", *who, *predicate, "FILE"],
-    )
-
-
-def go(instance, program):
-    """sigstore-go, as its conformance program calls it."""
-    by = [
-        "--identity-token", TOKEN, "--bundle", "BUNDLE", "--trusted-root", "trusted_root.json",
-        "--signing-config", "signing_config.v0.2.json",
-    ]
-    verify = [
-        program, "verify-bundle", "--bundle", "BUNDLE", "--certificate-identity", IDENTITY,
-        "--certificate-oidc-issuer", instance.issuer, "--trusted-root", "trusted_root.json", "FILE",
-    ]
-    return Client(
-        "sigstore-go",
-        sign=[program, "sign-bundle", *by, "FILE"],
-        verify=verify,
-        attest=[program, "sign-bundle", *by, "--in-toto", "statement.json"],
-        verify_attestation=verify,
-    )
-
-
-def js(instance, packages):
-    """sigstore-js: its libraries, and its command line where that has a way."""
-    script = Path(__file__).with_name("js") / "client.mjs"
-    call = lambda what: [
-        "node", script, what, f"{instance.url}/tuf", "BUNDLE", "FILE", IDENTITY, instance.issuer,
-    ]
-    return Client(
-        "sigstore-js",
-        sign=call("sign"),
-        verify=call("verify"),
-        attest=call("attest"),
-        verify_attestation=call("verify"),
-        cannot={
-            # It enters attestations as entries of kind dsse 0.0.2, which Go's clients do not know …
-            "cosign verifies its attestation": "new-bundle-format",
-            # … and does not know those of kind hashedrekord, as which they enter theirs.
-            "verify cosign's attestation": "TLOG_BODY_ERROR",
-        },
-        environment={"CLIENT_PACKAGES": str(packages)},
-    )
 
 
 def js_command_line(instance, packages):
@@ -202,34 +63,6 @@ def js_command_line(instance, packages):
     result = instance.run(["sh", "-eu", "-c", script], PATH=path)
     check(result.returncode == 0, f"sigstore-js, typed: {result.returncode}:\n{result.stdout}")
     print("sigstore-js: attest and verify on the command line, without the ledger: ok")
-
-
-def java(instance, jars):
-    """sigstore-java: a program of its libraries, which Java compiles as it starts."""
-    store = instance.folder / "trust.jks"
-    made = instance.run([
-        "keytool", "-importcert", "-noprompt", "-alias", "root", "-file", instance.root,
-        "-keystore", store, "-storepass", "changeit",
-    ])
-    check(made.returncode == 0, f"keytool: {made.stdout}")
-    program = Path(__file__).with_name("java") / "Client.java"
-    call = lambda what: [
-        "java", f"-Djavax.net.ssl.trustStore={store}",
-        "-Djavax.net.ssl.trustStorePassword=changeit", "-cp", f"{jars}/*", program, what,
-        f"{instance.url}/tuf/", "BUNDLE", "FILE", IDENTITY, instance.issuer,
-    ]
-    return Client(
-        "sigstore-java",
-        sign=call("sign"),
-        verify=call("verify"),
-        attest=call("attest"),
-        verify_attestation=call("verify"),
-        # As sigstore-js.
-        cannot={
-            "cosign verifies its attestation": "new-bundle-format",
-            "verify cosign's attestation": "",
-        },
-    )
 
 
 class Exchange:
@@ -265,7 +98,7 @@ class Exchange:
         self.expect("verify cosign's attestation", self.client, verify, "cosign.att.json")
 
     def expect(self, what, client, command, bundle):
-        result = self.call(client, command, bundle, "blob")
+        result = client.call(self.instance, command, bundle, "blob")
         unable = self.client.cannot.get(what)
         if unable is None:
             check(result.returncode == 0, f"{what}: {result.returncode}:\n{result.stdout}")
@@ -276,14 +109,9 @@ class Exchange:
         print(f"{self.client.name}: {what}: cannot: {last_line(result.stdout)}")
 
     def expect_refusal(self, what, command, bundle, blob):
-        result = self.call(self.client, command, bundle, blob)
+        result = self.client.call(self.instance, command, bundle, blob)
         check(result.returncode != 0, f"{self.client.name} accepted {what}:\n{result.stdout}")
         print(f"{self.client.name}: {what}: refused: {last_line(result.stdout)}")
-
-    def call(self, client, command, bundle, file):
-        names = {"BUNDLE": bundle, "FILE": file}
-        command = [names.get(part, part) if isinstance(part, str) else part for part in command]
-        return self.instance.run(command, **client.environment)
 
 
 def commit_with_gitsign(instance, gitsign):
@@ -326,11 +154,6 @@ def pem_of(instance, kind):
     text = root[kind][0]["publicKey"]["rawBytes"]
     path.write_text(f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
     return str(path)
-
-
-def last_line(text):
-    lines = text.strip().splitlines()
-    return lines[-1][:160] if lines else "(no word)"
 
 
 if __name__ == "__main__":

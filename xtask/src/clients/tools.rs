@@ -198,7 +198,7 @@ pub(super) fn certparse() -> Result<PathBuf> {
     build_go("certparse", &outside().join("certparse"))
 }
 
-/// Returns a program of sigstore-rust's libraries, which verifies.
+/// Returns a program of sigstore-rust's libraries.
 pub(super) fn sigstore_rust() -> Result<PathBuf> {
     let target = clients().join("sigstore-rust");
     let mut cargo = Command::new("cargo");
