@@ -20,6 +20,7 @@ pub mod template;
 pub mod timestamp;
 pub mod tlog_proof;
 pub mod token;
+pub mod trust_metadata;
 pub mod trusted_root;
 pub mod witness;
 

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 }
 
 /// Each has a file of this name in `fuzz/src`, and a folder in `fuzz/seeds`.
-const TARGETS: [&str; 15] = [
+const TARGETS: [&str; 16] = [
     "bundle",
     "csr",
     "identity_config",
@@ -39,6 +39,7 @@ const TARGETS: [&str; 15] = [
     "timestamp",
     "tlog_proof",
     "token",
+    "trust_metadata",
     "trusted_root",
     "witness",
 ];

@@ -13,6 +13,9 @@ mod chain;
 mod checksum;
 mod download;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lock;
 mod name;
 mod record;
