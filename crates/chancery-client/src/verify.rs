@@ -11,6 +11,7 @@ mod checkpoint;
 pub(crate) mod credential;
 mod entry;
 mod error;
+mod hashed;
 pub(crate) mod inclusion;
 mod policy;
 mod rekor_v1;

@@ -122,7 +122,10 @@ fn what_is_said_is_short_however_long_a_name_is() {
     let algorithm = VECTOR.replace("SHA2_256", &long);
     for document in [unknown, algorithm] {
         let said = refusal(&document);
-        assert!(said.starts_with("it is no Sigstore bundle: unknown "), "{said}");
+        assert!(
+            said.starts_with("it is no Sigstore bundle: unknown "),
+            "{said}"
+        );
         assert!(said.len() < 400, "{} bytes are said", said.len());
     }
 }

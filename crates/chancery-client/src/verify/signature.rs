@@ -1,11 +1,11 @@
 //! The signature, over the artifact or over what an envelope holds.
 
 use chancery_keys::HashAlgorithm;
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::artifact::Artifact;
 use super::chain::Leaf;
 use super::error::{Check, VerifyError};
+use super::hashed::Hashed;
 use crate::bundle::{Bundle, UnverifiedBundle};
 
 /// What is signed, by what, and with which certificate: all that the other checks compare with.
@@ -22,9 +22,9 @@ pub(crate) enum What<'a> {
     Envelope {
         artifact: &'a Artifact,
         payload_type: &'a str,
-        payload: &'a [u8],
+        payload: Hashed<&'a [u8]>,
         /// What DSSE signs of both: its pre-authentication encoding.
-        encoded: Vec<u8>,
+        encoded: Hashed<Vec<u8>>,
     },
 }
 
@@ -51,8 +51,11 @@ impl<'a> Content<'a> {
             Some(envelope) => What::Envelope {
                 artifact,
                 payload_type: &envelope.payload_type,
-                payload: &envelope.payload.0,
-                encoded: pre_authentication(&envelope.payload_type, &envelope.payload.0),
+                payload: Hashed::new(&envelope.payload.0),
+                encoded: Hashed::new(pre_authentication(
+                    &envelope.payload_type,
+                    &envelope.payload.0,
+                )),
             },
             None => What::Message(artifact),
         };
@@ -85,7 +88,7 @@ impl<'a> Content<'a> {
                 Some(digest) => Ok(digest.to_vec()),
                 None => Err(unknown(algorithm)),
             },
-            What::Envelope { encoded, .. } => Ok(hash(algorithm, encoded)),
+            What::Envelope { encoded, .. } => Ok(encoded.digest(algorithm).to_vec()),
         }
     }
 }
@@ -105,7 +108,7 @@ pub(super) fn verify(content: &Content<'_>) -> Result<VerifiedSignature, VerifyE
         What::Message(_) => over_digest,
         // Pure Ed25519 has no digest; the content of an envelope is at hand.
         What::Envelope { encoded, .. } => {
-            over_digest.or_else(|_| key.verify(encoded, content.signature))
+            over_digest.or_else(|_| key.verify(encoded.bytes(), content.signature))
         }
     };
     match verified {
@@ -122,12 +125,4 @@ pub(crate) fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> 
         payload.len()
     );
     [head.as_bytes(), payload].concat()
-}
-
-pub(crate) fn hash(algorithm: HashAlgorithm, data: &[u8]) -> Vec<u8> {
-    match algorithm {
-        HashAlgorithm::Sha256 => Sha256::digest(data).to_vec(),
-        HashAlgorithm::Sha384 => Sha384::digest(data).to_vec(),
-        HashAlgorithm::Sha512 => Sha512::digest(data).to_vec(),
-    }
 }

@@ -84,7 +84,7 @@ pub(super) fn verify(
             "the envelope holds {payload_type:.100}, and not {IN_TOTO}"
         )));
     }
-    let statement: Statement = object(payload).map_err(|wrong| {
+    let statement: Statement = object(payload.bytes()).map_err(|wrong| {
         Check::Statement.failed(format_args!("it is no in-toto statement: {wrong}"))
     })?;
     if !STATEMENTS.contains(&&*statement.version) {
@@ -103,7 +103,7 @@ pub(super) fn verify(
     }
     Ok(Some(VerifiedStatement {
         predicate_type: statement.predicate_type,
-        payload: payload.to_vec(),
+        payload: payload.bytes().to_vec(),
     }))
 }
 

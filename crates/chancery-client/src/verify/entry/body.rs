@@ -8,7 +8,7 @@
 use serde::Deserialize;
 
 use super::super::error::VerifyError;
-use super::super::signature::{Content, What, hash};
+use super::super::signature::{Content, What};
 use crate::bundle::TransparencyLogEntry;
 use crate::bundle::protojson::{AtMost, Bytes, Object, object};
 use crate::bundle::{Certificate, MessageDigest, limits};
@@ -106,7 +106,7 @@ pub(super) fn verify(entry: &TransparencyLogEntry, content: &Content<'_>) -> Res
                     "it is of an envelope, and the bundle has none",
                 ));
             };
-            if hash(body.payload_hash.algorithm.into(), payload) != body.payload_hash.digest.0 {
+            if payload.digest(body.payload_hash.algorithm.into()) != body.payload_hash.digest.0 {
                 return Err(Fault::Other("it is of another payload"));
             }
             match &body.signatures.0[..] {

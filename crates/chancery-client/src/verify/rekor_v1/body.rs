@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::artifact::Artifact;
-use super::super::signature::{Content, What, hash};
+use super::super::hashed::Hashed;
+use super::super::signature::{Content, What};
 use crate::bundle::protojson::{AtMost, Object, object};
 use crate::bundle::{TransparencyLogEntry, limits};
 
@@ -193,8 +194,8 @@ impl HashOf {
     }
 
     /// Refuses another digest than that of a payload.
-    fn require_payload(&self, payload: &[u8]) -> Result<(), BodyError> {
-        let digest = hash(HashAlgorithm::Sha256, payload);
+    fn require_payload(&self, payload: &Hashed<&[u8]>) -> Result<(), BodyError> {
+        let digest = payload.digest(HashAlgorithm::Sha256);
         match self.algorithm == "sha256" && self.value == hex::encode(digest) {
             true => Ok(()),
             false => Err(BodyError::Digest),

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::chain::Leaf;
 use super::super::entry;
+use super::super::hashed::Hashed;
 use super::super::signature::What;
 use super::super::time::SignedTime;
 use super::*;
@@ -86,8 +87,8 @@ impl Parts {
                 None => What::Envelope {
                     artifact: &artifact,
                     payload_type: "",
-                    payload: &self.payload,
-                    encoded: Vec::new(),
+                    payload: Hashed::new(&self.payload),
+                    encoded: Hashed::new(Vec::new()),
                 },
             },
         };
