@@ -16,7 +16,7 @@ pub(crate) use wire::{Bundle, Certificate, MessageDigest, TransparencyLogEntry};
 #[cfg(test)]
 pub(crate) use wire::{InclusionPromise, InclusionProof};
 
-use protojson::{AtMost, Bytes, Object};
+use protojson::{AtMost, Bytes, Object, Text};
 use wire::{
     DsseEnvelope, DsseSignature, MessageSignature, SignedTimestamp, Timestamps,
     VerificationMaterial,
@@ -219,7 +219,7 @@ impl DsseEnvelope {
     fn new(payload_type: String, payload: Vec<u8>, signature: Vec<u8>) -> Self {
         Self {
             payload: Bytes(payload),
-            payload_type,
+            payload_type: Text(payload_type),
             signatures: AtMost(vec![Object(DsseSignature {
                 sig: Bytes(signature),
                 keyid: None,

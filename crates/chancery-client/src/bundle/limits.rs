@@ -1,8 +1,10 @@
 //! How much of everything a bundle may have. Honest ones are far below.
 
-/// Bytes of the whole file: the largest statement that is signed here has 8 MiB, and a third more in
-/// base64. Reading takes up to three times as much memory.
-pub const BUNDLE_BYTES: usize = 12 * 1024 * 1024;
+/// Bytes of the whole file. The largest predicate that is signed here has 5 MiB, and a third more in
+/// base64. Reading takes up to four times as much memory.
+pub const BUNDLE_BYTES: usize = 7 * 1024 * 1024;
+/// Bytes of the type of a payload.
+pub const TYPE_BYTES: usize = 1024;
 /// Bytes of a certificate.
 pub const CERTIFICATE_BYTES: usize = 64 * 1024;
 /// Certificates of a chain, which bundles of version 0.1 and 0.2 have.

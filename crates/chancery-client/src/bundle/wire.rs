@@ -143,7 +143,7 @@ pub(crate) struct MessageDigest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DsseEnvelope {
     pub(crate) payload: Bytes<{ limits::BUNDLE_BYTES }>,
-    pub(crate) payload_type: String,
+    pub(crate) payload_type: Text<{ limits::TYPE_BYTES }>,
     pub(crate) signatures: AtMost<Object<DsseSignature>, { limits::SIGNATURES }>,
 }
 

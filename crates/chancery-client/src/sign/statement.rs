@@ -12,8 +12,8 @@ use super::{ArtifactDigest, predicate};
 /// The type of the payload of an envelope that holds a statement.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-/// The longest predicate that is attested, in bytes.
-const LONGEST: usize = 8 << 20;
+/// The longest predicate that is attested, in bytes: in base64, its bundle can be read again.
+const LONGEST: usize = 5 << 20;
 
 /// An in-toto statement: something that is said about artifacts.
 ///

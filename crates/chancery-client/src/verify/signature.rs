@@ -50,10 +50,10 @@ impl<'a> Content<'a> {
         let what = match &bundle.dsse_envelope {
             Some(envelope) => What::Envelope {
                 artifact,
-                payload_type: &envelope.payload_type,
+                payload_type: &envelope.payload_type.0,
                 payload: Hashed::new(&envelope.payload.0),
                 encoded: Hashed::new(pre_authentication(
-                    &envelope.payload_type,
+                    &envelope.payload_type.0,
                     &envelope.payload.0,
                 )),
             },
