@@ -24,7 +24,7 @@ use tools::Python;
 /// What `cargo xtask clients` can be told.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The checks to run; if none is named, all but sigstore-go, sigstore-js, sigstore-java, gitsign and matrix-all
+    /// The checks to run; if none is named, all but those that want npm, Maven, a release build or much time
     checks: Vec<String>,
 }
 
@@ -51,14 +51,16 @@ const CHECKS: &[Step] = &[
     ("tessera", tessera),
 ];
 
-/// Checks that run only where they are named: they want npm, Maven and a JDK, and much time.
+/// Checks that run only where they are named: they want npm, Maven and a JDK, or much time.
 const ON_DEMAND: &[Step] = &[
     ("sigstore-go", sigstore_go),
     ("sigstore-js", sigstore_js),
     ("sigstore-java", sigstore_java),
+    ("sigstore-rust", sigstore_rust),
     ("gitsign", gitsign),
     ("matrix-all", matrix_all),
     ("login", login),
+    ("hostile-bundles", hostile_bundles),
 ];
 
 /// Runs the checks and prints their times.
@@ -231,12 +233,28 @@ fn sigstore_java() -> Result<()> {
     library(&[("--java", tools::sigstore_java()?)])
 }
 
+/// The same with sigstore-rust's libraries.
+fn sigstore_rust() -> Result<()> {
+    library(&[("--rust", tools::sigstore_rust()?)])
+}
+
 /// Logs in for `chancery sign` with headless Chromium, which has to be installed.
 fn login() -> Result<()> {
     let python = Python::with_playwright()?;
     let service = Service::start()?;
     check(&python, "login.py", &service, |command| {
         command.arg("--chancery").arg(service::program("chancery"));
+    })?;
+    service.stop()
+}
+
+/// Measures what bundles cost that are made to cost much, with the program as it is released.
+fn hostile_bundles() -> Result<()> {
+    let python = Python::with_sigstore()?;
+    let program = service::released()?;
+    let service = Service::start()?;
+    check(&python, "hostile_bundles.py", &service, |command| {
+        command.arg("--chancery").arg(&program);
     })?;
     service.stop()
 }

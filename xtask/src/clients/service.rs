@@ -35,6 +35,12 @@ pub(super) fn program(name: &str) -> PathBuf {
     workspace::target().join("debug").join(name)
 }
 
+/// Builds the binary as it is released, and returns its path.
+pub(super) fn released() -> Result<PathBuf> {
+    run(workspace::cargo("build").args(["--locked", "--release", "-p", "chancery"]))?;
+    Ok(workspace::target().join("release/chancery"))
+}
+
 /// A running service; dropping it ends it the hard way.
 pub(super) struct Service {
     child: Child,
