@@ -1,8 +1,8 @@
 //! How much of everything a bundle may have. Honest ones are far below.
 
-/// Bytes of the whole file. The largest predicate that is signed here has 5 MiB, and a third more in
+/// Bytes of the whole file. The largest predicate that is signed here has 4 MiB, and a third more in
 /// base64. Reading takes up to four times as much memory.
-pub const BUNDLE_BYTES: usize = 7 * 1024 * 1024;
+pub const BUNDLE_BYTES: usize = 6 * 1024 * 1024;
 /// Bytes of the type of a payload.
 pub const TYPE_BYTES: usize = 1024;
 /// Bytes of a certificate.
@@ -19,6 +19,8 @@ pub const PROOF_HASHES: usize = 128;
 pub const HASH_BYTES: usize = 64;
 /// Bytes of a checkpoint with all its signatures.
 pub const CHECKPOINT_BYTES: usize = 64 * 1024;
+/// Signatures in the name of one key of a checkpoint that are tried.
+pub const CHECKPOINT_SIGNATURES: usize = 8;
 /// Timestamps.
 pub const TIMESTAMPS: usize = 32;
 /// Bytes of a timestamp.

@@ -13,7 +13,7 @@ use super::{ArtifactDigest, predicate};
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// The longest predicate that is attested, in bytes: in base64, its bundle can be read again.
-const LONGEST: usize = 5 << 20;
+const LONGEST: usize = 4 << 20;
 
 /// An in-toto statement: something that is said about artifacts.
 ///

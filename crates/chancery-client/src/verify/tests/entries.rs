@@ -144,3 +144,23 @@ fn signatures_of_others_beside_the_ledgers_do_not_matter() {
     });
     alone.verify().unwrap();
 }
+
+#[test]
+fn only_so_many_signatures_in_the_ledgers_name_are_tried() {
+    let after_wrong = |number: usize| {
+        let mut case = Case::good();
+        case.change_checkpoint(|text| {
+            let (body, signatures) = text.split_once("\n\n").unwrap();
+            let good = signatures.lines().next().unwrap();
+            let (name, signature) = good.rsplit_once(' ').unwrap();
+            let mut signature = STANDARD.decode(signature).unwrap();
+            *signature.last_mut().unwrap() ^= 1;
+            let wrong = format!("{name} {}\n", STANDARD.encode(signature));
+            format!("{body}\n\n{}{good}\n", wrong.repeat(number))
+        });
+        case
+    };
+    let most = crate::bundle::limits::CHECKPOINT_SIGNATURES;
+    after_wrong(most - 1).verify().unwrap();
+    after_wrong(most).is_refused_by("checkpoint", "is wrong");
+}
