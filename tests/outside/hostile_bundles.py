@@ -171,8 +171,10 @@ def signed(signer, limit):
     raw = bytearray(base64.b64decode(signature))
     raw[20] ^= 1
     wrong = f"{name} {base64.b64encode(raw).decode()}\n"
-    checkpoint["envelope"] = f"{text}\n\n{wrong * 99}{line}\n"
-    yield "an entry 32 times, 99 wrong signatures before each good one", repeated(small, entry, 32)
+    for number in (7, 99):
+        checkpoint["envelope"] = f"{text}\n\n{wrong * number}{line}\n"
+        what = f"an entry 32 times, {number} wrong signatures before each good one"
+        yield what, repeated(small, entry, 32)
     material = small["verificationMaterial"]["timestampVerificationData"]
     material["rfc3161Timestamps"] *= 32
     yield "a timestamp 32 times", dump(small)
@@ -257,7 +259,7 @@ class Signer:
             bundle.write_bytes(content)
         command = [
             self.program, "verify", "--trusted-root", "trusted_root.json", "--bundle",
-            "hostile.json", "--identity", who, "--issuer", self.issuer, "blob",
+            "hostile.json", "--identity", who, "--issuer", self.issuer, "--format", "text", "blob",
         ]
         measured = subprocess.run(
             [sys.executable, "-I", "-S", "-c", MEASURE, "said", *command], cwd=self.folder,
