@@ -1,6 +1,6 @@
 //! How much of everything a bundle may have. Honest ones are far below.
 
-/// Bytes of the whole file. The largest predicate that is signed here has 4 MiB, and a third more in
+/// Bytes of the whole file. The largest statement that is signed here has 4 MiB, and a third more in
 /// base64. Reading takes up to four times as much memory.
 pub const BUNDLE_BYTES: usize = 6 * 1024 * 1024;
 /// Bytes of the type of a payload.

@@ -8,12 +8,11 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::{ArtifactDigest, predicate};
+use crate::bundle::limits;
 
 /// The type of the payload of an envelope that holds a statement.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-/// The longest predicate that is attested, in bytes: in base64, its bundle can be read again.
-const LONGEST: usize = 4 << 20;
 
 /// An in-toto statement: something that is said about artifacts.
 ///
@@ -62,9 +61,12 @@ pub enum StatementError {
     #[error("the predicate type {0:?} is no URI such as https://slsa.dev/provenance/v1")]
     PredicateType(String),
     /// More than is attested.
-    #[error("the predicate has {found} bytes; at most {LONGEST} are attested")]
+    #[error(
+        "the statement has {found} bytes or more; at most {} are attested",
+        Statement::LONGEST
+    )]
     TooLong {
-        /// How many bytes it has.
+        /// How many bytes it has at least.
         found: usize,
     },
     /// The predicate is no JSON object that means the same to everybody.
@@ -72,7 +74,13 @@ pub enum StatementError {
     Predicate(#[from] Arc<serde_json::Error>),
 }
 
+// The rest of a bundle, entries and timestamps, is a fraction of this.
+const _: () = assert!(Statement::LONGEST / 3 * 4 + (512 << 10) <= limits::BUNDLE_BYTES);
+
 impl Statement {
+    /// The longest statement, in bytes: in base64, its bundle can be read again.
+    pub const LONGEST: usize = 4 << 20;
+
     /// Says `predicate`, a JSON object, of artifacts by their names. It is signed byte for byte as it is.
     ///
     /// # Errors
@@ -86,10 +94,7 @@ impl Statement {
         if Url::parse(predicate_type).is_err() {
             return Err(StatementError::PredicateType(predicate_type.to_owned()));
         }
-        if predicate.len() > LONGEST {
-            let found = predicate.len();
-            return Err(StatementError::TooLong { found });
-        }
+        require_short(predicate.len())?;
         let predicate = predicate::read(predicate).map_err(Arc::new)?;
         let subjects = subjects.iter().map(|(name, digest)| Subject {
             name,
@@ -101,10 +106,9 @@ impl Statement {
             predicate_type,
             predicate,
         });
-        Ok(Self {
-            text: statement.map_err(Arc::new)?,
-            subject,
-        })
+        let text = statement.map_err(Arc::new)?;
+        require_short(text.len())?;
+        Ok(Self { text, subject })
     }
 
     /// Returns the statement as it is signed.
@@ -139,6 +143,13 @@ fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut encoded = format!("DSSEv1 {type_length} {payload_type} {length} ").into_bytes();
     encoded.extend_from_slice(payload);
     encoded
+}
+
+fn require_short(found: usize) -> Result<(), StatementError> {
+    match found > Statement::LONGEST {
+        true => Err(StatementError::TooLong { found }),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -177,7 +188,7 @@ mod tests {
             make("b", b"{}").unwrap_err(),
             make("https://a/b", b"[]").unwrap_err(),
             make("https://a/b", b"{").unwrap_err(),
-            make("https://a/b", &vec![b' '; LONGEST + 1]).unwrap_err(),
+            make("https://a/b", &vec![b' '; Statement::LONGEST + 1]).unwrap_err(),
             Statement::new(&[], "https://a/b", b"{}").unwrap_err(),
         ];
         use StatementError::{NoSubject, Predicate, PredicateType, TooLong};
@@ -194,5 +205,14 @@ mod tests {
             ),
             "{refused:?}"
         );
+    }
+
+    #[test]
+    fn what_makes_a_statement_long_does_not_matter() {
+        let one = ("a".repeat(64), ArtifactDigest::of(b"a"));
+        let make = |count| Statement::new(&vec![one.clone(); count], "https://a/b", b"{}");
+        assert!(make(20_000).is_ok());
+        let many = make(30_000).unwrap_err();
+        assert!(matches!(many, StatementError::TooLong { .. }), "{many}");
     }
 }

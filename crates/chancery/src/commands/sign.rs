@@ -22,9 +22,6 @@ use crate::failure::{Causes, Failure};
 use crate::reading;
 use crate::report::counted;
 
-/// The most bytes of a predicate that are read.
-const MOST: u64 = 16 << 20;
-
 pub(crate) async fn run(args: SignArgs) -> Result<(), Failure> {
     let targets = output::targets(&args)?;
     let trust = client_trust::obtain(&args.trust).await?;
@@ -130,7 +127,7 @@ impl Work {
         kind: &str,
         progress: &mut Progress,
     ) -> Result<(), Failure> {
-        let read = reading::read_bounded(predicate, MOST);
+        let read = reading::read_bounded(predicate, Statement::LONGEST as u64);
         let read = read.map_err(|error| reading::named(predicate, &error))?;
         let mut subjects: Vec<(String, ArtifactDigest)> = Vec::new();
         let (mut names, mut bundle) = (Vec::new(), None);
