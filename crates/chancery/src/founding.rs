@@ -13,6 +13,7 @@ use chancery_store::{ConnectOptions, DatabaseUrl, NewInstance, NewLog, Purpose, 
 use chancery_tlog::Origin;
 use chancery_tlog::ct::LogId;
 use chancery_tsa::TsaCeremony;
+use tempfile::NamedTempFile;
 
 use crate::config::GuardPlace;
 use crate::failure::{Causes, Failure};
@@ -174,16 +175,29 @@ pub(crate) fn write_new(path: &Path, contents: &[u8], mode: u32) -> Result<(), F
 /// Puts a file in the place of another, whole or not at all. Everybody may read it.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     let write = || -> io::Result<()> {
-        let folder = folder_of(path);
-        let mut file = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o644))
-            .tempfile_in(folder)?;
-        file.write_all(contents)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        File::open(folder)?.sync_all()
+        written_beside(path, contents)?.persist(path)?;
+        File::open(folder_of(path))?.sync_all()
     };
     write().map_err(|e| unwritten(path, &e))
+}
+
+/// Puts a file where none is, whole or not at all. Everybody may read it.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if anything is there, be it a link that leads nowhere.
+pub(crate) fn place(path: &Path, contents: &[u8]) -> io::Result<()> {
+    written_beside(path, contents)?.persist_noclobber(path)?;
+    Ok(())
+}
+
+/// Writes a file under a name of its own, on the file system where another is to be.
+fn written_beside(path: &Path, contents: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder_of(path))?;
+    file.write_all(contents)?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -1,7 +1,7 @@
 //! Reading the files that somebody names: bounded, and blamed by their path.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use chancery_log::published_files::MAX_CHECKPOINT;
@@ -9,8 +9,14 @@ use chancery_log::published_files::MAX_CHECKPOINT;
 use crate::failure::{Causes, Failure};
 
 /// Reads a file that may be a stranger's, of at most `bound` bytes.
+///
+/// # Errors
+/// [`ErrorKind::FileTooLarge`] if it has more.
 pub(crate) fn read_bounded(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
-    let too_long = || std::io::Error::other(format!("it has more than {bound} bytes"));
+    let too_long = || {
+        let why = format!("it has more than {bound} bytes");
+        std::io::Error::new(ErrorKind::FileTooLarge, why)
+    };
     let file = fs::File::open(path)?;
     // What is no file, such as a pipe, has no length before it is read.
     let length = file.metadata()?.len();

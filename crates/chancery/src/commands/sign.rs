@@ -4,15 +4,15 @@ mod output;
 mod progress;
 mod who;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use chancery_client::sign::{
     ArtifactDigest, SignError, Signature, SigningServices, SigningSession, Statement,
 };
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use futures_util::{StreamExt as _, stream};
 
 use self::output::{Artifact, Source, Target};
 use self::progress::{Outcome, Progress};
@@ -81,41 +81,27 @@ struct Work {
 impl Work {
     /// Signs each, so many at a time, and goes on where one fails.
     async fn sign(&self, targets: Vec<Target>, parallel: u16, progress: &mut Progress) {
-        let places = Arc::new(Semaphore::new(parallel.into()));
-        let mut signing = JoinSet::new();
-        for target in targets {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                break;
-            };
-            while let Some(Ok(outcome)) = signing.try_join_next() {
-                progress.outcome(outcome);
-            }
-            let work = self.clone();
-            signing.spawn(async move {
-                let outcome = work.sign_one(target).await;
-                drop(place);
-                outcome
-            });
-        }
-        while let Some(ended) = signing.join_next().await {
-            if let Ok(outcome) = ended {
-                progress.outcome(outcome);
-            }
+        let signing = targets.into_iter().map(|target| self.sign_one(target));
+        let mut signing = pin!(stream::iter(signing).buffer_unordered(parallel.into()));
+        while let Some(outcome) = signing.next().await {
+            progress.outcome(outcome);
         }
     }
 
+    /// Signs one in a task of its own, so that all processors have their part in many.
     async fn sign_one(&self, target: Target) -> Outcome {
-        let signed = async {
-            let digest = target.artifact.digest().await?;
-            let signature = self.session.sign(digest).await.map_err(failure)?;
-            self.write(&target.bundle, &signature)?;
+        let Target { artifact, bundle } = target;
+        let (name, work, to) = (artifact.name.clone(), self.clone(), bundle.clone());
+        let signing = tokio::spawn(async move {
+            let digest = artifact.digest().await?;
+            let signature = work.session.sign(digest).await.map_err(failure)?;
+            let signature = work.write(to, signature).await?;
             Ok((Some(digest), signature))
-        };
-        let result = signed.await;
+        });
         Outcome {
-            name: target.artifact.name,
-            bundle: target.bundle,
-            result,
+            result: signing.await.unwrap_or_else(|_| Err(defect())),
+            name,
+            bundle,
         }
     }
 
@@ -145,7 +131,7 @@ impl Work {
         let statement = statement.map_err(|error| Failure::usage(Causes(&error)))?;
         let signature = self.session.attest(&statement).await.map_err(failure)?;
         let bundle = bundle.unwrap_or_default();
-        self.write(&bundle, &signature)?;
+        let signature = self.write(bundle.clone(), signature).await?;
         progress.outcome(Outcome {
             name: names.join(", "),
             bundle,
@@ -154,8 +140,13 @@ impl Work {
         Ok(())
     }
 
-    fn write(&self, bundle: &Path, signature: &Signature) -> Result<(), Failure> {
-        output::write(bundle, signature.bundle(), self.overwrite)
+    /// Writes the bundle, which waits for the disk, where no other signature waits for it.
+    async fn write(&self, bundle: PathBuf, signature: Signature) -> Result<Signature, Failure> {
+        let overwrite = self.overwrite;
+        let writing = tokio::task::spawn_blocking(move || {
+            output::write(&bundle, signature.bundle(), overwrite).map(|()| signature)
+        });
+        writing.await.unwrap_or_else(|_| Err(defect()))
     }
 }
 
@@ -173,6 +164,11 @@ impl Artifact {
         let digest = ArtifactDigest::read(file).await;
         digest.map_err(|error| unreadable(&error))
     }
+}
+
+/// Says that a task panicked; what it said is on standard error.
+fn defect() -> Failure {
+    Failure::failed("signing it ended in a defect of chancery: please report it")
 }
 
 /// Tells by the exit code who is at fault.

@@ -127,6 +127,9 @@ fn policy(args: &VerifyArgs) -> Result<Policy, Failure> {
 fn verify(job: &Job, verifier: &Verifier, policy: &Policy) -> Outcome {
     let bytes = match reading::read_bounded(&job.bundle, limits::BUNDLE_BYTES as u64) {
         Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            return Outcome::Refused(BUNDLE, error.to_string());
+        }
         Err(error) => {
             let bundle = job.bundle.display();
             let hint = match error.kind() {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -54,6 +55,36 @@ async fn a_bundle_that_is_there_stays_and_is_seen_before_anybody_logs_in() {
     assert_eq!(kept, "mine");
     machine.signed(&["a", "--overwrite"]);
     assert!(machine.json("a.sigstore.json")["messageSignature"].is_object());
+
+    // A link that leads nowhere is in the way as well, and is replaced itself.
+    let bundle = machine.path().join("a.sigstore.json");
+    fs::remove_file(&bundle).unwrap();
+    symlink("nowhere.json", &bundle).unwrap();
+    let refused = machine.sign(&["a", "--as", WHO]);
+    assert_refused(&refused, 2, &["is there already"]);
+    machine.signed(&["a", "--overwrite"]);
+    assert!(machine.json("a.sigstore.json")["messageSignature"].is_object());
+    assert!(!machine.path().join("nowhere.json").exists());
+}
+
+#[tokio::test]
+async fn a_bundle_is_there_whole_or_not_at_all() {
+    let server = on_sqlite().await;
+    let machine = Machine::beside(&server).await;
+    machine.write("a", "a");
+    // As on a disk that fills up: no file may have more than half a kilobyte or one.
+    let script = format!(
+        "ulimit -f 1; exec {BINARY} sign a --as {WHO} --trusted-root trusted_root.json \
+         --signing-config signing_config.v0.2.json"
+    );
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(machine.path())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(!machine.path().join("a.sigstore.json").exists());
+    machine.signed(&["a"]);
 }
 
 #[tokio::test]

@@ -110,8 +110,10 @@ async fn each_thing_that_is_wrong_has_its_name() {
         assert_fails(&machine, &["a"], check);
         machine.write("trusted_root.json", &trusted);
     }
-    machine.write("a.sigstore.json", "{}");
-    assert_fails(&machine, &["a"], "bundle");
+    for bundle in ["{}".to_owned(), " ".repeat(7 << 20)] {
+        machine.write("a.sigstore.json", &bundle);
+        assert_fails(&machine, &["a"], "bundle");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! What is signed, and the files that bundles go to.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chancery_client::sign::ArtifactDigest;
@@ -121,13 +120,12 @@ fn in_the_way(bundle: &Path) -> Failure {
     ))
 }
 
-/// Writes a bundle, whole or not at all where one is replaced.
+/// Writes a bundle, whole or not at all.
 pub(super) fn write(path: &Path, bundle: &str, overwrite: bool) -> Result<(), Failure> {
-    if overwrite && path.exists() {
+    if overwrite {
         return founding::replace(path, bundle.as_bytes());
     }
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut file| file.write_all(bundle.as_bytes()));
+    let written = founding::place(path, bundle.as_bytes());
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => in_the_way(path),
         _ => Failure::failed(format!("{}: {error}", path.display())),
