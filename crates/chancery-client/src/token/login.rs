@@ -116,9 +116,7 @@ impl LoginProvider {
     /// # Errors
     /// [`LoginError::Discovery`] if it does not say, [`LoginError::Insecure`] if it must not be asked.
     pub async fn discover(issuer: &str, client_id: &str) -> Result<Self, LoginError> {
-        if !http::is_safe(issuer) {
-            return Err(LoginError::Insecure(issuer.to_owned()));
-        }
+        require_safe(issuer)?;
         let failed = |why: String| LoginError::Discovery {
             issuer: issuer.to_owned(),
             why,
@@ -167,6 +165,14 @@ impl LoginProvider {
             issuer: self.issuer.clone(),
             why: short(why.as_ref()),
         }
+    }
+}
+
+/// Refuses what no secret may go to, and what no browser is to open.
+fn require_safe(url: &str) -> Result<(), LoginError> {
+    match http::is_safe(url) {
+        true => Ok(()),
+        false => Err(LoginError::Insecure(short(url))),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::{IdentityToken, LoginError, LoginProvider};
+use super::{IdentityToken, LoginError, LoginProvider, require_safe};
 
 const PATH: &str = "/auth/callback";
 /// How long somebody may take to log in.
@@ -42,8 +42,10 @@ impl LoginProvider {
     /// Begins a login in a browser on this machine: listens on loopback, and makes the page's URL.
     ///
     /// # Errors
-    /// [`LoginError::Listen`] if nothing can listen here.
+    /// [`LoginError::Insecure`] if the provider's page is not to be opened, [`LoginError::Listen`] if
+    /// nothing can listen here.
     pub async fn begin_in_browser(&self) -> Result<BrowserLogin<'_>, LoginError> {
+        require_safe(self.metadata.authorization_endpoint().as_str())?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await;
         let listener = listener.map_err(LoginError::Listen)?;
         let port = listener.local_addr().map_err(LoginError::Listen)?.port();
@@ -200,9 +202,13 @@ mod tests {
 
     /// A provider that says how one logs in, and knows nobody.
     async fn provider() -> LoginProvider {
+        provider_with_page(|url| format!("{url}/auth")).await
+    }
+
+    async fn provider_with_page(page: impl Fn(&str) -> String) -> LoginProvider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let issuer = url.clone();
+        let (issuer, page) = (url.clone(), page(&url));
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
@@ -211,7 +217,7 @@ mod tests {
                     "/keys" => json!({ "keys": [] }),
                     _ => json!({
                         "issuer": url,
-                        "authorization_endpoint": format!("{url}/auth"),
+                        "authorization_endpoint": page,
                         "token_endpoint": format!("{url}/token"),
                         "jwks_uri": format!("{url}/keys"),
                         "response_types_supported": ["code"],
@@ -229,6 +235,16 @@ mod tests {
             }
         });
         LoginProvider::discover(&issuer, "sigstore").await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn no_page_is_opened_that_others_could_read_along_or_that_is_none() {
+        for page in ["http://login.example.org/auth", "file:///etc/passwd", "x:y"] {
+            let provider = provider_with_page(|_| page.to_owned()).await;
+            let begun = provider.begin_in_browser().await;
+            assert!(matches!(begun, Err(LoginError::Insecure(_))), "{page}");
+        }
+        provider().await.begin_in_browser().await.unwrap();
     }
 
     /// Comes back to a login with this query, and returns the page.

@@ -6,7 +6,7 @@ use chancery_log::causes;
 use openidconnect::core::{CoreClient, CoreDeviceAuthorizationResponse};
 use openidconnect::{AuthType, Scope, TokenResponse as _};
 
-use super::{IdentityToken, LoginError, LoginProvider, short};
+use super::{IdentityToken, LoginError, LoginProvider, require_safe, short};
 
 /// How long somebody may take, if the provider gives them longer.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -22,11 +22,29 @@ pub struct DevicePrompt {
     pub page_with_code: Option<String>,
 }
 
+impl DevicePrompt {
+    /// Takes what a provider says, whose pages somebody will open.
+    fn of(details: &CoreDeviceAuthorizationResponse) -> Result<Self, LoginError> {
+        let page = details.verification_uri().as_str();
+        let page_with_code = details.verification_uri_complete();
+        let page_with_code = page_with_code.map(|page| page.secret().as_str());
+        for page in page_with_code.into_iter().chain([page]) {
+            require_safe(page)?;
+        }
+        Ok(Self {
+            page: short(page),
+            code: short(details.user_code().secret()),
+            page_with_code: page_with_code.map(short),
+        })
+    }
+}
+
 impl LoginProvider {
     /// Logs in with a code: `show` tells somebody what to do, and then it is waited for.
     ///
     /// # Errors
-    /// [`LoginError::Unsupported`] if the provider has no such login, [`LoginError::Refused`] if it
+    /// [`LoginError::Unsupported`] if the provider has no such login, [`LoginError::Insecure`] if its
+    /// page is not to be opened, [`LoginError::Refused`] if it
     /// says no or nobody came in time, [`LoginError::Foreign`] if its token is for somebody else.
     pub async fn by_device(
         &self,
@@ -52,13 +70,7 @@ impl LoginProvider {
             .request_async(&self.http)
             .await
             .map_err(|error| self.refused(causes(&error)))?;
-        show(&DevicePrompt {
-            page: short(details.verification_uri().as_str()),
-            code: short(details.user_code().secret()),
-            page_with_code: details
-                .verification_uri_complete()
-                .map(|page| short(page.secret())),
-        });
+        show(&DevicePrompt::of(&details)?);
         let polled = client
             .exchange_device_access_token(&details)
             .map_err(|error| self.refused(error.to_string()))?
@@ -66,5 +78,31 @@ impl LoginProvider {
             .await;
         let tokens = polled.map_err(|error| self.refused(causes(&error)))?;
         self.verified(tokens.id_token(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn prompt(page: &str, with_code: &str) -> Result<DevicePrompt, LoginError> {
+        let answer = json!({
+            "device_code": "d", "user_code": "ABCD", "expires_in": 600,
+            "verification_uri": page, "verification_uri_complete": with_code,
+        });
+        DevicePrompt::of(&serde_json::from_value(answer).unwrap())
+    }
+
+    #[test]
+    fn only_safe_pages_are_shown() {
+        let good = "https://login.example.org/device";
+        assert_eq!(prompt(good, good).unwrap().page, good);
+        for bad in ["http://login.example.org/device", "file:///etc/passwd"] {
+            for refused in [prompt(bad, good), prompt(good, bad)] {
+                assert!(matches!(refused, Err(LoginError::Insecure(_))), "{bad}");
+            }
+        }
     }
 }
