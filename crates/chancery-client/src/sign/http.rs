@@ -20,6 +20,8 @@ const LIMITS: Limits = Limits {
 };
 /// How long to wait before asking again, unless the service says how long, and how often.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+/// What Chancery says of a token that may count once and was sent before.
+const TOKEN_USED: &str = "[token-used]";
 /// The longest that a service is waited for because it says so.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -69,19 +71,23 @@ impl Http {
         Ok(Self(clients))
     }
 
-    /// Asks, and asks again if the service is away, busy or broken: all three services may be asked
-    /// twice for the same.
+    /// Asks, and asks again if the service is away, busy or broken, and may be asked twice for the same.
+    ///
+    /// An authority may take a token once only, be it in a request that fails later: if it says so when it
+    /// is asked again, what went wrong the first time says more.
     pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Answer, SignError> {
+        let mut before = None;
         for pause in PAUSES {
             match self.ask_once(question).await {
                 Err(failed) if may_be_back(&failed.error) => {
                     tokio::time::sleep(failed.retry_after.unwrap_or(pause)).await;
+                    before = Some(failed.error);
                 }
-                ended => return ended.map_err(|failed| failed.error),
+                ended => return ended.map_err(|failed| telling(before, failed.error)),
             }
         }
         let ended = self.ask_once(question).await;
-        ended.map_err(|failed| failed.error)
+        ended.map_err(|failed| telling(before, failed.error))
     }
 
     async fn ask_once(&self, question: &Question<'_>) -> Result<Answer, Failed> {
@@ -147,9 +153,28 @@ fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
 
 fn may_be_back(error: &SignError) -> bool {
     match error {
+        // Whoever was reached may have taken the token.
+        SignError::Away {
+            service: Service::Authority,
+            source,
+            ..
+        } => source.is_connect(),
+        SignError::Refused {
+            service: Service::Authority,
+            status,
+            ..
+        } => matches!(status, 429 | 503),
         SignError::Away { .. } => true,
         SignError::Refused { status, .. } => *status == 429 || *status >= 500,
         _ => false,
+    }
+}
+
+/// Chooses what is said of a question that was asked more than once.
+fn telling(before: Option<SignError>, last: SignError) -> SignError {
+    match (before, &last) {
+        (Some(before), SignError::Refused { said, .. }) if said.ends_with(TOKEN_USED) => before,
+        _ => last,
     }
 }
 
@@ -174,6 +199,13 @@ fn said(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_busy_services_say_for_how_long() {
+        let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, "7".parse().unwrap())]);
+        let seconds = |status| retry_after(status, &headers).map(|time| time.as_secs());
+        assert_eq!([500, 503, 429].map(seconds), [None, Some(7), Some(7)]);
+    }
 
     #[test]
     fn what_a_service_says_is_cut_off_and_moves_no_cursor() {

@@ -155,6 +155,25 @@ async fn a_service_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
     }
 }
 
+#[tokio::test]
+async fn an_authority_that_may_have_taken_the_token_is_not_asked_again() {
+    let (url, served) = answers(vec![(500, "it broke".to_owned())]).await;
+    let error = refusal(&session(&url, LONG_FROM_NOW)).await;
+    assert!(
+        matches!(error, SignError::Refused { status: 500, .. }),
+        "{error}"
+    );
+    assert_eq!(served.await.unwrap().len(), 1);
+
+    // It was taken, as the second answer says: the first says why there is no certificate.
+    let busy = (503, "the log is away".to_owned());
+    let used = (401, "the token was used before [token-used]".to_owned());
+    let (url, served) = answers(vec![busy, used]).await;
+    let error = refusal(&session(&url, LONG_FROM_NOW)).await;
+    assert!(error.to_string().contains("the log is away"), "{error}");
+    assert_eq!(served.await.unwrap().len(), 2);
+}
+
 /// Returns for how long a service was left alone in all, in whole seconds.
 async fn waited_for(answers: Vec<(u16, &'static str)>) -> u64 {
     let answers = answers.into_iter();
@@ -175,9 +194,8 @@ async fn a_busy_service_is_left_alone_for_as_long_as_it_says_and_not_for_ever() 
     let no = (403, "x: y");
     assert_eq!(waited_for(vec![(503, "retry-after: 7"), no]).await, 7);
     assert_eq!(waited_for(vec![(429, "Retry-After: 3600"), no]).await, 30);
-    // Of a service that is broken it does not count, and a date is not understood.
+    // A date is not understood.
     for (status, header) in [
-        (500, "retry-after: 7"),
         (503, "retry-after: Fri, 31 Dec 1999 23:59:59 GMT"),
         (503, "retry-after: -1"),
         (503, "x: y"),
