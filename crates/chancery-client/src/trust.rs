@@ -91,12 +91,8 @@ impl TrustMaterial {
         };
         for authority in &root.certificate_authorities {
             match TrustedAuthority::of(authority) {
-                Some(read) => material.authorities.push(read),
-                None => keep(
-                    "certificate authority",
-                    &authority.uri,
-                    "it has no chain".into(),
-                ),
+                Ok(read) => material.authorities.push(read),
+                Err(why) => keep("certificate authority", &authority.uri, why),
             }
         }
         for log in &root.ctlogs {
@@ -137,12 +133,15 @@ impl TrustMaterial {
 }
 
 impl TrustedAuthority {
-    fn of(authority: &CertificateAuthority) -> Option<Self> {
+    fn of(authority: &CertificateAuthority) -> Result<Self, String> {
         let chain: Vec<Vec<u8>> = authority.certificates().map(<[u8]>::to_vec).collect();
-        (!chain.is_empty()).then(|| Self {
-            chain,
-            window: authority.valid_for.unwrap_or_default(),
-        })
+        match chain.is_empty() {
+            true => Err("it has no chain".into()),
+            false => Ok(Self {
+                chain,
+                window: given(authority.valid_for)?,
+            }),
+        }
     }
 }
 
@@ -153,7 +152,7 @@ impl TrustedCtLog {
             // RFC 6962, section 3.2: the id follows from the key, whatever the document says.
             id: LogId::of_spki(key.spki_der()),
             key,
-            window: log.window(),
+            window: given(log.public_key.valid_for)?,
         })
     }
 }
@@ -170,7 +169,7 @@ impl TrustedLedger {
             name,
             key_id,
             key,
-            window: log.window(),
+            window: given(log.public_key.valid_for)?,
         })
     }
 }
@@ -186,7 +185,7 @@ impl TrustedTimestampAuthority {
         Ok(Self {
             name,
             chain,
-            window: authority.valid_for.unwrap_or_default(),
+            window: given(authority.valid_for)?,
         })
     }
 
@@ -194,6 +193,11 @@ impl TrustedTimestampAuthority {
     pub(crate) fn counts_at(&self, time: SystemTime) -> bool {
         self.window.holds(time)
     }
+}
+
+/// Returns the window of an entry. One that does not say when it counts never does.
+fn given(window: Option<Window>) -> Result<Window, String> {
+    window.ok_or_else(|| "it does not say when it counts (validFor)".into())
 }
 
 fn read_key(log: &TransparencyLog) -> Result<PublicKey, String> {

@@ -216,6 +216,34 @@ fn what_is_no_trusted_root_is_refused() {
 }
 
 #[test]
+fn a_window_without_a_start_is_refused() {
+    let windows = [
+        r#"{}"#,
+        r#"{"end": "2036-10-01T00:00:00Z"}"#,
+        r#"{"start": null}"#,
+        r#"{"strat": "2026-10-01T00:00:00Z"}"#,
+    ];
+    for window in windows {
+        let window: Value = serde_json::from_str(window).unwrap();
+        let changed = |document: &str, place: &str| {
+            let mut document: Value = serde_json::from_str(document).unwrap();
+            *document.pointer_mut(place).unwrap() = window.clone();
+            document.to_string()
+        };
+        for place in ["/tlogs/0/publicKey", "/ctlogs/0/publicKey"] {
+            let root = changed(TRUSTED_ROOT_FILE, &format!("{place}/validFor"));
+            assert!(TrustedRoot::parse(root.as_bytes()).is_err(), "{root}");
+        }
+        for place in ["/certificateAuthorities/0", "/timestampAuthorities/0"] {
+            let root = changed(TRUSTED_ROOT_FILE, &format!("{place}/validFor"));
+            assert!(TrustedRoot::parse(root.as_bytes()).is_err(), "{root}");
+        }
+        let config = changed(SIGNING_CONFIG_FILE, "/caUrls/0/validFor");
+        assert!(serde_json::from_str::<SigningConfig>(&config).is_err());
+    }
+}
+
+#[test]
 fn a_time_that_cannot_be_written_is_an_error() {
     // 9999-12-31T23:59:59Z is the last second that RFC 3339 has.
     let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);

@@ -14,8 +14,8 @@ use time::format_description::well_known::Rfc3339;
 /// Written in whole seconds, and so that nothing falls out: the end is the next second.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Window {
-    /// The first moment; from the beginning of time if there is none. Clients want one.
-    #[serde(default, with = "start")]
+    /// The first moment. What is read has one: a missing or misspelled start must not widen trust.
+    #[serde(with = "start")]
     pub start: Option<SystemTime>,
     /// The last moment, of what is retired or will be; none while it counts on.
     #[serde(default, with = "end", skip_serializing_if = "Option::is_none")]
@@ -40,6 +40,8 @@ impl Window {
 }
 
 mod start {
+    use serde::de::Error as _;
+
     use super::{Deserializer, Duration, Serializer, SystemTime, read, write};
 
     pub(super) fn serialize<S: Serializer>(
@@ -52,7 +54,10 @@ mod start {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<SystemTime>, D::Error> {
-        read(deserializer)
+        match read(deserializer)? {
+            None => Err(D::Error::custom("a window of validity has no start")),
+            start => Ok(start),
+        }
     }
 }
 

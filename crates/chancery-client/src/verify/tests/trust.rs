@@ -82,6 +82,26 @@ fn every_window_is_enforced_at_the_proven_time() {
 }
 
 #[test]
+fn what_does_not_say_when_it_counts_is_ignored() {
+    let entries = [
+        ("/certificateAuthorities/0", "chain"),
+        ("/ctlogs/0/publicKey", "sct"),
+        ("/tlogs/0/publicKey", "ledger"),
+        ("/timestampAuthorities/0", "time"),
+    ];
+    for (pointer, check) in entries {
+        let mut case = Case::good();
+        let entry = case.root.pointer_mut(pointer).unwrap();
+        entry.as_object_mut().unwrap().remove("validFor");
+        case.is_refused_by(check, "trusted");
+        let root = TrustedRoot::parse(case.root.to_string().as_bytes()).unwrap();
+        let ignored = TrustMaterial::of(&root).ignored().to_vec();
+        let [ignored] = &ignored[..] else { panic!() };
+        assert!(ignored.why.contains("when it counts"), "{ignored:?}");
+    }
+}
+
+#[test]
 fn logs_that_are_not_trusted_do_not_count() {
     let mut case = Case::good();
     case.root["ctlogs"] = json!([]);
