@@ -1,7 +1,8 @@
 //! What Rekor v1 has entered, held against what was signed: digest, signature and certificate.
 //!
 //! ```text
-//! hashedrekord 0.0.1   digest of the artifact, signature, base64 of the certificate in PEM
+//! hashedrekord 0.0.1   digest of what is signed (the artifact, or an envelope's pre-authentication
+//!                      encoding), signature, base64 of the certificate in PEM
 //! dsse 0.0.1           digest of the payload, signatures in base64, base64 of the certificate in PEM
 //! intoto 0.0.2         the same in an envelope, where signatures are in base64 twice
 //! ```
@@ -15,7 +16,6 @@ use chancery_keys::HashAlgorithm;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::super::artifact::Artifact;
 use super::super::hashed::Hashed;
 use super::super::signature::{Content, What};
 use crate::bundle::protojson::{AtMost, Object, object};
@@ -131,9 +131,9 @@ pub(super) fn require(
     let body = &entry.canonicalized_body.0;
     let kind = (&*entry.kind_version.kind, &*entry.kind_version.version);
     match (kind, &content.what) {
-        (("hashedrekord", "0.0.1"), What::Message(artifact)) => {
+        (("hashedrekord", "0.0.1"), _) => {
             let spec: HashedRekord = parse(body, kind)?;
-            spec.data.hash.require_of(artifact)?;
+            spec.data.hash.require_of(content)?;
             let signature = decode(&spec.signature.content);
             require_signature(content, signature, &spec.signature.public_key.content)
         }
@@ -179,16 +179,16 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 impl HashOf {
-    /// Refuses another digest than the artifact's, and one that is not known of it.
-    fn require_of(&self, artifact: &Artifact) -> Result<(), BodyError> {
+    /// Refuses another digest than that of what is signed, and one that is not known of it.
+    fn require_of(&self, content: &Content<'_>) -> Result<(), BodyError> {
         let algorithm = match &*self.algorithm {
             "sha256" => HashAlgorithm::Sha256,
             "sha384" => HashAlgorithm::Sha384,
             "sha512" => HashAlgorithm::Sha512,
             _ => return Err(BodyError::Digest),
         };
-        match artifact.digest(algorithm) {
-            Some(digest) if hex::encode(digest) == self.value => Ok(()),
+        match content.digest(algorithm) {
+            Ok(digest) if hex::encode(&digest) == self.value => Ok(()),
             _ => Err(BodyError::Digest),
         }
     }

@@ -3,7 +3,7 @@
 use chancery_client::verify::{Check, TimeSource};
 
 use super::{flip, planned};
-use crate::world::{EntryV1, Format, LIFETIME, Made, at, window};
+use crate::world::{EntryV1, Format, LIFETIME, Made, Statement, at, window};
 
 /// Where the window of the ledger is in the trusted root.
 const WINDOW: &str = "/tlogs/2/publicKey/validFor";
@@ -29,6 +29,19 @@ fn a_promise_is_a_time_and_a_place() {
     assert_eq!(verified.times()[0].time(), at(5));
     assert_eq!(verified.times()[0].authority(), "rekor.old.test");
     assert_eq!(verified.entries()[0].log_index(), 1_001);
+}
+
+#[test]
+fn an_envelope_may_be_entered_by_the_digest_of_what_its_signature_is_over() {
+    let mut made = planned(|plan| {
+        plan.statement = Some(Statement::of(b"artifact"));
+        plan.entries.clear();
+        plan.entry_v1 = Some(EntryV1::default());
+    });
+    let verified = made.holds();
+    assert_eq!(verified.entries()[0].kind(), "hashedrekord 0.0.1");
+    flip(&mut made.bundle["dsseEnvelope"]["payload"]);
+    made.is_refused_by(Check::EntryBody, "another digest");
 }
 
 #[test]
