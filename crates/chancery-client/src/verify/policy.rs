@@ -22,11 +22,17 @@ pub struct Policy {
 
 /// A text, or an expression for texts.
 #[derive(Clone, Debug)]
-pub enum Pattern {
-    /// This text.
+pub struct Pattern(Wanted);
+
+#[derive(Clone, Debug)]
+enum Wanted {
     Exact(String),
-    /// What matches as a whole, as if it had `^` before and `$` behind it.
-    Matching(Regex),
+    /// What matches as a whole. Nobody else can make one, so no expression looks for a part.
+    Matching {
+        /// As it was given, for messages.
+        expression: String,
+        whole: Regex,
+    },
 }
 
 /// Why a text is no regular expression that is taken.
@@ -38,10 +44,10 @@ impl Pattern {
     /// Wants this text, in upper and lower case as it is.
     #[must_use]
     pub fn exact(text: impl Into<String>) -> Self {
-        Self::Exact(text.into())
+        Self(Wanted::Exact(text.into()))
     }
 
-    /// Wants a text that matches as a whole.
+    /// Wants a text that matches as a whole, as if the expression had `^` before and `$` behind it.
     ///
     /// # Errors
     /// [`PatternError`] if it is no expression, or too large.
@@ -54,20 +60,23 @@ impl Pattern {
         // By itself first: a parenthesis that it closes must be one that it opened.
         compile(expression).map_err(Box::new)?;
         let whole = compile(&format!(r"\A(?:{expression})\z")).map_err(Box::new)?;
-        Ok(Self::Matching(whole))
+        Ok(Self(Wanted::Matching {
+            expression: expression.to_owned(),
+            whole,
+        }))
     }
 
     fn takes(&self, text: &str) -> bool {
-        match self {
-            Self::Exact(wanted) => wanted == text,
-            Self::Matching(expression) => expression.is_match(text),
+        match &self.0 {
+            Wanted::Exact(wanted) => wanted == text,
+            Wanted::Matching { whole, .. } => whole.is_match(text),
         }
     }
 
     fn wanted(&self) -> &str {
-        match self {
-            Self::Exact(wanted) => wanted,
-            Self::Matching(expression) => expression.as_str(),
+        match &self.0 {
+            Wanted::Exact(wanted) => wanted,
+            Wanted::Matching { expression, .. } => expression,
         }
     }
 }

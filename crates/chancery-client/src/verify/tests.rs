@@ -200,7 +200,7 @@ fn only_whom_the_policy_wants_is_taken() {
     case.verify().unwrap();
     // A pattern is of the whole text: no other name may stand around what it matches.
     case.policy = by(pattern("alice"), pattern(".*"));
-    case.is_refused_by("identity", "is wanted");
+    case.is_refused_by("identity", "and \"alice\" is wanted");
     case.policy = by(pattern(".*"), pattern("https://issuer[.]chancery"));
     case.is_refused_by("issuer", "is wanted");
     assert!(Pattern::matching("a)|(.*").is_err());
