@@ -131,46 +131,47 @@ fn leads_to(
             Err(wrong) => return Err(other(&wrong)),
         }
     }
+    let &first = times.first().ok_or_else(|| other(&"no time is proven"))?;
+    let seconds = first.duration_since(UNIX_EPOCH);
+    let path = end.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &anchors,
+        &between,
+        UnixTime::since_unix_epoch(seconds.map_err(|wrong| other(&wrong))?),
+        KeyUsage::required_if_present(CODE_SIGNING),
+        None,
+        None,
+    );
+    let path = path.map_err(|wrong| match wrong {
+        webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
+            let when = rfc3339(first);
+            Unlinked::NotThen(format!(
+                "a certificate of the chain was not valid at {when}"
+            ))
+        }
+        wrong => other(&format_args!(
+            "the trusted certificate authority has not issued it ({wrong})"
+        )),
+    })?;
+    // Signatures and usages hold at any time; what the path says of times is held against them all.
+    let above = path.intermediate_certificates().map(|one| one.der());
+    let path_ders: Vec<CertificateDer<'_>> = [der.clone(), root_der.clone()]
+        .into_iter()
+        .chain(above)
+        .collect();
     for &time in times {
-        let seconds = time
-            .duration_since(UNIX_EPOCH)
-            .map_err(|wrong| other(&wrong))?;
-        end.verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
-            &anchors,
-            &between,
-            UnixTime::since_unix_epoch(seconds),
-            KeyUsage::required_if_present(CODE_SIGNING),
-            None,
-            None,
-        )
-        .map_err(|wrong| match wrong {
-            webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
-                let when = rfc3339(time);
-                Unlinked::NotThen(format!(
-                    "a certificate of the chain was not valid at {when}"
-                ))
-            }
-            wrong => other(&format_args!(
-                "the trusted certificate authority has not issued it ({wrong})"
-            )),
-        })?;
-        if !valid_at(root, time) || !valid_at(leaf.der, time) {
-            let when = rfc3339(time);
-            return Err(Unlinked::NotThen(format!(
-                "the chain was not valid at {when}"
-            )));
+        let when = || rfc3339(time);
+        if !path_ders.iter().all(|der| valid_at(der, time)) {
+            let why = format!("the chain was not valid at {}", when());
+            return Err(Unlinked::NotThen(why));
         }
         if !authority.window.holds(time) {
-            let when = rfc3339(time);
-            return Err(Unlinked::NotThen(format!(
-                "the authority does not count at {when}"
-            )));
+            let why = format!("the authority does not count at {}", when());
+            return Err(Unlinked::NotThen(why));
         }
     }
-    let issuer = authority.chain.first().unwrap_or(root);
-    let issuer = Outline::of(issuer).map_err(|wrong| other(&wrong))?;
-    let issuer = PublicKey::from_spki_der(issuer.spki_der).map_err(|wrong| other(&wrong))?;
+    // Of the path that was found, whatever the order in which the trusted root has the chain.
+    let issuer = PublicKey::from_spki_der(&path.issuer_spki()).map_err(|wrong| other(&wrong))?;
     Ok(VerifiedChain {
         issuer_key_hash: issuer.sha256(),
         root: root.clone(),

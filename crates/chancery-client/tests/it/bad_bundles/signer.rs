@@ -42,6 +42,22 @@ fn a_certificate_that_no_ca_issued_is_refused() {
 }
 
 #[test]
+fn the_issuer_is_the_one_that_issued_whatever_the_order_of_the_chain() {
+    let world = World::new();
+    let strange = Plan {
+        issued: Issued::ByAStranger,
+        format: Format::V0_2,
+        ..Plan::default()
+    };
+    let mut strange = strange.make(&world);
+    let other = strange.material()["x509CertificateChain"]["certificates"][1].take();
+    let mut made = Plan::default().make(&world);
+    let chain = &mut made.root["certificateAuthorities"][0]["certChain"]["certificates"];
+    chain.as_array_mut().unwrap().insert(0, other);
+    made.holds();
+}
+
+#[test]
 fn a_certificate_for_something_else_is_refused() {
     refused(
         |plan| plan.issued = Issued::ForServers,
