@@ -58,13 +58,15 @@ pub(super) fn verify(
     let promise = VerifiedPromise::verify(ledger, entry)?;
     let index = match (&entry.inclusion_proof, promise) {
         (Some(_), promise) => {
+            if promise.is_none() && content.version == Version::V0_1 {
+                return Err(Check::InclusionPromise
+                    .failed("the entry has no promise, which bundles of version 0.1 must have"));
+            }
             let in_tree = inclusion::verify_proof(ledger, entry, Naming::HostAndTree)?;
             // Nobody signs the place among all trees but the promise.
             promise.map_or(in_tree, |promise| promise.log_index)
         }
-        (None, Some(promise)) if Version::of(&content.bundle.media_type) == Some(Version::V0_1) => {
-            promise.log_index
-        }
+        (None, Some(promise)) if content.version == Version::V0_1 => promise.log_index,
         (None, Some(_)) => {
             return Err(Check::InclusionProof.failed(
                 "the entry has a promise and no proof, which bundles of version 0.1 may have only",

@@ -6,11 +6,12 @@ use super::artifact::Artifact;
 use super::chain::Leaf;
 use super::error::{Check, VerifyError};
 use super::hashed::Hashed;
-use crate::bundle::{Bundle, UnverifiedBundle};
+use crate::bundle::{Bundle, UnverifiedBundle, Version};
 
 /// What is signed, by what, and with which certificate: all that the other checks compare with.
 pub(crate) struct Content<'a> {
     pub(crate) bundle: &'a Bundle,
+    pub(crate) version: Version,
     pub(crate) leaf: &'a Leaf<'a>,
     pub(crate) signature: &'a [u8],
     pub(crate) what: What<'a>,
@@ -46,6 +47,7 @@ impl<'a> Content<'a> {
         artifact: &'a Artifact,
         leaf: &'a Leaf<'a>,
     ) -> Result<Self, VerifyError> {
+        let version = bundle.version;
         let bundle = &bundle.wire;
         let what = match &bundle.dsse_envelope {
             Some(envelope) => What::Envelope {
@@ -75,6 +77,7 @@ impl<'a> Content<'a> {
         }
         Ok(Self {
             bundle,
+            version,
             leaf,
             signature: bundle.signature(),
             what,

@@ -80,6 +80,7 @@ impl Parts {
         let artifact = artifact.parse().unwrap();
         let content = Content {
             bundle: &self.bundle,
+            version: Version::of(&self.bundle.media_type).unwrap(),
             leaf: &leaf,
             signature: &self.signature,
             what: match self.digest {
