@@ -199,6 +199,9 @@ impl Bundle {
         if material.public_key.is_some() {
             return Err("it is signed with a key and not with a certificate of an identity");
         }
+        if self.entries().iter().any(|entry| entry.log_index.0 < 0) {
+            return Err("the logIndex of an entry is negative");
+        }
         match (&material.certificate, &material.x509_certificate_chain) {
             (Some(_), None) => Ok(()),
             (None, Some(_)) if version == Version::V0_3 => {

@@ -18,6 +18,7 @@ pub struct VerifiedEntry {
     ledger: String,
     log_id: Vec<u8>,
     log_index: u64,
+    tree_index: Option<u64>,
     kind: String,
 }
 
@@ -27,12 +28,14 @@ impl VerifiedEntry {
         ledger: &TrustedLedger,
         entry: &TransparencyLogEntry,
         log_index: u64,
+        tree_index: Option<u64>,
     ) -> Self {
         let kind = &entry.kind_version;
         Self {
             ledger: ledger.name.to_string(),
             log_id: ledger.id.clone(),
             log_index,
+            tree_index,
             kind: format!("{} {}", kind.kind, kind.version),
         }
     }
@@ -49,10 +52,19 @@ impl VerifiedEntry {
         &self.log_id
     }
 
-    /// Returns the place of the entry in the ledger.
+    /// Returns the place of the entry in the ledger. In Rekor v1 it is the one that the ledger
+    /// promised, which counts the trees before its own as well; without a promise it is
+    /// [`VerifiedEntry::tree_index`], since nobody has signed the other.
     #[must_use]
     pub fn log_index(&self) -> u64 {
         self.log_index
+    }
+
+    /// Returns the place in the ledger's tree that the proof is of; `None` if the entry has a
+    /// promise alone.
+    #[must_use]
+    pub fn tree_index(&self) -> Option<u64> {
+        self.tree_index
     }
 
     /// Returns the kind and version of the entry, such as `hashedrekord 0.0.2`.
@@ -113,5 +125,10 @@ fn verify_one(
         body::Fault::Content(error) => error,
     })?;
     let log_index = inclusion::verify(ledger, entry)?;
-    Ok(VerifiedEntry::new(ledger, entry, log_index))
+    Ok(VerifiedEntry::new(
+        ledger,
+        entry,
+        log_index,
+        Some(log_index),
+    ))
 }

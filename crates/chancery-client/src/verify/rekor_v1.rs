@@ -56,7 +56,7 @@ pub(super) fn verify(
         Check::EntryBody.failed(format_args!("the entry is not of this signature: {wrong}"))
     })?;
     let promise = VerifiedPromise::verify(ledger, entry)?;
-    let index = match (&entry.inclusion_proof, promise) {
+    let (log_index, tree_index) = match (&entry.inclusion_proof, promise) {
         (Some(_), promise) => {
             if promise.is_none() && content.version == Version::V0_1 {
                 return Err(Check::InclusionPromise
@@ -64,9 +64,10 @@ pub(super) fn verify(
             }
             let in_tree = inclusion::verify_proof(ledger, entry, Naming::HostAndTree)?;
             // Nobody signs the place among all trees but the promise.
-            promise.map_or(in_tree, |promise| promise.log_index)
+            let log_index = promise.map_or(in_tree, |promise| promise.log_index);
+            (log_index, Some(in_tree))
         }
-        (None, Some(promise)) if content.version == Version::V0_1 => promise.log_index,
+        (None, Some(promise)) if content.version == Version::V0_1 => (promise.log_index, None),
         (None, Some(_)) => {
             return Err(Check::InclusionProof.failed(
                 "the entry has a promise and no proof, which bundles of version 0.1 may have only",
@@ -77,7 +78,7 @@ pub(super) fn verify(
                 .failed("the entry has neither an inclusion promise nor an inclusion proof"));
         }
     };
-    Ok(VerifiedEntry::new(ledger, entry, index))
+    Ok(VerifiedEntry::new(ledger, entry, log_index, tree_index))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use chancery_client::verify::Check;
 use serde_json::{Value, json};
 
 use super::planned;
-use crate::world::{Format, Made, Statement};
+use crate::world::{EntryV1, Format, Made, Statement};
 
 fn remove(value: &mut Value, member: &str) -> Value {
     value.as_object_mut().unwrap().remove(member).unwrap()
@@ -67,6 +67,22 @@ fn an_entry_without_a_proof_is_refused_in_every_version() {
         made.entry()["integratedTime"] = "1793534405".into();
         made.is_refused_by(Check::InclusionProof, "no inclusion proof");
     }
+}
+
+#[test]
+fn an_entry_at_a_negative_place_is_refused() {
+    // Of Rekor v1 and without a promise, nobody signs it.
+    let unsigned = EntryV1 {
+        promised: false,
+        ..EntryV1::default()
+    };
+    let mut made = planned(|plan| {
+        plan.entries.clear();
+        plan.entry_v1 = Some(unsigned);
+    });
+    made.holds();
+    made.entry()["logIndex"] = "-1".into();
+    made.is_no_bundle("negative");
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn a_promise_is_a_time_and_a_place() {
     assert_eq!(verified.times()[0].time(), at(5));
     assert_eq!(verified.times()[0].authority(), "rekor.old.test");
     assert_eq!(verified.entries()[0].log_index(), 1_001);
+    assert_eq!(verified.entries()[0].tree_index(), Some(1));
 }
 
 #[test]
@@ -50,7 +51,8 @@ fn a_promise_alone_is_enough_in_version_0_1_only() {
         proven: false,
         ..EntryV1::default()
     };
-    entered(Format::V0_1, alone).holds();
+    let verified = entered(Format::V0_1, alone).holds();
+    assert_eq!(verified.entries()[0].tree_index(), None);
     for format in [Format::V0_2, Format::V0_3] {
         entered(format, EntryV1::default()).holds();
         entered(format, alone).is_refused_by(Check::InclusionProof, "a promise and no proof");
