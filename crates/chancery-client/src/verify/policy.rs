@@ -84,6 +84,10 @@ impl Pattern {
 impl Policy {
     /// Wants a signature by `identity`, an e-mail address, URI or user name of the certificate, who
     /// logged in with `issuer`.
+    ///
+    /// Any statement about the artifact counts as well, whatever it says: also one that a check of
+    /// it failed. Who goes by what is stated wants a type with [`Policy::with_predicate_type`], and
+    /// reads the statement.
     #[must_use]
     pub fn new(identity: Pattern, issuer: Pattern) -> Self {
         Self {

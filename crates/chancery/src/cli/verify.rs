@@ -35,7 +35,8 @@ pub(crate) struct VerifyArgs {
     /// The same as a regular expression, which must match the whole URL.
     #[arg(long, value_name = "REGEX", value_parser = Pattern::matching)]
     pub(crate) issuer_regexp: Option<Pattern>,
-    /// Want an in-toto statement of this type about the file, rather than any signature of it.
+    /// Want an in-toto statement of this type about the file. Without it, any signature of the file
+    /// counts, and any statement about it, whatever it says.
     #[arg(long, value_name = "URI")]
     pub(crate) predicate_type: Option<String>,
     #[command(flatten)]
