@@ -107,6 +107,7 @@ impl Verifier {
         let statement = statement::verify(&content, &signature)?;
         policy.check(&leaf, statement.as_ref())?;
         Ok(Verified {
+            artifact: artifact.clone(),
             details: leaf.details,
             certificate: leaf.der.to_vec(),
             times,

@@ -2,6 +2,7 @@
 
 use chancery_certs::{CertificateDetails, FulcioExtensions, SubjectAlternativeName};
 
+use super::artifact::Artifact;
 use super::chain::VerifiedChain;
 use super::entry::VerifiedEntry;
 use super::sct::VerifiedSct;
@@ -13,6 +14,7 @@ use super::time::SignedTime;
 /// proofs of all checks.
 #[derive(Clone, Debug)]
 pub struct Verified {
+    pub(super) artifact: Artifact,
     pub(super) details: CertificateDetails,
     pub(super) certificate: Vec<u8>,
     pub(super) times: Vec<SignedTime>,
@@ -24,6 +26,13 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// Returns the artifact that is signed, or that the statement is about: the digests of it that
+    /// were known.
+    #[must_use]
+    pub fn artifact(&self) -> &Artifact {
+        &self.artifact
+    }
+
     /// Returns who signed.
     #[must_use]
     pub fn identity(&self) -> &SubjectAlternativeName {

@@ -1,7 +1,9 @@
 //! Who signed, and what: certificate, identity, artifact and statement.
 
 use chancery_client::verify::Check;
+use chancery_keys::HashAlgorithm;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{flip, planned, refused, refused_after};
 use crate::world::{Format, Issued, Plan, Statement, World};
@@ -119,6 +121,8 @@ fn a_statement_about_something_else_is_refused() {
     };
     let good = statement(b"artifact");
     let verified = good.holds();
+    let digest = verified.artifact().digest(HashAlgorithm::Sha256);
+    assert_eq!(digest, Some(&Sha256::digest(b"artifact")[..]));
     let kind = verified.statement().unwrap().predicate_type();
     assert_eq!(kind, "https://chancery.test/predicate");
     statement(b"other").is_refused_by(Check::Subject, "none of the statement's subjects");
