@@ -3,13 +3,19 @@
 
 use std::time::SystemTime;
 
+use chancery_certs::Outline;
 use chancery_keys::{Algorithm, PublicKey};
 use chancery_tlog::ct::LogId;
 use chancery_tlog::{KeyName, SignatureType, key_id};
 use chancery_trust::documents::{CertificateAuthority, TransparencyLog, TrustedRoot, Window};
 use chancery_tsa::TsaChain;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
 use url::Url;
+use webpki::anchor_from_trusted_cert;
+
+/// What messages call a chain that issues certificates.
+const AUTHORITY: &str = "certificate authority";
 
 /// What a verifier trusts. Nothing else counts: no key and no chain that a bundle brings along.
 #[derive(Clone, Debug)]
@@ -33,8 +39,11 @@ pub struct Ignored {
 /// A chain that issues signing certificates.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedAuthority {
-    /// In DER, the issuing one first and the root last; at least one.
-    pub(crate) chain: Vec<Vec<u8>>,
+    /// All but the root.
+    pub(crate) intermediates: Vec<CertificateDer<'static>>,
+    pub(crate) root: CertificateDer<'static>,
+    /// What of the root verifies.
+    pub(crate) anchor: TrustAnchor<'static>,
     pub(crate) window: Window,
 }
 
@@ -92,7 +101,7 @@ impl TrustMaterial {
         for authority in &root.certificate_authorities {
             match TrustedAuthority::of(authority) {
                 Ok(read) => material.authorities.push(read),
-                Err(why) => keep("certificate authority", &authority.uri, why),
+                Err(why) => keep(AUTHORITY, &authority.uri, why),
             }
         }
         for log in &root.ctlogs {
@@ -123,6 +132,13 @@ impl TrustMaterial {
         &self.ignored
     }
 
+    /// Returns why the first certificate authority that is not used is not; for messages.
+    pub(crate) fn ignored_authority(&self) -> Option<&str> {
+        let mut ignored = self.ignored.iter();
+        let authority = ignored.find(|ignored| ignored.what.starts_with(AUTHORITY))?;
+        Some(&authority.why)
+    }
+
     /// Finds the ledgers that an entry names. Their windows are not looked at.
     pub(crate) fn ledgers_named<'a>(
         &'a self,
@@ -134,14 +150,24 @@ impl TrustMaterial {
 
 impl TrustedAuthority {
     fn of(authority: &CertificateAuthority) -> Result<Self, String> {
-        let chain: Vec<Vec<u8>> = authority.certificates().map(<[u8]>::to_vec).collect();
-        match chain.is_empty() {
-            true => Err("it has no chain".into()),
-            false => Ok(Self {
-                chain,
-                window: given(authority.valid_for)?,
-            }),
-        }
+        let chain = authority.certificates().map(|der| {
+            // webpki does not look at keyUsage.
+            match Outline::of(der) {
+                Ok(outline) if outline.is_ca => Ok(CertificateDer::from(der.to_vec())),
+                Ok(_) => Err("its chain has a certificate that may not issue".to_owned()),
+                Err(wrong) => Err(format!("of its chain, {wrong}")),
+            }
+        });
+        let mut intermediates = chain.collect::<Result<Vec<_>, _>>()?;
+        let root = intermediates.pop().ok_or("it has no chain")?;
+        let anchor = anchor_from_trusted_cert(&root);
+        let anchor = anchor.map_err(|wrong| format!("its root is none: {wrong}"))?;
+        Ok(Self {
+            anchor: anchor.to_owned(),
+            intermediates,
+            root,
+            window: given(authority.valid_for)?,
+        })
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chancery_certs::{CertificateDetails, Outline};
+use chancery_certs::CertificateDetails;
 use chancery_keys::PublicKey;
 use const_oid::db::rfc5280::ID_KP_CODE_SIGNING;
 use der::Decode;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use webpki::{EndEntityCert, KeyUsage};
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage as KeyUsageBits};
 
@@ -77,7 +77,10 @@ pub(super) fn verify(
     leaf: &Leaf<'_>,
     times: &[SystemTime],
 ) -> Result<VerifiedChain, VerifyError> {
-    let mut cause = "no certificate authority is trusted".to_owned();
+    let mut cause = match trust.ignored_authority() {
+        Some(why) => format!("no certificate authority is trusted: {why}"),
+        None => "no certificate authority is trusted".to_owned(),
+    };
     for authority in &trust.authorities {
         match leads_to(authority, leaf, times) {
             Ok(chain) => return Ok(chain),
@@ -107,36 +110,14 @@ fn leads_to(
     times: &[SystemTime],
 ) -> Result<VerifiedChain, Unlinked> {
     let other = |why: &dyn std::fmt::Display| Unlinked::OtherAuthority(why.to_string());
-    let (root, intermediates) = authority
-        .chain
-        .split_last()
-        .ok_or_else(|| other(&"no chain"))?;
-    let root_der = CertificateDer::from_slice(root);
-    let anchors = [anchor_from_trusted_cert(&root_der).map_err(|wrong| other(&wrong))?];
-    let between: Vec<_> = intermediates
-        .iter()
-        .map(|der| CertificateDer::from_slice(der))
-        .collect();
     let der = CertificateDer::from_slice(leaf.der);
     let end = EndEntityCert::try_from(&der).map_err(|wrong| other(&wrong))?;
-    for issuer in &authority.chain {
-        // webpki does not look at keyUsage.
-        match Outline::of(issuer) {
-            Ok(outline) if outline.is_ca => {}
-            Ok(_) => {
-                return Err(other(
-                    &"the trusted chain has a certificate that may not issue",
-                ));
-            }
-            Err(wrong) => return Err(other(&wrong)),
-        }
-    }
     let &first = times.first().ok_or_else(|| other(&"no time is proven"))?;
     let seconds = first.duration_since(UNIX_EPOCH);
     let path = end.verify_for_usage(
         webpki::ALL_VERIFICATION_ALGS,
-        &anchors,
-        &between,
+        std::slice::from_ref(&authority.anchor),
+        &authority.intermediates,
         UnixTime::since_unix_epoch(seconds.map_err(|wrong| other(&wrong))?),
         KeyUsage::required_if_present(CODE_SIGNING),
         None,
@@ -155,7 +136,7 @@ fn leads_to(
     })?;
     // Signatures and usages hold at any time; what the path says of times is held against them all.
     let above = path.intermediate_certificates().map(|one| one.der());
-    let path_ders: Vec<CertificateDer<'_>> = [der.clone(), root_der.clone()]
+    let path_ders: Vec<CertificateDer<'_>> = [der.clone(), authority.root.clone()]
         .into_iter()
         .chain(above)
         .collect();
@@ -174,7 +155,7 @@ fn leads_to(
     let issuer = PublicKey::from_spki_der(&path.issuer_spki()).map_err(|wrong| other(&wrong))?;
     Ok(VerifiedChain {
         issuer_key_hash: issuer.sha256(),
-        root: root.clone(),
+        root: authority.root.to_vec(),
     })
 }
 

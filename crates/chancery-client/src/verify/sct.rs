@@ -125,7 +125,7 @@ mod tests {
             let tbs = precert_tbs_of_final(leaf.der).unwrap();
             Entry::Precert(PrecertEntry::new(issuer, tbs, vec![0], Vec::new()).unwrap())
         };
-        let issuer = trust.authorities[0].chain[0].clone();
+        let issuer = trust.authorities[0].intermediates[0].clone();
         let issuer = chancery_certs::Outline::of(&issuer)
             .unwrap()
             .spki_der

@@ -1,12 +1,14 @@
 //! Who signed, and what: certificate, identity, artifact and statement.
 
+use chancery_client::trust::TrustMaterial;
 use chancery_client::verify::Check;
 use chancery_keys::HashAlgorithm;
+use chancery_trust::documents::TrustedRoot;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{flip, planned, refused, refused_after};
-use crate::world::{Format, Issued, Plan, Statement, World};
+use crate::world::{Format, Issued, Made, Plan, Statement, World};
 
 #[test]
 fn a_certificate_of_no_trusted_authority_is_refused() {
@@ -41,6 +43,16 @@ fn a_certificate_that_no_ca_issued_is_refused() {
     made.is_refused_by(Check::Chain, "has not issued it");
     made.root["certificateAuthorities"] = json!([world.authority_without_ca()]);
     made.is_refused_by(Check::Chain, "may not issue");
+    let ignored = |made: &Made| {
+        let root = TrustedRoot::parse(made.root.to_string().as_bytes()).unwrap();
+        let ignored = TrustMaterial::of(&root).ignored().to_vec();
+        let [ignored] = &ignored[..] else { panic!() };
+        ignored.why.clone()
+    };
+    assert!(ignored(&made).contains("may not issue"));
+    let chain = &mut made.root["certificateAuthorities"][0]["certChain"]["certificates"];
+    chain[0]["rawBytes"] = "AAAA".into();
+    assert!(ignored(&made).contains("not a certificate"));
 }
 
 #[test]
