@@ -174,6 +174,11 @@ impl TrustedAuthority {
 impl TrustedCtLog {
     fn of(log: &TransparencyLog) -> Result<Self, String> {
         let key = read_key(log)?;
+        if key.algorithm() != Algorithm::EcdsaP256Sha256 {
+            return Err(
+                "its key is not ECDSA P-256, which signs all SCTs that are read here".into(),
+            );
+        }
         Ok(Self {
             // RFC 6962, section 3.2: the id follows from the key, whatever the document says.
             id: LogId::of_spki(key.spki_der()),

@@ -1,5 +1,9 @@
 //! The vectors with other trusted roots, other times and other thresholds.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_keys::{KeyType, LocalKey, Signer as _};
+
 use super::*;
 
 #[test]
@@ -99,6 +103,18 @@ fn what_does_not_say_when_it_counts_is_ignored() {
         let [ignored] = &ignored[..] else { panic!() };
         assert!(ignored.why.contains("when it counts"), "{ignored:?}");
     }
+}
+
+#[test]
+fn a_certificate_log_that_signs_with_another_kind_of_key_is_ignored() {
+    let key = LocalKey::generate(KeyType::P384).unwrap();
+    let mut case = Case::good();
+    let spki = STANDARD.encode(key.public_key().spki_der());
+    case.root["ctlogs"][0]["publicKey"]["rawBytes"] = spki.into();
+    let root = TrustedRoot::parse(case.root.to_string().as_bytes()).unwrap();
+    let ignored = TrustMaterial::of(&root).ignored().to_vec();
+    let [ignored] = &ignored[..] else { panic!() };
+    assert!(ignored.why.contains("not ECDSA P-256"), "{ignored:?}");
 }
 
 #[test]
