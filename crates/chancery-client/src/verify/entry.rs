@@ -83,11 +83,11 @@ pub(super) fn verify(
     threshold: usize,
 ) -> Result<Vec<VerifiedEntry>, VerifyError> {
     let mut verified: Vec<VerifiedEntry> = Vec::new();
-    let mut unknown = 0;
+    let mut unknown: BTreeSet<&[u8]> = BTreeSet::new();
     for entry in content.bundle.entries() {
         let mut named = trust.ledgers_named(&entry.log_id.key_id.0).peekable();
         if named.peek().is_none() {
-            unknown += 1;
+            unknown.insert(&entry.log_id.key_id.0);
             continue;
         }
         let counts = |ledger: &&TrustedLedger| {
@@ -108,9 +108,10 @@ pub(super) fn verify(
         return Ok(verified);
     }
     let has = ledgers.len();
-    Err(Check::Ledger.failed(match unknown {
-        0 => format!("{has} trusted ledgers have the signature, {threshold} must"),
-        _ => format!("its entries are of {unknown} ledgers that are not trusted"),
+    let few = format!("{has} trusted ledgers have the signature, {threshold} must");
+    Err(Check::Ledger.failed(match unknown.len() {
+        0 => few,
+        unknown => format!("{few}; others are of {unknown} ledgers that are not trusted"),
     }))
 }
 

@@ -220,7 +220,10 @@ fn two_logs_or_ledgers_are_two_different_ones() {
             assert_eq!(entries.holds().entries().len(), 2);
             assert_eq!(scts.holds().scts().len(), 2);
         } else {
-            entries.is_refused_by(Check::Ledger, "trusted");
+            entries.is_refused_by(
+                Check::Ledger,
+                "1 trusted ledgers have the signature, 2 must",
+            );
             scts.is_refused_by(Check::Sct, "trusted");
         }
     }
