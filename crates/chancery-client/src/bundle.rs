@@ -189,12 +189,6 @@ impl LedgerEntry {
         entry.integrated_time = entry.integrated_time.filter(|time| time.0 != 0);
         Ok(Self(entry))
     }
-
-    /// Returns the place that the entry claims, which is not verified; for messages only.
-    #[must_use]
-    pub fn claimed_index(&self) -> i64 {
-        self.0.log_index.0
-    }
 }
 
 impl std::fmt::Debug for LedgerEntry {

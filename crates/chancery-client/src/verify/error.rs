@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Check {
-    /// The certificate that signed is one of Fulcio's kind: it signs code and nothing else.
+    /// The certificate that signed is one of Fulcio's kind: it may sign code, and no certificates.
     Certificate,
     /// The artifact is the one whose digest the bundle gives.
     Artifact,
@@ -77,11 +77,6 @@ pub struct VerifyError {
 }
 
 impl VerifyError {
-    pub(super) fn new(check: Check, cause: impl fmt::Display) -> Self {
-        let cause = cause.to_string();
-        Self { check, cause }
-    }
-
     /// Returns the check that failed.
     #[must_use]
     pub fn check(&self) -> Check {
@@ -92,6 +87,9 @@ impl VerifyError {
 impl Check {
     /// Says that this check failed.
     pub(super) fn failed(self, cause: impl fmt::Display) -> VerifyError {
-        VerifyError::new(self, cause)
+        VerifyError {
+            check: self,
+            cause: cause.to_string(),
+        }
     }
 }
