@@ -16,7 +16,7 @@ pub(crate) mod inclusion;
 mod policy;
 mod rekor_v1;
 mod sct;
-mod signature;
+pub(crate) mod signature;
 mod statement;
 pub(crate) mod time;
 mod verified;

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{ArtifactDigest, predicate};
 use crate::bundle::limits;
+use crate::verify::signature::pre_authentication;
 
 /// The type of the payload of an envelope that holds a statement.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -130,19 +131,8 @@ impl Statement {
     /// Returns the digest of the pre-authentication encoding: what is signed, and what is entered in
     /// the ledger.
     pub(super) fn digest(&self) -> ArtifactDigest {
-        ArtifactDigest::of(&pre_authentication_encoding(
-            PAYLOAD_TYPE,
-            self.text.as_bytes(),
-        ))
+        ArtifactDigest::of(&pre_authentication(PAYLOAD_TYPE, self.text.as_bytes()))
     }
-}
-
-/// The bytes that an envelope's signature is over (DSSE protocol, version 1).
-fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let (type_length, length) = (payload_type.len(), payload.len());
-    let mut encoded = format!("DSSEv1 {type_length} {payload_type} {length} ").into_bytes();
-    encoded.extend_from_slice(payload);
-    encoded
 }
 
 fn require_short(found: usize) -> Result<(), StatementError> {
@@ -158,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_encoding_is_that_of_the_protocols_example() {
-        let encoded = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world");
+        let encoded = pre_authentication("http://example.com/HelloWorld", b"hello world");
         assert_eq!(
             encoded,
             b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
