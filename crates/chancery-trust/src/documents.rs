@@ -36,6 +36,9 @@ pub enum DocumentError {
     /// The URL names no host, which clients know its service by.
     #[error("{0} names no host")]
     NoHost(String),
+    /// An issuer's name is no URL.
+    #[error("{0:?} is no issuer's URL, such as https://login.example.org")]
+    Issuer(String),
     /// Clients verify receipts with ECDSA P-256 and nothing else.
     #[error("clients cannot verify the log's receipts: its key is {0}, make one on P-256")]
     LogKey(Algorithm),

@@ -92,8 +92,8 @@ pub struct TimestampAuthority {
 /// Where people log in.
 #[derive(Clone, Debug)]
 pub struct LoginIssuer {
-    /// The issuer.
-    pub url: Url,
+    /// The issuer's name, to the letter as its tokens have it: with a slash at its end or without.
+    pub issuer: String,
     /// Who runs it. Of several by one operator, clients ask one.
     pub operator: String,
     /// Since when it is to be asked.
@@ -104,11 +104,20 @@ impl LoginIssuer {
     /// Describes an issuer that is its own operator.
     ///
     /// # Errors
-    /// [`DocumentError::NoHost`] if its URL has no host.
-    pub fn at(url: Url, window: Window) -> Result<Self, DocumentError> {
+    /// [`DocumentError::Issuer`] if its name is no URL; [`DocumentError::NoHost`] if that has no host.
+    pub fn at(issuer: impl Into<String>, window: Window) -> Result<Self, DocumentError> {
+        let issuer = issuer.into();
+        // Readers of URLs leave blanks out, and the name is compared with them.
+        let url = match issuer.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            true => None,
+            false => Url::parse(&issuer).ok(),
+        };
+        let Some(url) = url else {
+            return Err(DocumentError::Issuer(issuer));
+        };
         let operator = host(&url)?.to_owned();
         Ok(Self {
-            url,
+            issuer,
             operator,
             window,
         })
@@ -177,7 +186,7 @@ impl Instance {
 impl LoginIssuer {
     fn described(&self) -> Service {
         Service {
-            url: without_final_slash(&self.url),
+            url: self.issuer.clone(),
             major_api_version: OIDC_API,
             valid_for: self.window,
             operator: self.operator.clone(),

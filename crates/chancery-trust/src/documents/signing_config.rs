@@ -39,7 +39,8 @@ pub struct SigningConfig {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
-    /// Where it is, without a slash at the end: clients append paths as text.
+    /// Where it is, without a slash at the end: clients append paths as text. Of a login, the issuer's
+    /// name to the letter: clients compare it with what the issuer calls itself.
     pub url: String,
     /// The major version of its API.
     pub major_api_version: u32,

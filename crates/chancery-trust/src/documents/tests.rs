@@ -60,7 +60,7 @@ fn instance() -> Instance {
         }],
         stamps: true,
         login: vec![LoginIssuer {
-            url: url("https://issuer.chancery.test"),
+            issuer: "https://issuer.chancery.test".to_owned(),
             operator: "chancery.test".to_owned(),
             window: since_october(),
         }],
@@ -92,9 +92,7 @@ fn what_an_instance_lacks_is_left_out_with_its_selector() {
         ledgers: Vec::new(),
         timestamp_authorities: Vec::new(),
         stamps: false,
-        login: vec![
-            LoginIssuer::at(url("http://localhost:5555/dev-oidc"), since_october()).unwrap(),
-        ],
+        login: vec![LoginIssuer::at("http://localhost:5555/dev-oidc", since_october()).unwrap()],
         operator: "ca.chancery.test".to_owned(),
         ..instance()
     };
@@ -117,6 +115,39 @@ fn what_an_instance_lacks_is_left_out_with_its_selector() {
     let written: Value = serde_json::from_slice(&documents.trusted_root).unwrap();
     assert_eq!(written["tlogs"], json!([]));
     assert_eq!(written["timestampAuthorities"], json!([]));
+}
+
+#[test]
+fn an_issuer_is_named_to_the_letter_and_every_other_url_has_no_slash_at_its_end() {
+    for name in [
+        "https://chancery.eu.auth0.com/",
+        "https://issuer.chancery.test",
+        "https://issuer.chancery.test/realms/Example",
+        "https://Issuer.chancery.test:443/",
+    ] {
+        let login = LoginIssuer::at(name, since_october()).unwrap();
+        let instance = Instance {
+            login: vec![login],
+            ..instance()
+        };
+        let config = instance.signing_config();
+        assert_eq!(config.oidc_urls[0].url, name);
+        assert_eq!(config.ca_urls[0].url, "https://ca.chancery.test");
+    }
+    let operator = |name: &str| LoginIssuer::at(name, since_october()).map(|l| l.operator);
+    let named = operator("https://chancery.eu.auth0.com/").unwrap();
+    assert_eq!(named, "chancery.eu.auth0.com");
+    for wrong in [
+        "",
+        "issuer.chancery.test",
+        " https://issuer.chancery.test",
+        "https://issuer.chancery.test\n",
+    ] {
+        let refused = operator(wrong).unwrap_err();
+        assert!(matches!(refused, DocumentError::Issuer(_)), "{refused}");
+    }
+    let hostless = operator("urn:issuer").unwrap_err();
+    assert!(matches!(hostless, DocumentError::NoHost(_)), "{hostless}");
 }
 
 #[test]

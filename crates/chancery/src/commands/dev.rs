@@ -137,9 +137,9 @@ impl Development {
         let issuers = source.issuers(identity.config.clone())?;
         let opened = opening::open(&config, issuers, Purpose::Development).await?;
         let dev_oidc = self.dev_oidc(&url)?;
-        let login = Url::parse(dev_oidc.issuer()).map_err(Failure::from_error)?;
+        let login = [dev_oidc.issuer().to_owned()];
         let trusting = self.trust(&config, &opened, &login).await?;
-        let (mut app, following) = app_state(&config, &opened, &[login], Some(trusting)).await?;
+        let (mut app, following) = app_state(&config, &opened, &login, Some(trusting)).await?;
         app.unlisted_issuer = self
             .identity_config
             .as_ref()
@@ -159,11 +159,10 @@ impl Development {
         &self,
         config: &Config,
         opened: &Opened,
-        login: &Url,
+        login: &[String],
     ) -> Result<Trusting, Failure> {
         let layout = &self.layout;
         let logs = opened.shards.trusted()?;
-        let login = std::slice::from_ref(login);
         let chains = &opened.instance.timestamp_chains;
         let documents = Described::of(config, &opened.instance, login)?.documents(&logs, chains)?;
         let offline = file::read_passphrase_file(&layout.root_passphrase());

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use chancery_server::{AppState, CorsPolicy, Logs, Tls, TrustDocuments};
 use chancery_store::Purpose;
-use url::Url;
 
 use crate::cli::{ServeArgs, SettingsArgs};
 use crate::config::{Config, TlsConfig, parse_url};
@@ -169,7 +168,7 @@ pub(crate) fn is_argument(text: &str) -> bool {
 pub(crate) async fn app_state(
     config: &Config,
     opened: &Opened,
-    login: &[Url],
+    login: &[String],
     trusting: Option<Trusting>,
 ) -> Result<(AppState, Following), Failure> {
     let described = Described::of(config, &opened.instance, login)?;

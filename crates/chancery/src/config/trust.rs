@@ -17,7 +17,8 @@ pub(crate) struct TrustConfig {
     pub(crate) snapshot_key: PathBuf,
     /// The key for timestamps, in the same form.
     pub(crate) timestamp_key: PathBuf,
-    /// The issuers where people log in, for clients that open a browser.
+    /// The issuers where people log in, for clients that open a browser: their names to the letter,
+    /// as their tokens have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) login: Vec<String>,
 }

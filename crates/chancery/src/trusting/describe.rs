@@ -35,16 +35,16 @@ pub(crate) struct Described {
 
 impl Described {
     /// Takes it from the configuration and the record; `login` are issuers besides the configured.
-    pub(crate) fn of(config: &Config, instance: &Instance, login: &[Url]) -> Result<Self, Failure> {
+    pub(crate) fn of(
+        config: &Config,
+        instance: &Instance,
+        login: &[String],
+    ) -> Result<Self, Failure> {
         let window = Window::between(from_unix_ms(instance.created_ms), None);
         let configured = config.trust.iter().flat_map(|trust| &trust.login);
-        let configured = configured.map(|url| {
-            Url::parse(url).map_err(|e| Failure::configuration(format!("trust.login {url:?}: {e}")))
-        });
-        let login = login.iter().cloned().map(Ok).chain(configured);
-        let login = login.map(|url| {
-            let issuer = LoginIssuer::at(url?, window);
-            issuer.map_err(|e| Failure::configuration(Causes(&e)))
+        let login = login.iter().chain(configured).map(|issuer| {
+            let issuer = LoginIssuer::at(issuer, window);
+            issuer.map_err(|e| Failure::configuration(format!("trust.login: {}", Causes(&e))))
         });
         let url = parse_url(&config.url)?;
         let stamping = url.join(TSA_PATH).map_err(Failure::from_error)?;
