@@ -26,9 +26,9 @@ mod updating;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use time::OffsetDateTime;
+use chancery_trust::documents::TrustedRoot;
 
 pub use address::{InstanceUrl, InstanceUrlError};
 pub use checksum::{RootChecksum, RootChecksumError};
@@ -39,6 +39,7 @@ pub use setup::Setup;
 
 use lock::Lock;
 use record::Record;
+use update::Documents;
 
 /// After how long the instance is asked again. Its timestamps last for a week, and a change that is
 /// planned, such as a new log, is published two days before it counts.
@@ -61,7 +62,7 @@ pub struct Instance {
     /// The checksum with which it was set up.
     pub checksum: RootChecksum,
     /// When it was last asked with success.
-    pub updated: Option<OffsetDateTime>,
+    pub updated: Option<SystemTime>,
 }
 
 /// What there is in the folder.
@@ -73,21 +74,14 @@ pub struct Listing {
     pub damaged: Vec<(InstanceName, FolderError)>,
 }
 
-/// What an instance's operators have signed, verified now.
+/// What an instance's operators have signed, verified when it was asked for. Nothing else makes one.
 #[derive(Clone, Debug)]
 pub struct Trust {
-    /// Which instance.
-    pub instance: Instance,
-    /// The version of its newest root.
-    pub root_version: u64,
-    /// When the first of its metadata expires: until then it can be used without its server.
-    pub expires: OffsetDateTime,
-    /// `trusted_root.json`, byte for byte as it is signed.
-    pub trusted_root: Vec<u8>,
-    /// `signing_config.v0.2.json`, likewise; `None` if the instance has none.
-    pub signing_config: Option<Vec<u8>>,
-    /// Why this is not the newest, if the instance was to be asked and could not.
-    pub stale: Option<Stale>,
+    instance: Instance,
+    root_version: u64,
+    expires: SystemTime,
+    documents: Documents,
+    stale: Option<Stale>,
 }
 
 /// Why something older is used, which has not expired.
@@ -95,6 +89,53 @@ pub struct Trust {
 pub struct Stale {
     /// What stood in the way, in words.
     pub why: String,
+}
+
+impl Trust {
+    /// Returns which instance's it is.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// Returns the version of the instance's newest root.
+    #[must_use]
+    pub fn root_version(&self) -> u64 {
+        self.root_version
+    }
+
+    /// Returns when the first of the metadata expires: until then they can be used without the
+    /// instance's server.
+    #[must_use]
+    pub fn expires(&self) -> SystemTime {
+        self.expires
+    }
+
+    /// Returns whose word counts.
+    #[must_use]
+    pub fn trusted_root(&self) -> &TrustedRoot {
+        &self.documents.trusted_root
+    }
+
+    /// Returns `trusted_root.json` byte for byte as it is signed, for other programs.
+    #[must_use]
+    pub fn trusted_root_json(&self) -> &[u8] {
+        &self.documents.trusted_root_json
+    }
+
+    /// Returns `signing_config.v0.2.json` byte for byte as it is signed, from which
+    /// [`SigningServices::choose`](crate::sign::SigningServices::choose) chooses whom to ask; `None` if
+    /// the instance has none.
+    #[must_use]
+    pub fn signing_config(&self) -> Option<&[u8]> {
+        self.documents.signing_config.as_deref()
+    }
+
+    /// Returns why this is not the newest, if the instance was to be asked and could not.
+    #[must_use]
+    pub fn stale(&self) -> Option<&Stale> {
+        self.stale.as_ref()
+    }
 }
 
 impl Instances {
@@ -262,7 +303,7 @@ impl Record {
             name,
             url: self.url.clone(),
             checksum: self.checksum,
-            updated: self.known.at,
+            updated: self.known.at.map(SystemTime::from),
         }
     }
 }

@@ -33,12 +33,12 @@ pub(crate) async fn obtain(args: &ClientTrustArgs) -> Result<ClientTrust, Failur
     let trust = instances(&args.home)?.trust(args.instance.as_ref()).await;
     let trust = trust.map_err(trust_failure)?;
     warn_if_stale(&trust);
-    let name = &trust.instance.name;
+    let instance = trust.instance();
     Ok(ClientTrust {
-        trusted_root: parse(&trust.trusted_root, name)?,
-        signing_config: trust.signing_config,
-        from: format!("instance {name}"),
-        url: Some(trust.instance.url.to_string()),
+        trusted_root: trust.trusted_root().clone(),
+        signing_config: trust.signing_config().map(<[u8]>::to_vec),
+        from: format!("instance {}", instance.name),
+        url: Some(instance.url.to_string()),
     })
 }
 
@@ -61,9 +61,9 @@ fn parse(bytes: &[u8], whose: impl std::fmt::Display) -> Result<TrustedRoot, Fai
 
 /// Says that something older is used.
 pub(crate) fn warn_if_stale(trust: &Trust) {
-    if let Some(stale) = &trust.stale {
-        let name = &trust.instance.name;
-        let until = crate::report::said_time(trust.expires.into());
+    if let Some(stale) = trust.stale() {
+        let name = &trust.instance().name;
+        let until = crate::report::said_time(trust.expires());
         crate::report::tell(format_args!(
             "chancery: what {name} trusts could not be refreshed, and is good until {until}: {}",
             stale.why

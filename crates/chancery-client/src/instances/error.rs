@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use chancery_trust::documents::TrustedRootError;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -60,6 +62,9 @@ pub enum RefusedMetadata {
     /// They name no trusted root.
     #[error("there is no trusted_root.json among what is signed")]
     NoTrustedRoot,
+    /// What is signed as the trusted root is none that is read here.
+    #[error("the trusted_root.json that is signed cannot be read")]
+    TrustedRoot(#[source] TrustedRootError),
     /// A file is no text.
     #[error("{0} is not text")]
     NotText(String),
@@ -82,7 +87,7 @@ pub enum UpdateError {
         /// The instance.
         name: InstanceName,
         /// A time that the clock was past when the instance was last asked.
-        seen: OffsetDateTime,
+        seen: SystemTime,
     },
     /// What it publishes has expired.
     #[error(
@@ -113,7 +118,10 @@ impl UpdateError {
         let (name, url) = (name.clone(), url.clone());
         match fault {
             Fault::Away(source) => Self::Away { url, source },
-            Fault::Clock(seen) => Self::Clock { name, seen },
+            Fault::Clock(seen) => {
+                let seen = seen.into();
+                Self::Clock { name, seen }
+            }
             Fault::Expired(role) => {
                 let role = role.to_string();
                 Self::Expired { url, role }
@@ -238,8 +246,9 @@ pub enum TrustError {
     Update(#[from] UpdateError),
 }
 
-fn clock(name: &InstanceName, seen: OffsetDateTime) -> String {
-    let seen = seen.truncate_to_second().format(&Rfc3339);
+fn clock(name: &InstanceName, seen: SystemTime) -> String {
+    let seen = OffsetDateTime::from(seen).truncate_to_second();
+    let seen = seen.format(&Rfc3339);
     let seen = seen.unwrap_or_default();
     format!(
         "this machine's clock is behind: when {name} was last asked, it was past {seen}. Set it \

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use chancery_trust::documents::{SIGNING_CONFIG, TRUSTED_ROOT};
+use chancery_trust::documents::{SIGNING_CONFIG, TRUSTED_ROOT, TrustedRoot};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -76,7 +76,15 @@ pub(super) struct Updated {
     pub(super) root_version: u64,
     /// When the first of its metadata expires.
     pub(super) expires: OffsetDateTime,
-    pub(super) trusted_root: Vec<u8>,
+    pub(super) documents: Documents,
+}
+
+/// The documents that clients are configured with, as the targets metadata name them.
+#[derive(Clone, Debug)]
+pub(super) struct Documents {
+    pub(super) trusted_root: TrustedRoot,
+    /// From which `trusted_root` was read.
+    pub(super) trusted_root_json: Vec<u8>,
     pub(super) signing_config: Option<Vec<u8>>,
 }
 
@@ -126,8 +134,7 @@ pub(super) async fn update(
 struct Loaded {
     root_version: u64,
     expires: OffsetDateTime,
-    trusted_root: Vec<u8>,
-    signing_config: Option<Vec<u8>>,
+    documents: Documents,
 }
 
 async fn load(known: &Known, source: &Source, datastore: &Path) -> Result<Loaded, Fault> {
@@ -155,12 +162,21 @@ async fn load(known: &Known, source: &Source, datastore: &Path) -> Result<Loaded
         .into_iter()
         .min()
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let trusted_root = document(&repository, TRUSTED_ROOT).await?;
     Ok(Loaded {
         root_version: repository.root().signed.version.get(),
         expires: first,
-        trusted_root: trusted_root.ok_or(Fault::Refused(RefusedMetadata::NoTrustedRoot))?,
-        signing_config: document(&repository, SIGNING_CONFIG).await?,
+        documents: documents(&repository).await?,
+    })
+}
+
+async fn documents(repository: &Repository) -> Result<Documents, Fault> {
+    let json = document(repository, TRUSTED_ROOT).await?;
+    let json = json.ok_or(Fault::Refused(RefusedMetadata::NoTrustedRoot))?;
+    let read = TrustedRoot::parse(&json);
+    Ok(Documents {
+        trusted_root: read.map_err(|e| Fault::Refused(RefusedMetadata::TrustedRoot(e)))?,
+        trusted_root_json: json,
+        signing_config: document(repository, SIGNING_CONFIG).await?,
     })
 }
 
@@ -191,8 +207,7 @@ impl Loaded {
             },
             root_version: self.root_version,
             expires: self.expires,
-            trusted_root: self.trusted_root,
-            signing_config: self.signing_config,
+            documents: self.documents,
         })
     }
 }

@@ -162,9 +162,8 @@ impl Updated {
         Trust {
             instance,
             root_version: self.root_version,
-            expires: self.expires,
-            trusted_root: self.trusted_root,
-            signing_config: self.signing_config,
+            expires: self.expires.into(),
+            documents: self.documents,
             stale,
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_client::instances::{Instance, InstanceUrlError, Setup, Trust};
-use chancery_trust::documents::{CertificateAuthority, TransparencyLog, TrustedRoot, Window};
+use chancery_trust::documents::{CertificateAuthority, TransparencyLog, Window};
 use serde::Serialize;
 
 use crate::cli::{ClientListArgs, ClientNameArgs, ClientSetupArgs, ClientShowArgs, Format};
@@ -24,7 +24,7 @@ pub(crate) async fn setup(args: ClientSetupArgs) -> Result<(), Failure> {
         name: args.name,
     };
     let trust = instances.setup(&setup).await.map_err(setup_failure)?;
-    let name = &trust.instance.name;
+    let name = &trust.instance().name;
     if args.make_default {
         instances.make_default(name).map_err(trust_failure)?;
     }
@@ -32,9 +32,9 @@ pub(crate) async fn setup(args: ClientSetupArgs) -> Result<(), Failure> {
     say(format_args!(
         "{} is trusted here as {name}: its root has the checksum, and leads to version {}, good \
          until {}.\n",
-        trust.instance.url,
-        trust.root_version,
-        said_time(trust.expires.into()),
+        trust.instance().url,
+        trust.root_version(),
+        said_time(trust.expires()),
     ));
     if default.as_ref() == Some(name) {
         say(format_args!("It is the default.\n"));
@@ -94,16 +94,15 @@ async fn describe(args: ClientShowArgs, fresh: Option<Duration>) -> Result<(), F
     let trust = instances.trust(args.name.as_ref()).await;
     let trust = trust.map_err(trust_failure)?;
     let default = instances.default_name().map_err(Failure::from_error)?;
-    let is_default = default.as_ref() == Some(&trust.instance.name);
-    let root = TrustedRoot::parse(&trust.trusted_root).map_err(Failure::from_error)?;
-    let shown = Shown::of(&trust, &root, is_default);
+    let is_default = default.as_ref() == Some(&trust.instance().name);
+    let shown = Shown::of(&trust, is_default);
     if args.format == Format::Json {
         print_json(&shown)?;
     } else {
         shown.print();
     }
     warn_if_stale(&trust);
-    match (&trust.stale, fresh) {
+    match (trust.stale(), fresh) {
         (Some(_), Some(_)) => Err(Failure::failed("the instance could not be asked")),
         _ => Ok(()),
     }
@@ -143,7 +142,7 @@ impl Listed {
             url: instance.url.to_string(),
             default,
             root_checksum: instance.checksum.to_string(),
-            updated: instance.updated.map(|at| said_time(at.into())),
+            updated: instance.updated.map(said_time),
         }
     }
 }
@@ -175,7 +174,8 @@ struct Service {
 }
 
 impl Shown {
-    fn of(trust: &Trust, root: &TrustedRoot, default: bool) -> Self {
+    fn of(trust: &Trust, default: bool) -> Self {
+        let root = trust.trusted_root();
         let chains = |chains: &[CertificateAuthority]| {
             let services = chains.iter();
             let service = |c: &CertificateAuthority| Service::of(&c.uri, c.valid_for);
@@ -187,11 +187,11 @@ impl Shown {
             services.map(service).collect()
         };
         Self {
-            listed: Listed::of(&trust.instance, default),
-            root_version: trust.root_version,
-            expires: said_time(trust.expires.into()),
-            stale: trust.stale.is_some(),
-            signs: trust.signing_config.is_some(),
+            listed: Listed::of(trust.instance(), default),
+            root_version: trust.root_version(),
+            expires: said_time(trust.expires()),
+            stale: trust.stale().is_some(),
+            signs: trust.signing_config().is_some(),
             certificate_authorities: chains(&root.certificate_authorities),
             certificate_logs: logs(&root.ctlogs),
             ledgers: logs(&root.tlogs),

@@ -6,6 +6,7 @@ use chancery_client::instances::{RefusedMetadata, TrustError, UpdateError};
 use chancery_keys::{LocalKey, Signer as _};
 use chancery_trust::tuf::{KeyId, canonical};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::Scene;
 
@@ -108,7 +109,7 @@ async fn a_delegated_role_called_root_does_not_become_the_root() {
 
     scene.rotate().await;
     let trust = scene.instances().trust(None).await.unwrap();
-    assert_eq!(trust.root_version, 3);
+    assert_eq!(trust.root_version(), 3);
 }
 
 #[tokio::test]
@@ -133,5 +134,30 @@ async fn versions_far_ahead_are_forgotten_with_the_keys_that_signed_them() {
     assert!(kept(&scene)["files"][&ahead].is_null());
     fs::write(&timestamp, good).unwrap();
     let trust = scene.instances().trust(None).await.unwrap();
-    assert_eq!(trust.root_version, 2);
+    assert_eq!(trust.root_version(), 2);
+}
+
+#[tokio::test]
+async fn a_signed_trusted_root_that_cannot_be_read_takes_no_others_place() {
+    let scene = Scene::set_up().await;
+    let before = kept(&scene);
+    let mut forged = Forged::after(&scene);
+    let none = b"{}";
+    let hash = hex::encode(Sha256::digest(none));
+    forged.targets["version"] = AHEAD.into();
+    forged.targets["targets"]["trusted_root.json"] =
+        json!({ "length": none.len(), "hashes": { "sha256": hash } });
+    forged.snapshot["meta"]["targets.json"]["version"] = AHEAD.into();
+    forged.publish(&scene).await;
+    let path = format!("targets/{hash}.trusted_root.json");
+    fs::write(scene.tuf().join(path), none).unwrap();
+    let refused = scene.instances().trust(None).await.unwrap_err();
+    let TrustError::Update(UpdateError::Refused { source, .. }) = &refused else {
+        panic!("{refused}");
+    };
+    assert!(
+        matches!(source, RefusedMetadata::TrustedRoot(_)),
+        "{source}"
+    );
+    assert_eq!(kept(&scene), before);
 }

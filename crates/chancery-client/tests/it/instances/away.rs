@@ -16,7 +16,7 @@ async fn an_instance_that_is_away_is_used_until_its_metadata_expire() {
     let mut scene = Scene::set_up().await;
     scene.web.stop().await;
     let trust = scene.instances().trust(None).await.unwrap();
-    let why = trust.stale.unwrap().why;
+    let why = trust.stale().unwrap().why.clone();
     assert!(
         why.contains("timestamp.json") || why.contains("root.json"),
         "{why}"
@@ -92,28 +92,28 @@ async fn an_instance_that_was_away_is_left_alone_for_a_while() {
     let good = fs::read(&timestamp).unwrap();
     fs::remove_file(&timestamp).unwrap();
     let first = instances.trust(None).await.unwrap();
-    let why = first.stale.unwrap().why;
+    let why = first.stale().unwrap().why.clone();
     assert!(why.contains("timestamp.json answered 404"), "{why}");
 
     // It is back, and not asked: what is kept is used, and that is said.
     fs::write(&timestamp, good).unwrap();
     let second = instances.trust(None).await.unwrap();
-    assert_eq!(second.trusted_root, first.trusted_root);
-    let why = second.stale.unwrap().why;
+    assert_eq!(second.trusted_root_json(), first.trusted_root_json());
+    let why = second.stale().unwrap().why.clone();
     assert!(why.contains("asked in vain at"), "{why}");
     assert!(why.contains("timestamp.json answered 404"), "{why}");
     // Who wants it asked has it asked.
     let copy = fs::read(scene.record()).unwrap();
     let refreshed = scene.instances().trust(None).await.unwrap();
-    assert!(refreshed.stale.is_none());
+    assert!(refreshed.stale().is_none());
     let third = instances.trust(None).await.unwrap();
-    assert!(third.stale.is_none());
+    assert!(third.stale().is_none());
 
     // After a while it is asked without being told to.
     fs::write(scene.record(), copy).unwrap();
     set_back(&scene, "/failed/at", Duration::from_mins(11));
     let later = instances.trust(None).await.unwrap();
-    assert!(later.stale.is_none());
+    assert!(later.stale().is_none());
     let record: Value = serde_json::from_slice(&fs::read(scene.record()).unwrap()).unwrap();
     assert!(record.get("failed").is_none(), "{record}");
     scene.web.stop().await;

@@ -20,14 +20,14 @@ async fn many_at_once_leave_one_whole_record() {
     };
     let first: Vec<_> = (0..8).map(|_| run(&scene)).collect();
     for task in first {
-        assert_eq!(task.await.unwrap().root_version, 1);
+        assert_eq!(task.await.unwrap().root_version(), 1);
     }
     scene.rotate().await;
     let second: Vec<_> = (0..8).map(|_| run(&scene)).collect();
     for task in second {
         let trust = task.await.unwrap();
-        assert_eq!(trust.root_version, 2);
-        assert!(trust.stale.is_none());
+        assert_eq!(trust.root_version(), 2);
+        assert!(trust.stale().is_none());
     }
     let left = fs::read_dir(scene.home.path().join("chancery/instances")).unwrap();
     let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();

@@ -13,16 +13,16 @@ use crate::published::{key, plan, sign, wanted};
 async fn new_keys_for_every_role_are_followed_and_the_old_checksum_still_sets_up() {
     let mut scene = Scene::set_up().await;
     let before = scene.instances().trust(None).await.unwrap();
-    assert!(!names(&before.trusted_root));
+    assert!(!names(before.trusted_root_json()));
     scene.rotate().await;
     let after = scene.instances().trust(None).await.unwrap();
-    assert_eq!(after.root_version, 2);
-    assert!(names(&after.trusted_root));
+    assert_eq!(after.root_version(), 2);
+    assert!(names(after.trusted_root_json()));
 
     let elsewhere = tempfile::tempdir().unwrap();
     let instances = Instances::in_folder(elsewhere.path());
     let set_up = instances.setup(&scene.setup()).await.unwrap();
-    assert_eq!(set_up.root_version, 2);
+    assert_eq!(set_up.root_version(), 2);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_changed_byte_in_any_file_is_refused() {
         fs::write(scene.tuf().join(&name), good).unwrap();
     }
     let trust = scene.instances().trust(None).await.unwrap();
-    assert!(names(&trust.trusted_root));
+    assert!(names(trust.trusted_root_json()));
 }
 
 #[tokio::test]

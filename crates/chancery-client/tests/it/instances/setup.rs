@@ -25,14 +25,14 @@ async fn an_instance_is_trusted_by_its_checksum_and_used_without_asking_it_again
     );
 
     let set_up = instances.setup(&scene.setup()).await.unwrap();
-    assert_eq!(set_up.root_version, 1);
+    assert_eq!(set_up.root_version(), 1);
     assert_eq!(instances.default_name().unwrap(), Some(name("here")));
     scene.web.stop().await;
     for asked in [None, Some(&name("here"))] {
         let trust = instances.trust(asked).await.unwrap();
-        assert_eq!(trust.trusted_root, set_up.trusted_root);
-        assert!(trust.signing_config.is_some());
-        assert!(trust.stale.is_none());
+        assert_eq!(trust.trusted_root_json(), set_up.trusted_root_json());
+        assert!(trust.signing_config().is_some());
+        assert!(trust.stale().is_none());
     }
     let unknown = instances.trust(Some(&name("there"))).await.unwrap_err();
     assert_eq!(
@@ -67,13 +67,13 @@ async fn one_url_may_have_two_names_and_one_name_has_one_url() {
     };
     let instances = scene.instances();
     let set_up = instances.setup(&second).await.unwrap();
-    assert!(set_up.instance.name.as_str().starts_with("127.0.0.1-"));
+    assert!(set_up.instance().name.as_str().starts_with("127.0.0.1-"));
     assert_eq!(instances.list().unwrap().instances.len(), 2);
     assert_eq!(instances.default_name().unwrap(), Some(name("here")));
-    instances.make_default(&set_up.instance.name).unwrap();
+    instances.make_default(&set_up.instance().name).unwrap();
     assert_eq!(
         instances.default_name().unwrap(),
-        Some(set_up.instance.name)
+        Some(set_up.instance().name.clone())
     );
 
     // Again is nothing new, by the checksum of a later root as well.
@@ -82,7 +82,7 @@ async fn one_url_may_have_two_names_and_one_name_has_one_url() {
     let mut later = scene.setup();
     later.checksum = RootChecksum::of(scene.root(2));
     let again = instances.setup(&later).await.unwrap();
-    assert_eq!(again.root_version, 2);
+    assert_eq!(again.root_version(), 2);
 
     let other = Scene::begun(SystemTime::now()).await;
     let taken = instances.setup(&other.setup()).await.unwrap_err();
