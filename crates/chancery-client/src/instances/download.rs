@@ -72,6 +72,9 @@ impl Downloads {
 
     /// Fetches a file; `None` if there is none of that name.
     ///
+    /// Storage such as S3 answers 403 for what is not there to whoever may not list it. Roots are asked
+    /// for until there is none, so of these that counts as 404, as with other clients of TUF.
+    ///
     /// # Errors
     /// [`DownloadError`] says what stood in the way.
     pub(super) async fn get(&self, name: &str) -> Result<Option<Bytes>, DownloadError> {
@@ -81,6 +84,7 @@ impl Downloads {
         match answer.status().as_u16() {
             200 => {}
             404 => return Ok(None),
+            403 if is_numbered_root(name) => return Ok(None),
             status => return Err(DownloadError::Status { url, status }),
         }
         match read_body(answer, MOST).await {
@@ -94,6 +98,12 @@ impl Downloads {
     pub(super) fn repository(&self) -> &str {
         &self.repository
     }
+}
+
+/// Tells whether this is `N.root.json`.
+fn is_numbered_root(name: &str) -> bool {
+    let version = name.strip_suffix(".root.json");
+    version.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn away(url: &str, source: reqwest::Error) -> DownloadError {

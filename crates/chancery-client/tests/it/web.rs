@@ -1,6 +1,8 @@
 //! A web server for the files of one folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +14,7 @@ pub(crate) struct Web {
     task: JoinHandle<()>,
     port: u16,
     folder: tempfile::TempDir,
+    missing: Arc<AtomicU16>,
 }
 
 impl Web {
@@ -24,8 +27,24 @@ impl Web {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let task = tokio::spawn(accept(listener, folder.path().to_owned(), pause));
-        Self { task, port, folder }
+        let missing = Arc::new(AtomicU16::new(404));
+        let task = tokio::spawn(accept(
+            listener,
+            folder.path().to_owned(),
+            pause,
+            missing.clone(),
+        ));
+        Self {
+            task,
+            port,
+            folder,
+            missing,
+        }
+    }
+
+    /// Answers another status than 404 from now on, where there is no file.
+    pub(crate) fn answer_missing(&self, status: u16) {
+        self.missing.store(status, Ordering::Relaxed);
     }
 
     /// Stops: whoever connects is refused.
@@ -44,13 +63,19 @@ impl Web {
     }
 }
 
-async fn accept(listener: TcpListener, folder: PathBuf, pause: Duration) {
+async fn accept(listener: TcpListener, folder: PathBuf, pause: Duration, missing: Arc<AtomicU16>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, folder.clone(), pause));
+        let status = missing.load(Ordering::Relaxed);
+        tokio::spawn(answer(stream, folder.clone(), pause, status));
     }
 }
 
-async fn answer(mut stream: TcpStream, folder: PathBuf, pause: Duration) -> Option<()> {
+async fn answer(
+    mut stream: TcpStream,
+    folder: PathBuf,
+    pause: Duration,
+    missing: u16,
+) -> Option<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.ok()?);
@@ -64,7 +89,7 @@ async fn answer(mut stream: TcpStream, folder: PathBuf, pause: Duration) -> Opti
     let path = folder.join(path);
     let (status, body) = match std::fs::read(&path) {
         Ok(body) => (200, body),
-        Err(_) => (404, Vec::new()),
+        Err(_) => (missing, Vec::new()),
     };
     // What is to be served from the second time on, if there is anything.
     let _ = std::fs::rename(path.with_added_extension("then"), &path);

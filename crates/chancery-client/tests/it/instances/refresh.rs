@@ -113,3 +113,30 @@ async fn a_newer_root_is_held_on_to_although_setting_up_again_failed() {
     let record: Value = serde_json::from_slice(&fs::read(scene.record()).unwrap()).unwrap();
     assert_eq!(record["root"].as_str().unwrap().as_bytes(), scene.root(2));
 }
+
+#[tokio::test]
+async fn a_root_that_storage_forbids_is_one_that_is_not_there() {
+    let mut scene = Scene::begun(SystemTime::now()).await;
+    scene.web.answer_missing(403);
+    let set_up = scene.instances().setup(&scene.setup()).await.unwrap();
+    assert_eq!(set_up.root_version(), 1);
+    scene.rotate().await;
+    let trust = scene.instances().trust(None).await.unwrap();
+    assert_eq!(trust.root_version(), 2);
+    assert!(trust.stale().is_none());
+
+    // Everything else has to be there.
+    let timestamp = scene.tuf().join("timestamp.json");
+    fs::remove_file(&timestamp).unwrap();
+    let trust = scene.instances().trust(None).await.unwrap();
+    let why = &trust.stale().unwrap().why;
+    assert!(why.contains("timestamp.json answered 403"), "{why}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::remove_file(scene.tuf().join("root.json")).unwrap();
+    let instances = Instances::in_folder(elsewhere.path());
+    let refused = instances.setup(&scene.setup()).await.unwrap_err();
+    assert!(
+        matches!(refused, SetupError::Update(UpdateError::Away { .. })),
+        "{refused}"
+    );
+}
