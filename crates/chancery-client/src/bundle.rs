@@ -3,13 +3,31 @@
 //! Format: `sigstore_bundle.proto` of <https://github.com/sigstore/protobuf-specs>, in protobuf's
 //! JSON mapping. Versions 0.1 to 0.3 are read, 0.3 is written. What is read is bounded before
 //! anything is allocated for it: see [`limits`].
+//!
+//! ```
+//! use chancery_client::bundle::{ParseBundleError, UnverifiedBundle, limits};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # std::env::set_current_dir("tests/vectors")?;
+//! let bundle = UnverifiedBundle::parse(&std::fs::read("artifact.txt.sigstore.json")?)?;
+//! // Whatever its version and spacing were, this is how it is written here.
+//! let written = bundle.to_json()?;
+//! assert!(UnverifiedBundle::parse(&written).is_ok());
+//!
+//! let endless = vec![b' '; limits::BUNDLE_BYTES + 1];
+//! let refused = UnverifiedBundle::parse(&endless).unwrap_err();
+//! assert!(matches!(refused, ParseBundleError::TooLong { .. }));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod limits;
 mod media_type;
 pub(crate) mod protojson;
 mod wire;
 
-use chancery_keys::HashAlgorithm;
+#[doc(inline)]
+pub use chancery_keys::HashAlgorithm;
 
 pub use media_type::Version;
 pub(crate) use wire::{Bundle, Certificate, MessageDigest, TransparencyLogEntry};

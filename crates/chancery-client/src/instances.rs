@@ -7,6 +7,34 @@
 //! ```
 //!
 //! Nothing in the folder is secret. Whoever can write to it decides what is trusted.
+//!
+//! ```no_run
+//! use chancery_client::instances::{Instances, Setup};
+//! use chancery_client::sign::SigningServices;
+//! use chancery_client::trust::TrustMaterial;
+//! use chancery_client::verify::Verifier;
+//!
+//! # async fn use_it() -> Result<(), Box<dyn std::error::Error>> {
+//! let instances = Instances::in_folder("/var/lib/my-program/chancery");
+//! // Once. The checksum comes from whoever runs the instance, and not from its server.
+//! let setup = Setup {
+//!     url: "https://ca.example.org".parse()?,
+//!     checksum: "8f0db3b1b5a7d1d7b5b6ad7bbd2b3c5aadf2b1bc29d27a28d02d0be9c4b5ad55".parse()?,
+//!     name: None,
+//! };
+//! instances.setup(&setup).await?;
+//!
+//! // From then on. The instance is asked when some hours have passed, and may be away.
+//! let trust = instances.trust(None).await?;
+//! if let Some(stale) = trust.stale() {
+//!     eprintln!("{} could not be asked: {}", trust.instance().url, stale.why);
+//! }
+//! let verifier = Verifier::new(TrustMaterial::of(trust.trusted_root()));
+//! let config = trust.signing_config().ok_or("nothing is signed there")?;
+//! let services = SigningServices::choose(config, std::time::SystemTime::now())?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod address;
 mod chain;
@@ -21,6 +49,7 @@ mod name;
 mod record;
 mod setup;
 mod source;
+mod trust;
 mod update;
 mod updating;
 
@@ -28,18 +57,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use chancery_trust::documents::TrustedRoot;
-
 pub use address::{InstanceUrl, InstanceUrlError};
 pub use checksum::{RootChecksum, RootChecksumError};
 pub use download::DownloadError;
 pub use error::{FolderError, RefusedMetadata, SetupError, TrustError, UpdateError};
 pub use name::{InstanceName, InstanceNameError};
 pub use setup::Setup;
+pub use trust::{Stale, Trust};
 
 use lock::Lock;
 use record::Record;
-use update::Documents;
 
 /// After how long the instance is asked again. Its timestamps last for a week, and a change that is
 /// planned, such as a new log, is published two days before it counts.
@@ -72,70 +99,6 @@ pub struct Listing {
     pub instances: Vec<Instance>,
     /// What cannot be read, by name. It can be removed.
     pub damaged: Vec<(InstanceName, FolderError)>,
-}
-
-/// What an instance's operators have signed, verified when it was asked for. Nothing else makes one.
-#[derive(Clone, Debug)]
-pub struct Trust {
-    instance: Instance,
-    root_version: u64,
-    expires: SystemTime,
-    documents: Documents,
-    stale: Option<Stale>,
-}
-
-/// Why something older is used, which has not expired.
-#[derive(Debug, Clone)]
-pub struct Stale {
-    /// What stood in the way, in words.
-    pub why: String,
-}
-
-impl Trust {
-    /// Returns which instance's it is.
-    #[must_use]
-    pub fn instance(&self) -> &Instance {
-        &self.instance
-    }
-
-    /// Returns the version of the instance's newest root.
-    #[must_use]
-    pub fn root_version(&self) -> u64 {
-        self.root_version
-    }
-
-    /// Returns when the first of the metadata expires: until then they can be used without the
-    /// instance's server.
-    #[must_use]
-    pub fn expires(&self) -> SystemTime {
-        self.expires
-    }
-
-    /// Returns whose word counts.
-    #[must_use]
-    pub fn trusted_root(&self) -> &TrustedRoot {
-        &self.documents.trusted_root
-    }
-
-    /// Returns `trusted_root.json` byte for byte as it is signed, for other programs.
-    #[must_use]
-    pub fn trusted_root_json(&self) -> &[u8] {
-        &self.documents.trusted_root_json
-    }
-
-    /// Returns `signing_config.v0.2.json` byte for byte as it is signed, from which
-    /// [`SigningServices::choose`](crate::sign::SigningServices::choose) chooses whom to ask; `None` if
-    /// the instance has none.
-    #[must_use]
-    pub fn signing_config(&self) -> Option<&[u8]> {
-        self.documents.signing_config.as_deref()
-    }
-
-    /// Returns why this is not the newest, if the instance was to be asked and could not.
-    #[must_use]
-    pub fn stale(&self) -> Option<&Stale> {
-        self.stale.as_ref()
-    }
 }
 
 impl Instances {

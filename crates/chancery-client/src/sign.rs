@@ -3,7 +3,7 @@
 //! ```no_run
 //! use chancery_client::sign::{ArtifactDigest, SigningServices, SigningSession};
 //! use chancery_client::token::IdentityToken;
-//! use chancery_trust::documents::TrustedRoot;
+//! use chancery_client::trust::TrustedRoot;
 //!
 //! # async fn sign() -> Result<(), Box<dyn std::error::Error>> {
 //! let trusted = TrustedRoot::parse(&std::fs::read("trusted_root.json")?)?;
@@ -38,6 +38,9 @@ use chancery_trust::documents::TrustedRoot;
 use futures_util::future::try_join_all;
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::Mutex;
+
+#[doc(inline)]
+pub use chancery_certs::SubjectAlternativeName;
 
 pub use artifact::{ArtifactDigest, ArtifactError};
 pub use credential::Certificate;

@@ -19,6 +19,9 @@ mod ambient;
 mod identity_token;
 mod login;
 
+#[doc(inline)]
+pub use url::Url;
+
 pub use ambient::{AmbientError, AmbientSource, Places};
 pub use identity_token::{IdentityToken, TokenError};
 pub use login::{BrowserLogin, DevicePrompt, LoginError, LoginProvider};

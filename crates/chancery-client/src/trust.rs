@@ -1,5 +1,28 @@
 //! Whose word counts, read from a trusted root: certificate authorities, logs of certificates,
 //! ledgers and timestamp authorities, each with the times in which it does.
+//!
+//! ```
+//! use chancery_client::trust::{TrustMaterial, TrustedRoot};
+//! use chancery_client::verify::{Thresholds, Verifier};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # std::env::set_current_dir("tests/vectors")?;
+//! let trusted = TrustedRoot::parse(&std::fs::read("trusted_root.json")?)?;
+//! let material = TrustMaterial::of(&trusted);
+//! // What cannot be used is left out. Whoever counts on it wants to know.
+//! for ignored in material.ignored() {
+//!     eprintln!("{} is not used: {}", ignored.what, ignored.why);
+//! }
+//! # assert!(material.ignored().is_empty());
+//!
+//! // One authority of each kind has to vouch for a signature, or as many as somebody wants.
+//! let verifier = Verifier::new(material).with_thresholds(Thresholds {
+//!     times: 2,
+//!     ..Thresholds::default()
+//! });
+//! # Ok(())
+//! # }
+//! ```
 
 use std::time::SystemTime;
 
@@ -7,7 +30,10 @@ use chancery_certs::Outline;
 use chancery_keys::{Algorithm, PublicKey};
 use chancery_tlog::ct::LogId;
 use chancery_tlog::{KeyName, SignatureType, key_id};
-use chancery_trust::documents::{CertificateAuthority, TransparencyLog, TrustedRoot, Window};
+#[doc(inline)]
+pub use chancery_trust::documents::{
+    CertificateAuthority, TransparencyLog, TrustedRoot, TrustedRootError, Window,
+};
 use chancery_tsa::TsaChain;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};

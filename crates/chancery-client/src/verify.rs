@@ -4,6 +4,40 @@
 //! when it was signed; the certificate's chain at that time; that the certificate was logged; that
 //! the signature is in a ledger, with this certificate; the signature; what a statement says it is
 //! about; and whose signature is wanted. Each failure has the name of its [`Check`].
+//!
+//! ```
+//! use chancery_client::bundle::UnverifiedBundle;
+//! use chancery_client::trust::{TrustMaterial, TrustedRoot};
+//! use chancery_client::verify::{Check, Pattern, Policy, Verifier};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # std::env::set_current_dir("tests/vectors")?;
+//! let trusted = TrustedRoot::parse(&std::fs::read("trusted_root.json")?)?;
+//! let verifier = Verifier::new(TrustMaterial::of(&trusted));
+//!
+//! // An attestation of a file that is not at hand, only its digest.
+//! let bundle = UnverifiedBundle::parse(&std::fs::read("dsse/dsse-dsse002.sigstore.json")?)?;
+//! let artifact =
+//!     "sha256:b79d980495b61acacc774bc7b10c6a1d6070839cf3c1a502664cb9f58202d5d6".parse()?;
+//! let policy = Policy::new(
+//!     Pattern::matching(r"(alice|bob)@chancery\.test")?,
+//!     Pattern::exact("https://issuer.chancery.test"),
+//! )
+//! .with_predicate_type("https://example.test/p/v1");
+//! let verified = verifier.verify(&bundle, &artifact, &policy)?;
+//! let statement = verified.statement().ok_or("it is no attestation")?;
+//! println!("{}", String::from_utf8_lossy(statement.payload()));
+//!
+//! // What does not hold is told apart by the check that failed.
+//! let policy = Policy::new(
+//!     Pattern::exact("mallory@chancery.test"),
+//!     Pattern::exact("https://issuer.chancery.test"),
+//! );
+//! let refused = verifier.verify(&bundle, &artifact, &policy).unwrap_err();
+//! assert_eq!(refused.check(), Check::Identity);
+//! # Ok(())
+//! # }
+//! ```
 
 mod artifact;
 mod chain;
@@ -23,6 +57,13 @@ mod verified;
 
 use crate::bundle::UnverifiedBundle;
 use crate::trust::TrustMaterial;
+
+#[doc(inline)]
+pub use chancery_certs::{FulcioExtensions, SubjectAlternativeName};
+#[doc(inline)]
+pub use chancery_keys::HashAlgorithm;
+#[doc(inline)]
+pub use chancery_tlog::ct::LogId;
 
 pub use artifact::{Artifact, DigestError, ParseDigestError};
 pub use chain::VerifiedChain;
