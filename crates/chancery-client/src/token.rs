@@ -24,4 +24,4 @@ pub use url::Url;
 
 pub use ambient::{AmbientError, AmbientSource, Places};
 pub use identity_token::{IdentityToken, TokenError};
-pub use login::{BrowserLogin, DevicePrompt, LoginError, LoginProvider};
+pub use login::{BrowserLogin, DevTokenError, DevicePrompt, LoginError, LoginProvider, dev_token};

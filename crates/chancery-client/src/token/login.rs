@@ -2,6 +2,7 @@
 //! code in a browser anywhere.
 
 mod browser;
+mod dev;
 mod device;
 mod http;
 
@@ -18,6 +19,7 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 
 pub use browser::BrowserLogin;
+pub use dev::{DevTokenError, dev_token};
 pub use device::DevicePrompt;
 
 use super::{IdentityToken, TokenError};

@@ -37,7 +37,7 @@ impl Http {
         Clients::new(LIMITS).map(Self)
     }
 
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         // Endpoints are what the provider's metadata say.
         let url = request.uri().to_string();
         if !is_safe(&url) {

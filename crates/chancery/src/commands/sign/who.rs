@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use chancery_client::sign::SigningServices;
 use chancery_client::token::{
-    AmbientSource, DevicePrompt, IdentityToken, LoginError, LoginProvider, Places,
+    self, AmbientSource, DevTokenError, DevicePrompt, IdentityToken, LoginError, LoginProvider,
+    Places,
 };
 use zeroize::Zeroizing;
 
@@ -157,40 +158,12 @@ async fn dev_token(
              to log in, or give --identity-token FILE",
         )
     })?;
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(std::time::Duration::from_secs(10))
-        .build()
-        .map_err(Failure::from_error)?;
-    let form = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", chancery_server::dev_oidc::DEV_IDENTITY_GRANT)
-        .append_pair("email", email)
-        .finish();
-    let request = http
-        .post(format!("{issuer}/token"))
-        .header(
-            http::header::CONTENT_TYPE,
-            "application/x-www-form-urlencoded",
-        )
-        .body(form);
-    let response = request.send().await.map_err(|error| {
-        Failure::from_error(error)
-            .after("the test issuer cannot be reached; is `chancery dev` running? ")
+    let token = token::dev_token(issuer, email).await;
+    let token = token.map_err(|error| match &error {
+        DevTokenError::Insecure(_) => Failure::configuration(Causes(&error)),
+        _ => Failure::failed(Causes(&error)),
     })?;
-    let status = response.status();
-    let body = Zeroizing::new(
-        response
-            .bytes()
-            .await
-            .map_err(Failure::from_error)?
-            .to_vec(),
-    );
-    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let token = answer["id_token"].as_str();
-    let token =
-        token.ok_or_else(|| Failure::failed(format!("{issuer} answered {status} and no token")))?;
-    Ok((parsed(token)?, issuer.clone()))
+    Ok((token, issuer.clone()))
 }
 
 /// Reads a token from a file, or from standard input.
