@@ -1,5 +1,6 @@
 //! Whose word counts when this machine signs or verifies: an instance that was set up, or a file.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use chancery_client::instances::{Instances, SetupError, Trust, TrustError, UpdateError};
@@ -76,18 +77,23 @@ pub(crate) fn instances(args: &HomeArgs) -> Result<Instances, Failure> {
     if let Some(home) = &args.home {
         return Ok(Instances::in_folder(home));
     }
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let config = match (set("XDG_CONFIG_HOME"), set("HOME")) {
-        (Some(config), _) => PathBuf::from(config),
-        (None, Some(home)) => PathBuf::from(home).join(".config"),
-        (None, None) => {
-            return Err(Failure::configuration(
-                "there is no home here: say with --home or CHANCERY_HOME where instances are kept, \
-                 or name a file with --trusted-root",
-            ));
-        }
-    };
+    let config = config_folder(|name| std::env::var_os(name)).ok_or_else(|| {
+        Failure::configuration(
+            "there is no home here: say with --home or CHANCERY_HOME where instances are kept, or \
+             name a file with --trusted-root",
+        )
+    })?;
     Ok(Instances::in_folder(config.join("chancery")))
+}
+
+/// Returns where programs keep their settings, by the XDG Base Directory Specification: a relative
+/// `XDG_CONFIG_HOME` does not count.
+fn config_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let config = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    config.filter(|path| path.is_absolute()).or_else(|| {
+        let home = variable("HOME").filter(|home| !home.is_empty())?;
+        Some(PathBuf::from(home).join(".config"))
+    })
 }
 
 /// Tells by the exit code who is at fault.
@@ -117,6 +123,27 @@ pub(crate) fn setup_failure(error: SetupError) -> Failure {
         | SetupError::Update(UpdateError::Refused { .. }) => Failure::verification(said),
         SetupError::NoRoot { .. } | SetupError::Folder(_) | SetupError::Update(_) => {
             Failure::failed(said)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_folder_for_settings_does_not_count() {
+        let folder = |config: Option<&'static str>, home: Option<&'static str>| {
+            config_folder(|name| match name {
+                "XDG_CONFIG_HOME" => config.map(OsString::from),
+                _ => home.map(OsString::from),
+            })
+        };
+        let home = Some("/home/ada");
+        assert_eq!(folder(Some("/etc/ada"), home), Some("/etc/ada".into()));
+        for config in [None, Some(""), Some("settings"), Some("./settings")] {
+            assert_eq!(folder(config, home), Some("/home/ada/.config".into()));
+            assert_eq!(folder(config, Some("")), None);
         }
     }
 }
