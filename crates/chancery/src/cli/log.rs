@@ -168,8 +168,9 @@ pub(crate) struct LogExportArgs {
 #[derive(Args, Debug)]
 pub(crate) struct LogMirrorArgs {
     /// The log's URL, below which are checkpoint and tile/.
+    // The command reads it: what is said of arguments repeats them, and a URL may hold a password.
     #[arg(value_name = "URL")]
-    pub(crate) url: url::Url,
+    pub(crate) url: String,
     /// The log's key: a public key in PEM or DER, or a verifier key (NAME+ID+KEY). An Ed25519 key is
     /// that of a tlog-tiles log, any other that of a static-ct log.
     #[arg(long, value_name = "FILE")]

@@ -9,6 +9,7 @@ use chancery_keys::{Algorithm, PublicKey};
 use chancery_log::published_files::{Folder, LogKey};
 use chancery_mirror::{Fetcher, Mirror, MirrorError, Round};
 use chancery_tlog::{Origin, VerifierKey};
+use url::Url;
 
 use crate::cli::LogMirrorArgs;
 use crate::commands::log_export::{read_roots, refused};
@@ -20,9 +21,11 @@ use crate::{reading, serving};
 const STALE: u32 = 10;
 
 pub(crate) async fn run(args: LogMirrorArgs) -> Result<(), Failure> {
+    let url = Url::parse(&args.url)
+        .map_err(|wrong| Failure::usage(format_args!("the log's URL: {wrong}")))?;
     let key = read_key(&args.key, args.origin.as_deref())?;
     let roots = read_roots(args.tls_root.as_deref())?;
-    let fetcher = Fetcher::new(args.url.clone(), roots).map_err(|e| Failure::usage(Causes(&e)))?;
+    let fetcher = Fetcher::new(url, roots).map_err(|e| Failure::usage(Causes(&e)))?;
     let mirror = Mirror::new(fetcher, key, Arc::new(Folder::new(&args.to)));
     if args.once {
         return round(&mirror).await.map_err(failure);

@@ -75,6 +75,17 @@ fn a_log_that_went_back_shrank_or_forked_is_not_followed_and_both_heads_are_kept
     assert!(mirror().status.success());
 }
 
+#[test]
+fn a_url_that_is_none_is_refused_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in ["https://ada:hunter2@[", "https://ada:hunter2@log.example:x"] {
+        let refused = chancery(folder.path(), &arguments(url));
+        assert_refused(&refused, 2, &["the log's URL"]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_is_bounded_however_large_tiles_are() {
