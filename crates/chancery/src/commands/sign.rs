@@ -1,6 +1,6 @@
 //! `chancery sign`: signs files, or what digests stand for, with one login for all.
 
-mod output;
+pub(super) mod output;
 mod progress;
 mod who;
 

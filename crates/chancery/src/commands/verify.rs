@@ -1,11 +1,10 @@
-//! `chancery verify`: whether files are signed by whom they should be, asking nobody.
+//! `chancery verify`: whether files are signed by whom they should be, by what this machine trusts.
 
 mod telling;
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chancery_client::bundle::{UnverifiedBundle, limits};
 use chancery_client::trust::TrustMaterial;
@@ -13,6 +12,7 @@ use chancery_client::verify::{Artifact, Pattern, Policy, Verified, Verifier, Ver
 
 use crate::cli::{Format, VerifyArgs};
 use crate::client_trust;
+use crate::commands::sign::output::beside;
 use crate::failure::{Causes, Failure};
 use crate::reading;
 use crate::report::counted;
@@ -98,13 +98,6 @@ fn jobs(args: &VerifyArgs) -> Result<Vec<Job>, Failure> {
         bundle: args.bundle.clone().unwrap_or_else(|| beside(file)),
     };
     Ok(args.files.iter().map(job).collect())
-}
-
-/// Returns where the bundle of a file is if nobody says otherwise.
-fn beside(file: &Path) -> PathBuf {
-    let mut name = OsString::from(file);
-    name.push(".sigstore.json");
-    name.into()
 }
 
 fn policy(args: &VerifyArgs) -> Result<Policy, Failure> {

@@ -107,7 +107,8 @@ fn refuse_what_is_in_the_way(
     Ok(())
 }
 
-fn beside(path: &Path) -> PathBuf {
+/// Returns where the bundle of a file is if nobody says otherwise.
+pub(in crate::commands) fn beside(path: &Path) -> PathBuf {
     let mut bundle = path.as_os_str().to_owned();
     bundle.push(".sigstore.json");
     bundle.into()
