@@ -13,6 +13,7 @@ use chancery_certs::{CertificateDetails, SubjectAlternativeName};
 use chancery_log::clock::Clock;
 use serde::Deserialize;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::ArtifactDigest;
 use super::error::{Service, SignError};
@@ -174,7 +175,8 @@ fn question<'a>(
         "proofOfPossession": STANDARD.encode(proof.as_ref()),
     }});
     let mut headers = content("application/json");
-    let bearer = http::HeaderValue::from_str(&format!("Bearer {}", token.secret()));
+    let bearer = Zeroizing::new(format!("Bearer {}", token.secret()));
+    let bearer = http::HeaderValue::from_str(&bearer);
     let mut bearer = bearer.map_err(|_| SignError::Machine("send the identity token"))?;
     bearer.set_sensitive(true);
     headers.insert(http::header::AUTHORIZATION, bearer);

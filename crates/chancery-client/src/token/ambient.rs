@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
+use zeroize::Zeroizing;
 
 use super::{IdentityToken, TokenError};
 
@@ -184,7 +185,7 @@ impl AmbientSource {
         audience: &str,
     ) -> Result<IdentityToken, AmbientError> {
         let text = match self {
-            Self::Variable => places.text("SIGSTORE_ID_TOKEN").unwrap_or_default(),
+            Self::Variable => Zeroizing::new(places.text("SIGSTORE_ID_TOKEN").unwrap_or_default()),
             Self::GitHub => http::github(places, audience).await?,
             Self::Google => http::google(&places.metadata_server(), audience).await?,
             Self::Buildkite => {
@@ -213,13 +214,14 @@ fn is_google(places: &Places<'_>) -> bool {
         || product.is_ok_and(|name| name.trim() == "Google Compute Engine")
 }
 
-async fn file(path: &PathBuf) -> Result<String, AmbientError> {
+async fn file(path: &PathBuf) -> Result<Zeroizing<String>, AmbientError> {
     let unreadable = |source| AmbientError::File {
         path: path.clone(),
         source,
     };
     let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let mut text = String::new();
+    // What grows leaves pieces of itself behind.
+    let mut text = Zeroizing::new(String::with_capacity(IdentityToken::LONGEST + 1));
     let most = IdentityToken::LONGEST as u64 + 1;
     let read = file.take(most).read_to_string(&mut text).await;
     read.map_err(unreadable)?;
@@ -231,7 +233,7 @@ async fn program(
     name: &str,
     arguments: &[&str],
     places: &Places<'_>,
-) -> Result<String, AmbientError> {
+) -> Result<Zeroizing<String>, AmbientError> {
     let failed = |why: String| AmbientError::Program {
         program: format!("{name} {}", arguments.join(" ")),
         why,
@@ -255,15 +257,18 @@ async fn program(
         let said: String = said.trim().chars().take(300).collect();
         return Err(failed(said.replace(char::is_control, " ")));
     }
-    String::from_utf8(stdout).map_err(|_| failed("it printed no text".to_owned()))
+    let text = std::str::from_utf8(&stdout).map_err(|_| failed("it printed no text".to_owned()))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Runs a program, and returns how it ended, what it printed, and the beginning of its complaints.
-async fn bounded_output(mut command: Command) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+async fn bounded_output(
+    mut command: Command,
+) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>, Vec<u8>)> {
     let mut child = command.spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let printing = async {
-        let mut printed = Vec::new();
+        let mut printed = Zeroizing::new(Vec::with_capacity(IdentityToken::LONGEST + 1));
         if let Some(stdout) = stdout {
             let most = IdentityToken::LONGEST as u64 + 1;
             stdout.take(most).read_to_end(&mut printed).await?;

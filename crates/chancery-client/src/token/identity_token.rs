@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 /// An identity token (a JWT) as an issuer gave it, read and not verified: the authority verifies it.
 ///
 /// Whoever has it can have certificates for its identity, so neither `Debug` nor any message shows it.
+/// What holds it here is overwritten when it is dropped; what HTTP and TLS copied of it is not.
 #[derive(Clone)]
 pub struct IdentityToken {
     text: Zeroizing<String>,
