@@ -80,6 +80,9 @@ struct Work {
 
 impl Work {
     /// Signs each, so many at a time, and goes on where one fails.
+    ///
+    /// The session's own `sign_all` takes digests that are there already; here files are read and
+    /// bundles written within the same bound.
     async fn sign(&self, targets: Vec<Target>, parallel: u16, progress: &mut Progress) {
         let signing = targets.into_iter().map(|target| self.sign_one(target));
         let mut signing = pin!(stream::iter(signing).buffer_unordered(parallel.into()));
