@@ -187,10 +187,8 @@ async fn an_instance_whose_log_is_retired_goes_on_with_another_and_serves_both()
     let production = instance.serve();
     production.wait_for(&["the log is frozen"]);
     let client = production.client();
-    let answer = client
-        .signing_cert(&instance.identity().await)
-        .await
-        .unwrap();
+    let identity = instance.identity().await;
+    let answer = production.certificate_when_begun(&identity).await;
     assert_eq!(received(&answer).0, 0);
     let last = client.get("/ct/main/checkpoint").await.unwrap();
     assert!(
@@ -270,10 +268,8 @@ async fn a_log_is_not_begun_before_one_that_is_scheduled_unless_that_is_given_up
 
     let production = instance.serve();
     let client = production.client();
-    let answer = client
-        .signing_cert(&instance.identity().await)
-        .await
-        .unwrap();
+    let identity = instance.identity().await;
+    let answer = production.certificate_when_begun(&identity).await;
     assert_eq!(received(&answer).0, 0);
     // The one that never began is in no trust root, and the first is trusted until it was retired.
     let windows = windows(&client).await;

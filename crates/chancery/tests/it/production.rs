@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use chancery_keys::{KeyType, LocalKey};
-use chancery_tests::client::{Client, Identity, request_body};
+use chancery_tests::client::{Answer, Client, Identity, request_body};
 use chancery_tests::issuer::{Issuer, TokenSpec};
 use chancery_tests::server::free_port;
 use serde_json::Value;
@@ -200,6 +200,20 @@ impl Production {
         let body = self.metrics().await;
         let line = body.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap().trim().to_owned()
+    }
+
+    /// Asks for a certificate, and again as long as no log takes entries: one that was to begin at once
+    /// does so at the next whole second.
+    pub(crate) async fn certificate_when_begun(&self, identity: &Identity) -> Answer {
+        let client = self.client();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = client.signing_cert(identity).await.unwrap();
+            if answer.status != 503 || Instant::now() > deadline {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Asks for a certificate and returns the status.

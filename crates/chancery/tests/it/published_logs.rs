@@ -41,9 +41,9 @@ async fn each_of_several_logs_is_exported_pruned_proven_and_not_served_without_i
     fs::write(instance.file("chancery.yaml"), &exporting).unwrap();
     let folder = instance.path().to_owned();
     let production = instance.serve();
-    let client = production.client();
     let identity = instance.identity().await;
-    assert_eq!(client.signing_cert(&identity).await.unwrap().status, 200);
+    let issued = production.certificate_when_begun(&identity).await;
+    assert_eq!(issued.status, 200);
     exported(&folder.join("published/main"), COUNT as u64).await;
     exported(&folder.join("published/next"), 1).await;
     instance.stop(production);
