@@ -65,7 +65,7 @@ def sign(arguments, folder, how, log_in_at):
 @contextmanager
 def chromium():
     program = shutil.which("chromium") or shutil.which("chromium-browser")
-    check(program, "Chromium is not installed")
+    check(program, "Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
