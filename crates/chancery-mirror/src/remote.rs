@@ -105,10 +105,9 @@ impl RemoteLog {
         };
         let form = self.form;
         let count = usize::from(tile_width_at(0, index, self.head.tree.tree_size));
-        let splitting = tokio::task::spawn_blocking(move || split(form, &bytes, count));
-        let split = splitting.await;
-        let split = split.map_err(|e| StoreError::Unavailable(Box::new(e)))?;
-        split.map(Some).map_err(|wrong| {
+        // Here, and not on another thread: what threads free for each other is given back late, and a
+        // tile may have 32 MiB.
+        split(form, &bytes, count).map(Some).map_err(|wrong| {
             StoreError::Inconsistent(format!(
                 "the entries from {} on {wrong}",
                 index * TILE_WIDTH
